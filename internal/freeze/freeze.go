@@ -1,0 +1,67 @@
+// Package freeze is the big red button: a file in the storage directory. While
+// it is there, no new action begins, through whichever door; it needs no
+// database, and it survives a restart.
+//
+//	f := freeze.Switch{Path: "data/frozen"}
+//	if why := f.Why(); why != "" { /* touch nothing */ }
+package freeze
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// FileName is the file's name in the storage directory. Making it by hand
+// freezes as well; what is in it is shown as the reason.
+const FileName = "frozen"
+
+// Switch is one freeze file.
+type Switch struct{ Path string }
+
+// In returns the switch of a storage directory.
+func In(dir string) Switch { return Switch{filepath.Join(dir, FileName)} }
+
+// maxReasonRunes bounds the reason that is shown.
+const maxReasonRunes = 200
+
+// Why returns the reason for the freeze, or "" when there is none. A file that
+// is there and cannot be read freezes, too: in doubt nothing is touched.
+func (s Switch) Why() string {
+	data, err := os.ReadFile(s.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ""
+	case err != nil:
+		return fmt.Sprintf("the freeze file cannot be read (%v)", err)
+	}
+	reason := []rune(strings.Join(strings.Fields(string(data)), " "))
+	if len(reason) == 0 {
+		return "piket is frozen"
+	}
+	return string(reason[:min(len(reason), maxReasonRunes)])
+}
+
+// Freeze stops every new action from now on. It returns once the file is on
+// disk; freezing twice keeps the newer reason.
+func (s Switch) Freeze(by, reason string) error {
+	f, err := os.OpenFile(s.Path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("freeze: %w", err)
+	}
+	_, writeErr := fmt.Fprintf(f, "frozen by %s: %s\n", by, reason)
+	// A file that is there but empty freezes as well, so an error here is
+	// reported and the freeze still holds.
+	return errors.Join(writeErr, f.Sync(), f.Close())
+}
+
+// Thaw ends the freeze. Thawing what is not frozen is not an error.
+func (s Switch) Thaw() error {
+	if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("thaw: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package freeze_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spinware/piket/internal/freeze"
+)
+
+func TestFreezeHoldsUntilThawAndSurvivesAnotherSwitch(t *testing.T) {
+	dir := t.TempDir()
+	if why := freeze.In(dir).Why(); why != "" {
+		t.Fatalf("frozen at the start: %q", why)
+	}
+	if err := freeze.In(dir).Freeze("noor", "network work"); err != nil {
+		t.Fatal(err)
+	}
+	if why := freeze.In(dir).Why(); why != "frozen by noor: network work" {
+		t.Fatalf("reason is %q", why)
+	}
+	if err := freeze.In(dir).Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if why := freeze.In(dir).Why(); why != "" {
+		t.Fatalf("still frozen: %q", why)
+	}
+	if err := freeze.In(dir).Thaw(); err != nil {
+		t.Fatalf("thawing twice: %v", err)
+	}
+}
+
+func TestAnEmptyOrUnreadableFreezeFileFreezes(t *testing.T) {
+	s := freeze.In(t.TempDir())
+	if err := os.WriteFile(s.Path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s.Why() == "" {
+		t.Error("an empty file does not freeze")
+	}
+	if err := os.Remove(s.Path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(s.Path, 0o700); err != nil { // reading a directory fails
+		t.Fatal(err)
+	}
+	if why := s.Why(); !strings.Contains(why, "cannot be read") {
+		t.Errorf("reason is %q", why)
+	}
+}
