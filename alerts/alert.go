@@ -1,0 +1,88 @@
+// Package alerts is the one form in which trouble enters piket: a probe's
+// verdict, an Alertmanager webhook, a report by telephone. It knows label sets,
+// firing and resolved, fingerprints and matchers, and nothing of incidents.
+//
+//	hook, err := alerts.DecodeWebhook(request.Body)
+//	for _, alert := range hook.Alerts { … }
+package alerts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Status says whether the trouble is there or gone.
+type Status string
+
+// The two statuses, spelled as Alertmanager spells them.
+const (
+	Firing   Status = "firing"
+	Resolved Status = "resolved"
+)
+
+// Labels identify what an alert is about. Two alerts with the same labels are
+// the same trouble at different times.
+type Labels map[string]string
+
+// Names of the alerts that piket's own probes raise.
+const (
+	ServerUnreachable = "ServerUnreachable"
+	ServiceDown       = "ServiceDown"
+	SiteUnreachable   = "SiteUnreachable"
+)
+
+// Fingerprint is the same for the same label set, whatever the order. It is
+// Alertmanager's own (a 64-bit FNV-1a over the sorted pairs), so that an alert
+// of ours and the same alert through Alertmanager carry one identity.
+func (l Labels) Fingerprint() string {
+	set := make(model.LabelSet, len(l))
+	for name, value := range l {
+		set[model.LabelName(name)] = model.LabelValue(value)
+	}
+	return set.Fingerprint().String()
+}
+
+// String writes the labels as a matcher would: {alertname="X", server="y"}.
+func (l Labels) String() string {
+	pairs := make([]string, 0, len(l))
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%q", name, l[name]))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
+}
+
+// Alert is one report that something is wrong, or no longer is.
+type Alert struct {
+	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person"
+	Status      Status    `json:"status"`
+	Labels      Labels    `json:"labels"`
+	Annotations Labels    `json:"annotations,omitempty"`
+	StartsAt    time.Time `json:"starts_at"`
+	EndsAt      time.Time `json:"ends_at,omitzero"` // zero while firing
+	Fingerprint string    `json:"fingerprint"`
+	Link        string    `json:"link,omitempty"` // where the sender shows more; only ever http or https
+}
+
+// Name returns the alert's name, "" when it has none.
+func (a Alert) Name() string { return a.Labels["alertname"] }
+
+// Episode identifies one stretch of trouble: the same labels from the same
+// source, beginning at the same moment. Everything that arrives twice for one
+// episode and status is a duplicate (webhooks are delivered at least once).
+func (a Alert) Episode() string {
+	return a.Source + "/" + a.Fingerprint + "/" + a.StartsAt.UTC().Format(time.RFC3339Nano)
+}
+
+// Summary is what a person reads first: the annotation "summary" if there is
+// one, otherwise the name and labels.
+func (a Alert) Summary() string {
+	if s := a.Annotations["summary"]; s != "" {
+		return s
+	}
+	return a.Name() + " " + a.Labels.String()
+}
