@@ -1,0 +1,69 @@
+package inventory
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// IsPlaceholder reports whether a serial number or UUID is one that vendors
+// leave in machines whose identity was never written. It identifies nothing,
+// and neither does the empty one.
+func IsPlaceholder(id string) bool {
+	bare := strings.ToLower(strings.Trim(id, " .\t"))
+	if slices.Contains(placeholders, bare) {
+		return true
+	}
+	return repeats(strings.ReplaceAll(bare, "-", ""))
+}
+
+// placeholders in lower case. The first UUID is shared by many boards (see
+// device-management-toolkit/rpc-go, issue 1037); the second is the same bytes
+// in the order in which SMBIOS before 2.6 and some BMCs show them.
+var placeholders = []string{
+	"03000200-0400-0500-0006-000700080009",
+	"00020003-0004-0005-0006-000700080009",
+	"12345678-1234-5678-90ab-cddeefaabbcc",
+	"0123456789", "123456789", "1234567890", "12345678", "123456", "1234", "0123456789abcdef",
+	"to be filled by o.e.m", "o.e.m", "oem", "default", "default string", "not specified",
+	"not applicable", "not available", "not set", "none", "null", "n/a", "na", "unknown", "empty", "invalid",
+	"serial", "serial number", "system serial number", "chassis serial number", "base board serial number",
+	"sernum", "sys-1234567890", "system uuid", "uuid", "undefined", "unspecified", "-",
+}
+
+// repeats reports whether s is one or two characters over and over, as 0000
+// and fefe are.
+func repeats(s string) bool {
+	for i := 2; i < len(s); i++ {
+		if s[i] != s[i-2] {
+			return false
+		}
+	}
+	return len(s) != 2 || s[0] == s[1]
+}
+
+var uuidForm = regexp.MustCompile(`\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\z`)
+
+// identity checks what the BMC must answer before power is cut. Of two servers
+// with the same identity neither could be told from the other.
+func (c *checker) identity(s *Server) {
+	c.line("serial", &s.Serial)
+	if s.UUID != "" && !uuidForm.MatchString(s.UUID) {
+		c.hint(&s.UUID, "dmidecode -s system-uuid shows it", "uuid %q is not written as 8-4-4-4-12 hexadecimal digits", s.UUID)
+	} else {
+		c.unique("uuid", &s.UUID, c.uuids)
+	}
+	c.unique("serial", &s.Serial, c.serials)
+}
+
+func (c *checker) unique(what string, id *string, seen map[string]*string) {
+	if *id == "" {
+		return
+	}
+	if IsPlaceholder(*id) {
+		hint := "leave the key out, or fill in what stands on the machine's label"
+		c.hint(id, hint, "%s %q is a vendor's placeholder and identifies nothing", what, *id)
+		return
+	}
+	c.once(what, strings.ToLower(*id), id, seen)
+}

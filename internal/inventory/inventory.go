@@ -1,0 +1,175 @@
+// Package inventory is what piket knows of the world before anything breaks:
+// sites, racks, servers, their BMCs and services, customers, people and teams.
+// It is the only source of addresses, identities and commands; an alert can
+// look things up in it and nothing else.
+//
+//	inv, err := inventory.Load("inventory.yml")
+//	server, ok := inv.Server("web-07")
+//
+// A mistake in the files is reported with its place, together with all others.
+package inventory
+
+import (
+	"github.com/spinware/piket/internal/secret"
+)
+
+// Inventory is read only once it is loaded, and replaced whole. Make one with
+// [Load] or [New]; lookups on any other find nothing.
+type Inventory struct {
+	Sites     []Site     `yaml:"sites"`
+	Servers   []Server   `yaml:"servers"`
+	Customers []Customer `yaml:"customers"`
+	People    []Person   `yaml:"people"`
+	Teams     []Team     `yaml:"teams"`
+
+	lookup lookup
+}
+
+// Site is one datacenter.
+type Site struct {
+	Name        string       `yaml:"name,required"`
+	Title       string       `yaml:"title"`
+	Gateway     *Endpoint    `yaml:"gateway"`      // answers when the path to the site is there
+	StatusPage  *StatusPage  `yaml:"status_page"`  // what the provider itself announces
+	RemoteHands *RemoteHands `yaml:"remote_hands"` // who is sent when nothing else helps
+	Racks       []Rack       `yaml:"racks"`
+}
+
+// Rack stands on one site. Its name is unique in the whole inventory.
+type Rack struct {
+	Name string `yaml:"name,required"`
+	Room string `yaml:"room"`
+}
+
+// Endpoint is something a probe can ask.
+type Endpoint struct {
+	Check   string `yaml:"check,required"` // "icmp", "tcp", "http" or "ssh"
+	Address string `yaml:"address"`        // host, or host:port; a server's own address when empty
+	URL     string `yaml:"url"`            // for http
+	Expect  string `yaml:"expect"`         // for http: text that the page must contain
+	CAFile  string `yaml:"ca_file"`        // for https: who vouches, instead of the system's list
+}
+
+// StatusPage is the page on which a provider announces outages.
+type StatusPage struct {
+	URL       string `yaml:"url,required"` // base address of a page in Statuspage's format (v2)
+	Component string `yaml:"component"`    // the component that stands for this site; "" means any
+	CAFile    string `yaml:"ca_file"`
+}
+
+// RemoteHands are the people on site.
+type RemoteHands struct {
+	Name      string   `yaml:"name,required"`
+	Email     []string `yaml:"email,required"`
+	Telephone string   `yaml:"telephone"`
+	Reference string   `yaml:"reference"` // contract or access reference that they ask for
+}
+
+// Server is one machine. Serial and UUID are what its BMC must answer before
+// anything that cuts power is sent.
+type Server struct {
+	Name      string    `yaml:"name,required"`
+	Title     string    `yaml:"title"`
+	Site      string    `yaml:"site"` // follows from rack when that is given
+	Rack      string    `yaml:"rack"`
+	Unit      int       `yaml:"unit"` // height unit in the rack, 0 when not known
+	Address   string    `yaml:"address,required"`
+	Aliases   []string  `yaml:"aliases"` // other values by which alerts name it, such as 192.0.2.17:9100
+	Reachable *Endpoint `yaml:"reachable"`
+	Serial    string    `yaml:"serial"`
+	UUID      string    `yaml:"uuid"`
+	BMC       *BMC      `yaml:"bmc"`
+	SSH       *SSH      `yaml:"ssh"`
+	Services  []Service `yaml:"services"`
+	Customers []string  `yaml:"customers"`
+	Model     string    `yaml:"model"`
+}
+
+// BMC is the management controller of one server.
+type BMC struct {
+	Protocol    string     `yaml:"protocol,required"` // "redfish" or "ipmi"
+	Address     string     `yaml:"address,required"`
+	Port        int        `yaml:"port"` // 443 for redfish, 623 for ipmi when 0
+	Username    string     `yaml:"username,required"`
+	Password    secret.Ref `yaml:"password,secret,required"`
+	CAFile      string     `yaml:"ca_file"`      // for redfish: who vouches, instead of the system's list
+	CipherSuite int        `yaml:"cipher_suite"` // for ipmi: exactly one, 17 when 0
+	System      string     `yaml:"system"`       // for redfish: name of the system on a BMC that has several
+}
+
+// SSH is how to run a command on the server.
+type SSH struct {
+	Address  string     `yaml:"address"` // the server's own when empty
+	Port     int        `yaml:"port"`    // 22 when 0
+	User     string     `yaml:"user,required"`
+	Key      secret.Ref `yaml:"key,secret,required"`
+	HostKeys []string   `yaml:"host_keys,required"` // "ssh-ed25519 AAAA…": any other key is refused
+}
+
+// Service is what the server is there for.
+type Service struct {
+	Name  string   `yaml:"name,required"`
+	Unit  string   `yaml:"unit"` // systemd unit, for ${service.unit}
+	Probe Endpoint `yaml:"probe,required"`
+}
+
+// Customer is told when a service of theirs is gone.
+type Customer struct {
+	Name      string   `yaml:"name,required"`
+	Title     string   `yaml:"title"`
+	Language  string   `yaml:"language"` // "nl" or "en"; "en" when empty
+	Email     []string `yaml:"email"`
+	Telephone string   `yaml:"telephone"`
+}
+
+// Person may be on duty, approve, take reports, or read.
+type Person struct {
+	Name      string     `yaml:"name,required"`
+	Title     string     `yaml:"title"`
+	Email     string     `yaml:"email"`
+	Telephone string     `yaml:"telephone"`
+	Roles     []Role     `yaml:"roles"`
+	Password  secret.Ref `yaml:"password_hash,secret"` // bcrypt, for the page
+	Token     secret.Ref `yaml:"token,secret"`         // bearer token, for the CLI and API
+}
+
+// Role says what a person may do. Everybody who is signed in may read.
+type Role string
+
+// The roles.
+const (
+	Engineer Role = "engineer" // acknowledge, approve, close, report on work orders
+	Manager  Role = "manager"  // reads; may also freeze and thaw
+	Support  Role = "support"  // notes, calls
+)
+
+// Roles lists every role.
+var Roles = []Role{Engineer, Manager, Support}
+
+func roleWords() []string {
+	words := make([]string, len(Roles))
+	for i, role := range Roles {
+		words[i] = string(role)
+	}
+	return words
+}
+
+// Team is who an incident is assigned to. OnDuty is asked first.
+type Team struct {
+	Name    string   `yaml:"name,required"`
+	Title   string   `yaml:"title"`
+	Members []string `yaml:"members,required"`
+	OnDuty  []string `yaml:"on_duty"`
+}
+
+// What an empty field means.
+const (
+	// DefaultRedfishPort and DefaultIPMIPort are the registered ports.
+	DefaultRedfishPort = 443
+	DefaultIPMIPort    = 623
+	DefaultSSHPort     = 22
+	// DefaultCipherSuite is RAKP-HMAC-SHA256 with AES-CBC-128; suite 3 (SHA-1)
+	// must be asked for, and 0 is refused.
+	DefaultCipherSuite = 17
+	DefaultLanguage    = "en"
+)

@@ -1,0 +1,167 @@
+package inventory
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// lookup finds things by name. It is built once and never changed.
+type lookup struct {
+	sites     map[string]Site
+	servers   map[string]Server
+	customers map[string]Customer
+	people    map[string]Person
+	teams     map[string]Team
+	onSite    map[string][]Server
+	known     map[string]string // what an alert may call a server → its name, "" when two share it
+}
+
+func newLookup(inv *Inventory) lookup {
+	l := lookup{
+		sites:     byName(inv.Sites, func(s Site) string { return s.Name }),
+		servers:   byName(inv.Servers, func(s Server) string { return s.Name }),
+		customers: byName(inv.Customers, func(c Customer) string { return c.Name }),
+		people:    byName(inv.People, func(p Person) string { return p.Name }),
+		teams:     byName(inv.Teams, func(t Team) string { return t.Name }),
+		onSite:    map[string][]Server{},
+		known:     map[string]string{},
+	}
+	for _, s := range inv.Servers {
+		l.onSite[s.Site] = append(l.onSite[s.Site], s)
+		for _, word := range append([]string{s.Name, s.Address}, s.Aliases...) {
+			l.learn(canonical(word), s.Name)
+		}
+	}
+	return l
+}
+
+func byName[T any](list []T, name func(T) string) map[string]T {
+	m := make(map[string]T, len(list))
+	for _, thing := range list {
+		m[name(thing)] = thing
+	}
+	return m
+}
+
+// learn notes that word stands for a server; once two servers have claimed it,
+// it stands for none.
+func (l lookup) learn(word, server string) {
+	if other, taken := l.known[word]; taken && other != server {
+		server = ""
+	}
+	l.known[word] = server
+}
+
+// canonical writes an IP address in the one way that netip does.
+func canonical(host string) string {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.String()
+	}
+	return host
+}
+
+// Site returns the site with that name.
+func (inv *Inventory) Site(name string) (Site, bool) {
+	s, ok := inv.lookup.sites[name]
+	return s, ok
+}
+
+// Server returns the server with that name. It takes no other value: a command
+// names its target exactly.
+func (inv *Inventory) Server(name string) (Server, bool) {
+	s, ok := inv.lookup.servers[name]
+	return s, ok
+}
+
+// Customer returns the customer with that name.
+func (inv *Inventory) Customer(name string) (Customer, bool) {
+	c, ok := inv.lookup.customers[name]
+	return c, ok
+}
+
+// Person returns the person with that name.
+func (inv *Inventory) Person(name string) (Person, bool) {
+	p, ok := inv.lookup.people[name]
+	return p, ok
+}
+
+// Team returns the team with that name.
+func (inv *Inventory) Team(name string) (Team, bool) {
+	t, ok := inv.lookup.teams[name]
+	return t, ok
+}
+
+// SiteOf returns the site on which a server of this inventory stands.
+func (inv *Inventory) SiteOf(s Server) Site { return inv.lookup.sites[s.Site] }
+
+// ServersOn returns the servers on a site, in the order of the files.
+func (inv *Inventory) ServersOn(site string) []Server {
+	return slices.Clone(inv.lookup.onSite[site])
+}
+
+// CustomersOf returns the customers of a server, in the order it lists them.
+func (inv *Inventory) CustomersOf(s Server) []Customer {
+	customers := make([]Customer, 0, len(s.Customers))
+	for _, name := range s.Customers {
+		if c, ok := inv.Customer(name); ok {
+			customers = append(customers, c)
+		}
+	}
+	return customers
+}
+
+// OnDuty returns the people of a team who are asked first, in the order of the
+// file. It is empty when nobody is on duty or there is no such team.
+func (inv *Inventory) OnDuty(team string) []Person {
+	names := inv.lookup.teams[team].OnDuty
+	people := make([]Person, 0, len(names))
+	for _, name := range names {
+		if p, ok := inv.Person(name); ok {
+			people = append(people, p)
+		}
+	}
+	return people
+}
+
+// Find returns the server that the value of an alert's label stands for: by
+// exactly its name, its address or one of its aliases, with or without a port
+// behind it. When two servers share what was given, it finds neither: a guess
+// could restart the wrong machine.
+func (inv *Inventory) Find(value string) (Server, bool) {
+	name, ok := inv.lookup.known[canonical(value)]
+	if !ok {
+		host, _, err := net.SplitHostPort(value)
+		if err != nil {
+			return Server{}, false
+		}
+		name = inv.lookup.known[canonical(host)]
+	}
+	return inv.Server(name)
+}
+
+// ReachableEndpoint returns what to ask to learn whether the server answers:
+// what the inventory says, or else a ping to its address. Its address is
+// filled in.
+func (s Server) ReachableEndpoint() Endpoint {
+	if s.Reachable == nil {
+		return Endpoint{Check: "icmp", Address: s.Address}
+	}
+	return s.endpoint(*s.Reachable)
+}
+
+// ServiceEndpoint returns what to ask to learn whether a service of the server
+// answers, with its address filled in.
+func (s Server) ServiceEndpoint(service Service) Endpoint {
+	return s.endpoint(service.Probe)
+}
+
+func (s Server) endpoint(e Endpoint) Endpoint {
+	if e.Address == "" && e.Check != "http" {
+		e.Address = s.Address
+	}
+	return e
+}
+
+// HostPort returns where the BMC listens.
+func (b BMC) HostPort() string { return hostPort(b.Address, b.port()) }
