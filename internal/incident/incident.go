@@ -1,0 +1,454 @@
+package incident
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+)
+
+// Status is where an incident stands. It never goes back from Closed or Merged.
+type Status string
+
+// The statuses.
+const (
+	Open          Status = "open"
+	BackInService Status = "restored" // service is back, the record is not yet closed
+	Finished      Status = "closed"
+	Joined        Status = "merged" // part of another incident
+)
+
+// Incident is what a timeline adds up to. It is a value for reading: nothing
+// but [Incident.Apply] changes it.
+type Incident struct {
+	ID      string
+	Version int // sequence number of the last event
+	Status  Status
+	Title   string
+	Subject Subject
+	Site    string
+
+	Impact, Urgency Level
+	Priority        Priority
+	Team            string
+	Owner           string // who acknowledged it, "" while nobody has
+	Customers       []string
+	Parts           []Subject // what was merged into it
+
+	OpenedAt, AcknowledgedAt, RestoredAt, ClosedAt time.Time
+	StartedAt                                      time.Time // when the trouble began, by the earliest alert
+	Relapses                                       int
+	MergedInto                                     string
+
+	Alerts  []alerts.Alert // the latest of each episode, in order of arrival
+	Runbook RunbookPinned
+
+	Diagnosis   []Check // the latest round
+	DiagnosedAt time.Time
+	Verdict     Concluded
+	Goal        Goal
+	Power       string // as last seen after an action of ours, "" before
+
+	Steps    map[string]*Step
+	Approval *Approval // the one that is asked or granted and not yet used up
+	Action   *Action   // the last intent and what became of it
+	Blocked  Blocked   // what is held back right now; zero Guard when nothing is
+
+	Order      *Order
+	Attentions map[string]time.Time // topic → when raised
+
+	Closure    *ClosureChecked
+	Resolution *Resolution
+
+	Messages  []*Message
+	CallTasks []*Call
+	Told      map[string]time.Time // customer → when last told of the trouble
+	ToldBack  map[string]time.Time // customer → when told that service is back
+}
+
+// Goal is whether service is there, and since when that has been watched
+// without a gap.
+type Goal struct {
+	Known  bool
+	Holds  bool
+	Since  time.Time
+	Checks []Check
+}
+
+// Step is how far one remedy has come.
+type Step struct {
+	Attempts int
+	Done     string // "failed", "denied" or "expired": left for good; "skipped": did not apply when last looked at
+	Reason   string
+	Unknown  bool // one try ended without anybody knowing whether it was carried out
+}
+
+// Approval is a question to a person and its answer.
+type Approval struct {
+	ApprovalRequested
+	GrantedBy string // "" while nobody has said yes
+}
+
+// Action is one intent on its way.
+type Action struct {
+	Intended
+	PlannedAt time.Time
+	ClaimedAt time.Time // zero until one process owns the send
+	Voided    bool
+	Outcome   Outcome // "" until known
+	Detail    string
+	SettledAt time.Time // when the outcome was recorded
+	Cut       bool      // power may have been cut by it, or by what it makes good
+	Ended     bool      // verified, failed or voided: the server is free again
+}
+
+// Live reports whether the intent still holds its server: from the moment it
+// is planned until its effect has been judged.
+func (a *Action) Live() bool { return a != nil && !a.Ended }
+
+// Order is a work order for hands on site.
+type Order struct {
+	WorkOrdered
+	OrderedAt time.Time
+	State     string // "sent", then one of [OrderStates]
+	ChangedAt time.Time
+	By, Words string
+}
+
+// Open reports whether hands may still be at work on the order. What is done or
+// refused stays so.
+func (o *Order) Open() bool { return o != nil && o.State != "done" && o.State != "refused" }
+
+// Message is one mail and how far it has come.
+type Message struct {
+	MessageQueued
+	QueuedAt  time.Time
+	Delivered bool
+	Tries     int
+	RetryAt   time.Time
+	GivenUp   bool
+}
+
+// Call is one telephone task and what came of it.
+type Call struct {
+	CallTask
+	Outcome, By string
+}
+
+// Fold adds up a timeline. The events must be one incident's, from the first.
+func Fold(events []Event) *Incident {
+	inc := &Incident{
+		Status: Open, Steps: map[string]*Step{}, Attentions: map[string]time.Time{},
+		Told: map[string]time.Time{}, ToldBack: map[string]time.Time{},
+	}
+	for _, e := range events {
+		inc.Apply(e)
+	}
+	return inc
+}
+
+// Apply adds one event. It is the only place in which an incident changes.
+func (i *Incident) Apply(e Event) {
+	i.ID, i.Version = e.Incident, e.Seq
+	switch p := e.Payload.(type) {
+	case Opened:
+		i.OpenedAt, i.StartedAt = e.At, e.At
+		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
+	case AlertReceived:
+		i.alert(p.Alert)
+	case Classified:
+		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
+	case Assigned:
+		i.Team = p.Team
+	case Acknowledged:
+		i.Owner = p.By
+		if i.AcknowledgedAt.IsZero() {
+			i.AcknowledgedAt = e.At
+		}
+	case RunbookPinned:
+		i.Runbook = p
+	case Merged:
+		i.Status, i.MergedInto, i.ClosedAt = Joined, p.Into, e.At
+	case Absorbed:
+		i.absorb(p)
+	case Restored:
+		i.Status, i.RestoredAt = BackInService, e.At
+		i.endAction()
+	case Relapsed:
+		i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
+		i.Relapses++
+		i.disappoint()
+	case ClosureChecked:
+		i.Closure = &p
+	case Resolution:
+		i.Resolution = &p
+	case Closed:
+		i.Status, i.ClosedAt = Finished, e.At
+	case Attention:
+		i.Attentions[p.Topic] = e.At
+	case Diagnosed, Concluded, GoalSeen, PowerSeen:
+		i.look(e)
+	case WorkOrdered, OrderProgress:
+		i.order(e)
+	case MessageQueued, Delivered, Undelivered, CallTask, Called:
+		i.tell(e)
+	default:
+		i.advance(e)
+	}
+}
+
+// disappoint makes the next word due at once to everybody who was told that
+// service is back: it is not, and their clock must not run from before that.
+func (i *Incident) disappoint() {
+	for customer := range i.ToldBack {
+		i.Told[customer] = time.Time{}
+	}
+	clear(i.ToldBack)
+}
+
+// look books what was seen.
+func (i *Incident) look(e Event) {
+	switch p := e.Payload.(type) {
+	case Diagnosed:
+		i.Diagnosis, i.DiagnosedAt = p.Checks, e.At
+	case Concluded:
+		i.Verdict = p
+	case GoalSeen:
+		i.Goal = Goal{Known: true, Holds: p.Holds, Since: e.At, Checks: p.Checks}
+	case PowerSeen:
+		i.Power = p.Power
+	}
+}
+
+// advance moves the ladder. An approval lives and dies here and nowhere else:
+// every event that leaves a step, or uses the leave up, clears it.
+func (i *Incident) advance(e Event) {
+	switch p := e.Payload.(type) {
+	case Skipped:
+		i.leave(p.Step, "skipped", p.Reason)
+	case Blocked:
+		i.Blocked = p
+	case ApprovalRequested:
+		i.Approval = &Approval{ApprovalRequested: p}
+		i.Blocked = Blocked{}
+	case Approved:
+		if a := i.Approval; a != nil && a.Approval == p.Approval && a.PlanHash == p.PlanHash && e.At.Before(a.Expires) {
+			a.GrantedBy = p.By
+		}
+	case Denied:
+		if a := i.Approval; a != nil && a.Approval == p.Approval {
+			i.leave(a.Step, "denied", p.Reason)
+		}
+	case ApprovalLapsed:
+		i.lapse(p)
+	case Intended:
+		i.Approval, i.Blocked = nil, Blocked{}
+		i.Action = &Action{Intended: p, PlannedAt: e.At, Cut: p.Duty > 0}
+		i.step(p.Step).Attempts = p.Attempt
+	case Claimed, Voided, OutcomeRecorded:
+		i.settle(e)
+	case StepFailed:
+		if p.Final {
+			i.leave(p.Step, "failed", p.Reason)
+		}
+		i.endAction()
+	}
+}
+
+// settle books what became of the live intent; words about any other intent
+// change nothing.
+func (i *Incident) settle(e Event) {
+	a := i.Action
+	switch p := e.Payload.(type) {
+	case Claimed:
+		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
+			a.ClaimedAt = e.At
+		}
+	case Voided:
+		if a.Live() && a.Intent == p.Intent {
+			i.void(p, e.At)
+		}
+	case OutcomeRecorded:
+		if a.Live() && a.Intent == p.Intent {
+			a.Outcome, a.Detail, a.SettledAt = p.Outcome, p.Detail, e.At
+			a.Cut = a.Cut || a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused
+			i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
+			i.Power = ""
+		}
+	}
+}
+
+// void books that the live intent was never sent. The duty to bring back power
+// outlives the intent that could not.
+func (i *Incident) void(p Voided, at time.Time) {
+	a := i.Action
+	a.Detail = p.Reason
+	if a.Duty > 0 {
+		a.Outcome, a.SettledAt = OutcomeRefused, at
+		return
+	}
+	a.Voided = true
+	i.step(a.Step).Attempts = a.Attempt - 1 // it does not count as one
+	i.endAction()
+}
+
+func (i *Incident) lapse(p ApprovalLapsed) {
+	a := i.Approval
+	if a == nil || a.Approval != p.Approval {
+		return
+	}
+	if p.Expired {
+		i.leave(a.Step, "expired", p.Reason)
+	}
+	i.Approval = nil
+}
+
+// leave takes the ladder off a step.
+func (i *Incident) leave(step, why, reason string) {
+	s := i.step(step)
+	s.Done, s.Reason = why, reason
+	i.Approval, i.Blocked = nil, Blocked{}
+}
+
+func (i *Incident) endAction() {
+	if i.Action != nil {
+		i.Action.Ended = true
+	}
+}
+
+func (i *Incident) step(id string) *Step {
+	if i.Steps[id] == nil {
+		i.Steps[id] = &Step{}
+	}
+	return i.Steps[id]
+}
+
+// StepOf returns how far a remedy has come; the zero Step when it was never
+// touched.
+func (i *Incident) StepOf(id string) Step {
+	if s := i.Steps[id]; s != nil {
+		return *s
+	}
+	return Step{}
+}
+
+// alert keeps the latest word on each episode.
+func (i *Incident) alert(a alerts.Alert) {
+	if a.StartsAt.Before(i.StartedAt) {
+		i.StartedAt = a.StartsAt
+	}
+	for n := range i.Alerts {
+		if i.Alerts[n].Episode() == a.Episode() {
+			if i.Alerts[n].Status == alerts.Firing { // a late "firing" does not undo "resolved"
+				i.Alerts[n] = a
+			}
+			return
+		}
+	}
+	i.Alerts = append(i.Alerts, a)
+}
+
+func (i *Incident) absorb(p Absorbed) {
+	if !slices.Contains(i.Parts, p.Subject) {
+		i.Parts = append(i.Parts, p.Subject)
+	}
+	for _, c := range p.Customers {
+		if !slices.Contains(i.Customers, c) {
+			i.Customers = append(i.Customers, c)
+		}
+	}
+	for customer, at := range p.Told {
+		if at.After(i.Told[customer]) {
+			i.Told[customer] = at
+		}
+	}
+}
+
+func (i *Incident) order(e Event) {
+	switch p := e.Payload.(type) {
+	case WorkOrdered:
+		i.Order = &Order{WorkOrdered: p, OrderedAt: e.At, State: "sent", ChangedAt: e.At}
+		i.Blocked = Blocked{}
+	case OrderProgress:
+		if i.Order.Open() && i.Order.Order == p.Order {
+			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
+		}
+	}
+}
+
+func (i *Incident) tell(e Event) {
+	switch p := e.Payload.(type) {
+	case MessageQueued:
+		i.Messages = append(i.Messages, &Message{MessageQueued: p, QueuedAt: e.At})
+		i.told(p.Customer, p.Purpose, e.At)
+	case CallTask:
+		i.CallTasks = append(i.CallTasks, &Call{CallTask: p})
+		i.told(p.Customer, p.Purpose, e.At)
+	case Delivered:
+		if m := i.Message(p.Message); m != nil {
+			m.Delivered, m.Tries = true, m.Tries+1
+		}
+	case Undelivered:
+		if m := i.Message(p.Message); m != nil {
+			m.Tries, m.RetryAt, m.GivenUp = p.Try, p.RetryAt, p.RetryAt.IsZero()
+		}
+	case Called:
+		for _, c := range i.CallTasks {
+			if c.Task == p.Task {
+				c.Outcome, c.By = p.Outcome, p.By
+			}
+		}
+	}
+}
+
+func (i *Incident) told(customer, purpose string, at time.Time) {
+	switch {
+	case customer == "":
+	case purpose == "restored":
+		i.ToldBack[customer] = at
+	case purpose == "first" || purpose == "update":
+		i.Told[customer] = at
+	}
+}
+
+// Message returns the message with the given id, nil when there is none.
+func (i *Incident) Message(id string) *Message {
+	for _, m := range i.Messages {
+		if m.Message == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// Ongoing reports whether anything may still happen on the incident.
+func (i *Incident) Ongoing() bool { return i.Status == Open || i.Status == BackInService }
+
+// Firing returns the alerts that have not been resolved.
+func (i *Incident) Firing() []alerts.Alert {
+	var firing []alerts.Alert
+	for _, a := range i.Alerts {
+		if a.Status == alerts.Firing {
+			firing = append(firing, a)
+		}
+	}
+	return firing
+}
+
+// Held is the server that a live intent of this incident holds, "" when none.
+func (i *Incident) Held() string {
+	if i.Action.Live() {
+		return i.Action.Server
+	}
+	return ""
+}
+
+// Finding returns a check of the latest diagnosis by its id.
+func (i *Incident) Finding(id string) (Check, bool) {
+	for _, c := range i.Diagnosis {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Check{}, false
+}
