@@ -1,0 +1,214 @@
+package runbooks
+
+import (
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/yamlpos"
+)
+
+// checker finds what the shape alone does not show. It reports everything it
+// finds and stops at nothing.
+type checker struct {
+	book     *Runbook
+	doc      *yamlpos.Document
+	problems yamlpos.Problems
+}
+
+func (c *checker) check() {
+	c.head()
+	c.goal()
+	for i := range c.book.Diagnose {
+		c.diagnosis(i)
+	}
+	c.conditions()
+	for i := range c.book.Remedies {
+		c.remedy(i)
+	}
+	for i := range c.book.Escalate {
+		c.escalation(&c.book.Escalate[i])
+	}
+}
+
+// add reports a mistake at a field; a field that is not in the file was
+// already reported as missing.
+func (c *checker) add(field any, format string, args ...any) {
+	c.problems.Add(c.doc.At(field), format, args...)
+}
+
+// word checks that *field is one of the valid words.
+func (c *checker) word(field *string, what string, valid []string) {
+	if *field != "" && !slices.Contains(valid, *field) {
+		c.problems.AddUnknown(c.doc.At(field), what, *field, valid)
+	}
+}
+
+var (
+	bookName = regexp.MustCompile(`\A[a-z0-9][a-z0-9-]{0,62}\z`)
+	factName = regexp.MustCompile(`\A[a-z][a-z0-9_]{0,30}\z`)
+)
+
+func (c *checker) head() {
+	b := c.book
+	if b.Name != "" && !bookName.MatchString(b.Name) {
+		c.add(&b.Name, "runbook name %q: use lower-case letters, digits and hyphens", b.Name)
+	}
+	for i := range b.Match {
+		m, err := alerts.ParseMatcher(b.Match[i])
+		if err != nil {
+			c.add(&b.Match[i], "%v", err)
+			continue
+		}
+		b.matchers = append(b.matchers, m)
+	}
+	c.word(&b.Classify.Impact, "impact", levels)
+	c.word(&b.Classify.Urgency, "urgency", levels)
+}
+
+func (c *checker) goal() {
+	g := &c.book.Goal
+	for i := range g.Checks {
+		c.word(&g.Checks[i], "check of a goal", GoalChecks)
+	}
+	if g.For < 0 {
+		c.add(&g.For, "for is negative")
+	}
+}
+
+func (c *checker) diagnosis(i int) {
+	d := &c.book.Diagnose[i]
+	switch {
+	case d.ID == "":
+	case !factName.MatchString(d.ID):
+		c.add(&d.ID, "id %q: use lower-case letters, digits and underscores, so that conditions can name it", d.ID)
+	case slices.Contains(GoalChecks, d.ID):
+		c.add(&d.ID, "id %q is the name of a goal check; choose another", d.ID)
+	case slices.ContainsFunc(c.book.Diagnose[:i], func(o Diagnosis) bool { return o.ID == d.ID }):
+		c.add(&d.ID, "id %q is used twice", d.ID)
+	}
+	c.word(&d.Check, "check", checkNames())
+	if kind, ok := Checks[d.Check]; ok {
+		c.word(&d.Target, "target of "+d.Check, kind.Targets)
+	}
+}
+
+// conditions type-checks every "when" against the facts that the diagnosis
+// and the goal yield.
+func (c *checker) conditions() {
+	vars := c.book.variables()
+	env, err := environment(vars)
+	if err != nil {
+		// Only reachable when the diagnosis itself is wrong, which is reported.
+		return
+	}
+	c.book.conditions = map[string]condition{}
+	for i := range c.book.Remedies {
+		r := &c.book.Remedies[i]
+		if r.When != "" {
+			c.condition(env, r, vars)
+		}
+	}
+}
+
+func (c *checker) condition(env *cel.Env, r *Remedy, vars map[string]string) {
+	compiled, err := compile(env, r.When, vars)
+	if err == nil {
+		c.book.conditions[r.ID] = compiled
+		return
+	}
+	var mistake *conditionError
+	if !errors.As(err, &mistake) {
+		c.add(&r.When, "when: %v", err)
+		return
+	}
+	pos := c.doc.At(&r.When)
+	pos.Col += mistake.column
+	if mistake.word != "" {
+		c.problems.AddUnknown(pos, "fact", mistake.word, slices.Sorted(maps.Keys(vars)))
+		return
+	}
+	c.problems.Add(pos, "when: %s", mistake.what)
+}
+
+func (c *checker) remedy(i int) {
+	r := &c.book.Remedies[i]
+	if r.ID != "" && !bookName.MatchString(r.ID) {
+		c.add(&r.ID, "id %q: use lower-case letters, digits and hyphens", r.ID)
+	}
+	if slices.ContainsFunc(c.book.Remedies[:i], func(o Remedy) bool { return o.ID == r.ID && r.ID != "" }) {
+		c.add(&r.ID, "id %q is used twice", r.ID)
+	}
+	switch {
+	case len(r.SSH) > 0 && r.Power != "":
+		c.add(r, "a remedy does one thing: either ssh or power, not both")
+	case len(r.SSH) == 0 && r.Power == "":
+		c.add(r, "remedy without an action; give it ssh or power")
+	}
+	c.word(&r.Power, "power verb", Verbs)
+	if r.Attempts < 0 || r.Attempts > 5 {
+		c.add(&r.Attempts, "attempts is %d, want 1 to 5", r.Attempts)
+	}
+	if r.Verify < 0 {
+		c.add(&r.Verify, "verify is negative")
+	}
+	c.command(r)
+	if r.Approve != nil {
+		c.word(&r.Approve.Otherwise, "otherwise", otherwises)
+	}
+}
+
+var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+func (c *checker) command(r *Remedy) {
+	for i := range r.SSH {
+		arg := &r.SSH[i]
+		if strings.ContainsAny(*arg, "\x00\n\r") {
+			c.add(arg, "an argument cannot contain a line break or a zero byte")
+		}
+		for _, m := range placeholder.FindAllStringSubmatch(*arg, -1) {
+			if !slices.Contains(Placeholders, m[1]) {
+				c.problems.AddUnknown(c.doc.At(arg), "placeholder", m[1], Placeholders)
+			}
+		}
+		if strings.Count(*arg, "${") != len(placeholder.FindAllString(*arg, -1)) {
+			c.add(arg, "placeholder in %q is not closed", *arg)
+		}
+	}
+	if len(r.SSH) > 0 && strings.HasPrefix(r.SSH[0], "$") {
+		c.add(&r.SSH[0], "the command itself cannot be a placeholder")
+	}
+}
+
+func (c *checker) escalation(e *Escalation) {
+	t := e.Technician
+	if t == nil {
+		return
+	}
+	c.word(&t.To, "recipient", Recipients)
+	c.word(&t.Order, "order", Orders)
+	if t.Arrive < t.Acknowledge {
+		c.add(&t.Arrive, "arrive (%v) is earlier than acknowledge (%v)", t.Arrive, t.Acknowledge)
+	}
+}
+
+// Fill replaces the placeholders of a command by values. When one has no value,
+// missing is its name and the command must not be used.
+func Fill(command []string, values map[string]string) (filled []string, missing string) {
+	for _, arg := range command {
+		out := placeholder.ReplaceAllStringFunc(arg, func(m string) string {
+			name := placeholder.FindStringSubmatch(m)[1]
+			if values[name] == "" && missing == "" {
+				missing = name
+			}
+			return values[name]
+		})
+		filled = append(filled, out)
+	}
+	return filled, missing
+}

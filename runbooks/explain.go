@@ -1,0 +1,87 @@
+package runbooks
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Explain says in plain words what a runbook does, in the order in which it
+// happens.
+func (b *Runbook) Explain() string {
+	var t strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&t, format+"\n", args...) }
+	say("%s: %s", b.Name, b.Title)
+	say("version %.12s", b.Hash)
+	say("")
+	say("Meant for alerts with %s.", strings.Join(b.Match, " and "))
+	say("Impact %s, urgency %s. The team %s takes it.", b.Classify.Impact, b.Classify.Urgency, b.Assign)
+	say("Service counts as back when %s answers for %s.", strings.Join(b.Goal.Checks, " and "), duration(b.Goal.For))
+	say("")
+	say("It looks first, and touches nothing:")
+	for _, d := range b.Diagnose {
+		say("  %-12s %s of %s", d.ID, d.Check, d.Target)
+	}
+	say("")
+	if len(b.Remedies) == 0 {
+		say("It changes nothing by itself.")
+	} else {
+		say("Then, one after the other, as long as service is not back:")
+	}
+	for n, r := range b.Remedies {
+		say("  %d. %s", n+1, r.explain())
+	}
+	for _, e := range b.Escalate {
+		say("%s", e.explain())
+	}
+	if len(b.Escalate) == 0 {
+		say("When nothing is left, a person of the team is called.")
+	}
+	return t.String()
+}
+
+func (r Remedy) explain() string {
+	var parts []string
+	if r.Power != "" {
+		parts = append(parts, r.ID+": power "+r.Power+" through the BMC, once its serial number and UUID are seen to match")
+	} else {
+		parts = append(parts, fmt.Sprintf("%s: run %q over SSH", r.ID, strings.Join(r.SSH, " ")))
+	}
+	if r.When != "" {
+		parts = append(parts, "only when "+r.When)
+	}
+	if r.Approve != nil {
+		parts = append(parts, fmt.Sprintf("only after a yes by %s within %s, otherwise %s", r.Approve.By, duration(r.Approve.Within), r.Approve.Otherwise))
+	}
+	parts = append(parts, fmt.Sprintf("at most %s, each given %s to help", times(r.MaxAttempts()), duration(r.Verify)))
+	return strings.Join(parts, "; ")
+}
+
+func (e Escalation) explain() string {
+	t := e.Technician
+	text := fmt.Sprintf("When nothing is left, a work order (%s) goes to %s, to be acknowledged within %s, on site within %s",
+		t.Order, t.To, duration(t.Acknowledge), duration(t.Arrive))
+	if t.After > 0 {
+		text += ", but not in the first " + duration(t.After)
+	}
+	return text + "."
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// duration writes 2m for 2m0s.
+func duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,49 @@
+package runbooks
+
+import (
+	"maps"
+	"slices"
+)
+
+// Checks lists what a diagnosis may ask, of which targets, and which facts
+// conditions may use beside "ok". The names and types of the facts are those
+// of the probes; a test holds the two lists together.
+var Checks = map[string]struct {
+	Targets []string
+	Facts   map[string]string
+}{
+	"reachable":  {Targets: []string{"server", "site.gateway"}},
+	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string"}},
+	"icmp":       {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
+	"ssh":        {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
+	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string"}},
+	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string"}},
+	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{"up": "int", "asked": "int"}},
+}
+
+// GoalChecks lists what a goal may demand: that the subject answers, and that
+// every service on it does.
+var GoalChecks = []string{"reachable", "services"}
+
+// Verbs lists what may be asked of a BMC. "reset" is not among them: through
+// Redfish it has been seen to end with the machine off and report success.
+var Verbs = []string{"on", "off", "soft", "cycle"}
+
+// Orders lists what hands on site may be asked; remediation/technician has the
+// words for each, and a test there holds the two together.
+var Orders = []string{"restart-and-diagnose", "look-only", "look-at-site"}
+
+// Placeholders lists what a command may contain; each is replaced by a value
+// of the inventory, never by one of an alert.
+var Placeholders = []string{"service.name", "service.unit", "server.name"}
+
+// Recipients lists who a work order can go to.
+var Recipients = []string{"site.remote_hands"}
+
+var (
+	levels     = []string{"high", "medium", "low"}
+	otherwises = []string{"escalate"}
+)
+
+// checkNames returns the kinds of check a diagnosis may use, sorted.
+func checkNames() []string { return slices.Sorted(maps.Keys(Checks)) }
