@@ -1,0 +1,49 @@
+package probes
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says how often things are looked at, and when an answer is believed.
+// A zero field means its default.
+type Config struct {
+	Interval  time.Duration // between two probes of one target, on piket's clock
+	Timeout   time.Duration // of one probe, on the machine's own clock
+	Failures  int           // downs in a row before an alert fires
+	Successes int           // ups in a row before it is resolved
+}
+
+// What a zero field of Config means. If one probe in a hundred is lost, each by
+// itself, three in a row happen once a year per target (2,880 probes a day).
+// Real loss comes in bursts, and the interval is what outlasts them: spacing
+// beats count.
+const (
+	DefaultInterval  = 30 * time.Second
+	DefaultFailures  = 3
+	DefaultSuccesses = 2
+)
+
+// Validate says everything that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Interval < 0 || (c.Interval > 0 && c.Interval < time.Second) {
+		errs = append(errs, fmt.Errorf("probe interval is %v, want 1s or more", c.Interval))
+	}
+	if c.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("probe timeout is %v, want more than 0", c.Timeout))
+	}
+	if c.Failures < 0 || c.Successes < 0 {
+		errs = append(errs, fmt.Errorf("probe failures and successes are %d and %d, want 1 or more", c.Failures, c.Successes))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	return Config{
+		Interval: cmp.Or(c.Interval, DefaultInterval), Timeout: cmp.Or(c.Timeout, DefaultTimeout),
+		Failures: cmp.Or(c.Failures, DefaultFailures), Successes: cmp.Or(c.Successes, DefaultSuccesses),
+	}
+}

@@ -1,0 +1,72 @@
+// Package probes asks something whether it is well. A probe answers up, down
+// or unknown, with a reason that a person can read and the evidence for it;
+// trouble on piket's own side is unknown, never down.
+//
+//	kind, target := probes.Reachable(server, 3*time.Second)
+//	result := probes.Kinds.Probe(ctx, kind, target)
+//
+// A [Scheduler] does so for the whole inventory, and reports as alerts what
+// stops answering.
+package probes
+
+import (
+	"context"
+	"time"
+
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// State is a probe's judgement.
+type State string
+
+// The three states. Unknown is our own trouble, or silence that proves nothing.
+const (
+	Up      State = "up"
+	Down    State = "down"
+	Unknown State = "unknown"
+)
+
+// Target is what to ask. It is made from the inventory, never from an alert.
+type Target struct {
+	Name      string         // as a person knows it: "web-07", "gateway of ams1"
+	Address   string         // host or host:port, as the kind needs it
+	URL       string         // for http and statuspage
+	Expect    string         // for http: text that the body must contain
+	CAFile    string         // for https
+	Component string         // for statuspage
+	HostKeys  []string       // for ssh: pinned keys in authorized_keys form
+	BMC       *inventory.BMC // for bmc
+	Timeout   time.Duration  // 0 means DefaultTimeout
+}
+
+// DefaultTimeout bounds one probe. A TCP connect whose SYN was lost is tried
+// again by the kernel after one second, so less than three makes false alarms.
+const DefaultTimeout = 3 * time.Second
+
+// Result is one probe's answer.
+type Result struct {
+	State   State
+	Reason  string         // one clause: "answers in 12 ms", "connection refused"
+	Facts   map[string]any // what a runbook may ask about, by the names in [Facts]
+	Latency time.Duration  // how long the answer took, on the machine's own clock
+}
+
+// Prober asks one target once. It never panics, never returns a zero State, and
+// ends when ctx does.
+type Prober func(ctx context.Context, t Target) Result
+
+// Facts lists, for each kind of check, the facts that it yields beside "ok" and
+// their types ("string", "bool", "int", "double"); a runbook's conditions are
+// checked against it. What was not measured is absent from a result: icmp has
+// no rtt_ms without a reply. loss is in percent.
+var Facts = map[string]map[string]string{
+	"icmp":       {"loss": "double", "rtt_ms": "double"},
+	"tcp":        {},
+	"http":       {"status": "int"},
+	"ssh":        {"banner": "string"},
+	"bmc":        {"state": "string"},
+	"statuspage": {"incident": "bool", "indicator": "string", "title": "string"},
+	"neighbours": {"up": "int", "asked": "int"},
+	"reachable":  {},
+	"services":   {"down": "string"},
+}
