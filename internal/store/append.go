@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"modernc.org/sqlite"
+)
+
+// Create opens an incident whose first event is an [incident.Opened], and
+// returns it with its new number. It returns ErrTaken when one is already open
+// for the subject. After any other error it is not known to the caller whether
+// it was stored; the subject's uniqueness makes trying again harmless.
+func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident.Incident, error) {
+	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
+		year := s.clk.Now().Year()
+		var number int
+		err := tx.QueryRowContext(ctx, `INSERT INTO counters VALUES (?, 1)
+			ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
+			fmt.Sprintf("incident-%d", year)).Scan(&number)
+		if err != nil {
+			return nil, fmt.Errorf("number the incident: %w", err)
+		}
+		id := fmt.Sprintf("INC-%d-%04d", year, number)
+		return s.extend(ctx, tx, incident.Fold(nil), id, "", events)
+	})
+}
+
+// Append adds events to an incident that stands at version, all or none, and
+// returns it as it then is. It returns ErrConflict when the incident has moved
+// on, ErrServerHeld when an intent among the events names a server that
+// another incident holds, and ErrNotFound. The version makes trying again after
+// any other error harmless: what was stored after all shows as ErrConflict.
+func (s *Store) Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error) {
+	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
+		old, head, err := load(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if old.Version != version {
+			return nil, fmt.Errorf("%s is at %d, not %d: %w", id, old.Version, version, ErrConflict)
+		}
+		return s.extend(ctx, tx, old, id, head, events)
+	})
+}
+
+// Record adds facts that hold whatever else has happened meanwhile: what came
+// of a send, what was delivered. Decisions go through Append.
+func (s *Store) Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error) {
+	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
+		old, head, err := load(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.extend(ctx, tx, old, id, head, events)
+	})
+}
+
+// transact runs f in the one writing transaction and tells the followers.
+func (s *Store) transact(ctx context.Context, f func(*sql.Tx) (*incident.Incident, error)) (*incident.Incident, error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	inc, err := f(tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	s.tell()
+	return inc, nil
+}
+
+// extend seals and stores events at the end of inc's timeline.
+func (s *Store) extend(ctx context.Context, tx *sql.Tx, inc *incident.Incident, id, head string, events []incident.Event) (*incident.Incident, error) {
+	now := s.clk.Now()
+	for n, e := range events {
+		e.Incident, e.Seq, e.Recorded = id, inc.Version+1, now
+		if e.At.IsZero() {
+			e.At = now
+		}
+		sealed, err := e.Seal(head)
+		if err != nil {
+			return nil, err
+		}
+		if err := insert(ctx, tx, sealed); err != nil {
+			return nil, fmt.Errorf("append to %s: %w", id, err)
+		}
+		head = sealed.Hash
+		inc.Apply(sealed)
+		events[n] = sealed
+	}
+	return inc, project(ctx, tx, inc, head, now)
+}
+
+func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {
+	data, err := json.Marshal(e.Payload)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO events (incident, seq, at, recorded, actor, kind, data, prev, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Incident, e.Seq, e.At.UnixMicro(), e.Recorded.UnixMicro(), e.Actor, string(e.Payload.Kind()), string(data), e.Prev, e.Hash)
+	if err != nil {
+		return err
+	}
+	a, ok := e.Payload.(incident.AlertReceived)
+	if !ok {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO episodes VALUES (?, ?, ?)
+		ON CONFLICT (episode) DO UPDATE SET incident = excluded.incident, status = excluded.status`,
+		a.Alert.Episode(), e.Incident, string(a.Alert.Status))
+	return err
+}
+
+// project keeps the looked-up columns in step with the events.
+func project(ctx context.Context, tx *sql.Tx, inc *incident.Incident, head string, now time.Time) error {
+	held := sql.NullString{String: inc.Held(), Valid: inc.Held() != ""}
+	_, err := tx.ExecContext(ctx, `INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
+			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held`,
+		inc.ID, inc.Version, head, inc.Subject.String(), inc.Title, string(inc.Status), string(inc.Priority),
+		inc.Site, inc.OpenedAt.UnixMicro(), now.UnixMicro(), held)
+	return constraint(err)
+}
+
+// constraint turns a broken uniqueness rule into what it means.
+func constraint(err error) error {
+	const uniqueViolation = 2067 // SQLITE_CONSTRAINT_UNIQUE
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) || failure.Code() != uniqueViolation {
+		return err
+	}
+	switch {
+	case strings.Contains(failure.Error(), "incidents.subject"):
+		return ErrTaken
+	case strings.Contains(failure.Error(), "incidents.held"):
+		return ErrServerHeld
+	}
+	return err
+}

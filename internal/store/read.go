@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+)
+
+// Summary is one line of a list of incidents.
+type Summary struct {
+	ID       string            `json:"id"`
+	Version  int               `json:"version"`
+	Title    string            `json:"title"`
+	Subject  string            `json:"subject"`
+	Status   incident.Status   `json:"status"`
+	Priority incident.Priority `json:"priority"`
+	Site     string            `json:"site"`
+	Opened   time.Time         `json:"opened"`
+	Changed  time.Time         `json:"changed"`
+}
+
+// Filter narrows a list. The zero Filter lists everything, newest first.
+type Filter struct {
+	Ongoing bool // only what is open or restored
+	Site    string
+	Limit   int // 0 means 1000
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Load returns an incident as its events add up to it, or ErrNotFound.
+func (s *Store) Load(ctx context.Context, id string) (*incident.Incident, error) {
+	inc, _, err := load(ctx, s.read, id)
+	return inc, err
+}
+
+func load(ctx context.Context, q querier, id string) (*incident.Incident, string, error) {
+	events, err := events(ctx, q, id, 0)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(events) == 0 {
+		return nil, "", fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	return incident.Fold(events), events[len(events)-1].Hash, nil
+}
+
+// Events returns an incident's events whose sequence number is above after, in
+// order. An incident that does not exist has none.
+func (s *Store) Events(ctx context.Context, id string, after int) ([]incident.Event, error) {
+	return events(ctx, s.read, id, after)
+}
+
+func events(ctx context.Context, q querier, id string, after int) ([]incident.Event, error) {
+	rows, err := q.QueryContext(ctx, `SELECT incident, seq, at, recorded, actor, kind, data, prev, hash
+		FROM events WHERE incident = ? AND seq > ? ORDER BY seq`, id, after)
+	if err != nil {
+		return nil, fmt.Errorf("read events of %s: %w", id, err)
+	}
+	defer rows.Close()
+	var list []incident.Event
+	for rows.Next() {
+		e, _, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read events of %s: %w", id, err)
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// scan reads one event and its payload as the bytes that are stored.
+func scan(rows *sql.Rows) (incident.Event, []byte, error) {
+	var e incident.Event
+	var at, recorded int64
+	var kind, data string
+	if err := rows.Scan(&e.Incident, &e.Seq, &at, &recorded, &e.Actor, &kind, &data, &e.Prev, &e.Hash); err != nil {
+		return e, nil, err
+	}
+	e.At, e.Recorded = time.UnixMicro(at).UTC(), time.UnixMicro(recorded).UTC()
+	payload, err := incident.Decode(incident.Kind(kind), []byte(data))
+	e.Payload = payload
+	return e, []byte(data), err
+}
+
+// List returns summaries, newest first.
+func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 1000
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
+		FROM incidents WHERE (NOT ? OR status IN ('open', 'restored')) AND (? = '' OR site = ?)
+		ORDER BY opened DESC, id DESC LIMIT ?`, f.Ongoing, f.Site, f.Site, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	defer rows.Close()
+	list := []Summary{}
+	for rows.Next() {
+		var m Summary
+		var opened, changed int64
+		if err := rows.Scan(&m.ID, &m.Version, &m.Title, &m.Subject, &m.Status, &m.Priority, &m.Site, &opened, &changed); err != nil {
+			return nil, fmt.Errorf("list incidents: %w", err)
+		}
+		m.Opened, m.Changed = time.UnixMicro(opened).UTC(), time.UnixMicro(changed).UTC()
+		list = append(list, m)
+	}
+	return list, rows.Err()
+}
+
+// OpenFor returns the id of the incident that is open for subject, "" when
+// there is none.
+func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, error) {
+	var id string
+	err := s.read.QueryRowContext(ctx, `SELECT id FROM incidents WHERE subject = ? AND status IN ('open', 'restored')`, subject.String()).Scan(&id)
+	if err == sql.ErrNoRows {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for %s: %w", subject, err)
+	}
+	return id, nil
+}
+
+// Episode returns the incident that an alert's episode belongs to and the last
+// status known of it; an empty id when it was never seen.
+func (s *Store) Episode(ctx context.Context, episode string) (id string, status alerts.Status, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT incident, status FROM episodes WHERE episode = ?`, episode).Scan(&id, &status)
+	if err == sql.ErrNoRows {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("look for episode: %w", err)
+	}
+	return id, status, nil
+}
+
+// Changes returns the incidents that have events after position, and the
+// position up to which that is true. Begin with 0 to be told of everything.
+func (s *Store) Changes(ctx context.Context, after int64) (ids []string, position int64, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > ? GROUP BY incident ORDER BY 2`, after)
+	if err != nil {
+		return nil, after, fmt.Errorf("follow: %w", err)
+	}
+	defer rows.Close()
+	position = after
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id, &position); err != nil {
+			return nil, after, fmt.Errorf("follow: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, position, rows.Err()
+}
+
+// settled is how long after its last event a closed incident may still have
+// mail on its way.
+const settled = 7 * 24 * time.Hour
+
+// Unfinished returns the incidents that may still need something, and the
+// position from which Changes tells of the rest. It is where to begin after a
+// start; the position given is not looked at.
+func (s *Store) Unfinished(ctx context.Context, _ int64) (ids []string, position int64, err error) {
+	// The position is read first: what is appended in between is told twice.
+	err = s.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM events`).Scan(&position)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read position: %w", err)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM incidents WHERE status IN ('open', 'restored') OR changed > ?`,
+		s.clk.Now().Add(-settled).UnixMicro())
+	if err != nil {
+		return nil, 0, fmt.Errorf("list unfinished incidents: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, 0, fmt.Errorf("list unfinished incidents: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, position, rows.Err()
+}
+
+// Changed returns a channel that is closed at the next commit.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// Subscribe has bell rung at every commit from now on.
+func (s *Store) Subscribe(bell *clock.Bell) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bells = append(s.bells, bell)
+}
+
+func (s *Store) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	for _, bell := range s.bells {
+		bell.Ring()
+	}
+}
