@@ -1,0 +1,124 @@
+package desk
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// text is one word to a customer: to read, and to say.
+type text struct{ subject, body, spoken string }
+
+// story is what the templates may use: facts of the timeline, nothing else.
+type story struct {
+	Number, Customer    string
+	Services            string // names of what is affected
+	Begun, Back, Next   string // clock times; "" when there is none
+	Doing               string // what is done now and by whom
+	Cause, Solution     string
+	Prevention, Lasting string
+}
+
+// compose words a message in the customer's language. Every statement in it is
+// read off the timeline; it never says that service is back unless the goal
+// has held.
+func compose(f Facts, c inventory.Customer, purpose string, next time.Time) text {
+	language := c.Language
+	if language == "" {
+		language = "en"
+	}
+	s := tellStory(f, c, language, next)
+	return text{
+		subject: render(templates[language][purpose+".subject"], s),
+		body:    render(templates[language][purpose+".body"], s),
+		spoken:  render(templates[language][purpose+".spoken"], s),
+	}
+}
+
+func render(t *template.Template, s story) string {
+	var b bytes.Buffer
+	if err := t.Execute(&b, s); err != nil {
+		panic("desk: a template of this package does not fit its story: " + err.Error())
+	}
+	return b.String()
+}
+
+func tellStory(f Facts, c inventory.Customer, language string, next time.Time) story {
+	inc := f.Incident
+	s := story{
+		Number: inc.ID, Customer: c.Title, Services: affected(f, c),
+		Begun: localTime(inc.StartedAt), Doing: words[language].doing(inc),
+	}
+	if s.Customer == "" {
+		s.Customer = c.Name
+	}
+	if !next.IsZero() {
+		s.Next = localTime(next)
+	}
+	if !inc.RestoredAt.IsZero() {
+		s.Back = localTime(inc.RestoredAt)
+		s.Lasting = fmt.Sprint(int(inc.RestoredAt.Sub(inc.StartedAt).Minutes() + 0.5))
+	}
+	if r := inc.Resolution; r != nil {
+		s.Cause, s.Solution, s.Prevention = sentence(r.Cause), sentence(r.Solution), sentence(r.Prevention)
+	}
+	return s
+}
+
+// affected names the services of the customer's servers on this incident.
+func affected(f Facts, c inventory.Customer) string {
+	var names []string
+	subjects := append([]incident.Subject{f.Incident.Subject}, f.Incident.Parts...)
+	for _, subject := range subjects {
+		server, ok := f.Inventory.Server(subject.Name)
+		if !ok || !slices.Contains(server.Customers, c.Name) {
+			continue
+		}
+		for _, service := range server.Services {
+			names = append(names, service.Name)
+		}
+		if len(server.Services) == 0 {
+			names = append(names, server.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}
+
+func localTime(t time.Time) string { return t.UTC().Format("15:04 UTC") }
+
+// phrases says what is being done now in one language.
+type phrases struct {
+	looking, asked, acting, verifying, technician, onSite, site string
+}
+
+func (p phrases) doing(inc *incident.Incident) string {
+	switch {
+	case inc.Order != nil && inc.Order.State == "on_site":
+		return p.onSite
+	case inc.Order != nil:
+		return p.technician
+	case inc.Action.Live() && inc.Action.Outcome == "":
+		return p.acting
+	case inc.Action.Live():
+		return p.verifying
+	case inc.Approval != nil:
+		return p.asked
+	case inc.Subject.Kind == "site" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
+		return p.site
+	}
+	return p.looking
+}

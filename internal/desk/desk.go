@@ -1,0 +1,37 @@
+package desk
+
+import (
+	"context"
+	"time"
+
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+)
+
+// Desk writes down what Due decides. Every field must be set.
+type Desk struct {
+	Store     *store.Store
+	Clock     *clock.Clock
+	Inventory func() *inventory.Inventory
+	Policy    func() Policy
+}
+
+// Visit writes down what is due on one incident. It is a rounds.Visit.
+func (d *Desk) Visit(ctx context.Context, id string) (time.Time, error) {
+	inc, err := d.Store.Load(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	duties, next := Due(Facts{Incident: inc, Inventory: d.Inventory(), Policy: d.Policy(), Now: d.Clock.Now()})
+	if len(duties) == 0 {
+		return next, nil
+	}
+	events := make([]incident.Event, len(duties))
+	for n, duty := range duties {
+		events[n] = incident.Event{Actor: incident.Piket, Payload: duty}
+	}
+	_, err = d.Store.Append(ctx, id, inc.Version, events...)
+	return next, err
+}

@@ -1,0 +1,227 @@
+// Package desk is the human side of the policy: who must be told, asked or
+// telephoned, and when. [Due] decides; [Desk] writes down.
+//
+//	for _, duty := range desk.Due(facts) { … }
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// Facts is everything that Due may look at.
+type Facts struct {
+	Incident  *incident.Incident
+	Inventory *inventory.Inventory
+	Policy    Policy
+	Now       time.Time
+}
+
+// Policy says how often customers hear, by priority, and where links lead.
+type Policy struct {
+	Updates     map[incident.Priority]time.Duration // a priority that is not in it is not told
+	ExternalURL string                              // of piket's own page; "" leaves links out
+}
+
+// DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
+var DefaultUpdates = map[incident.Priority]time.Duration{incident.P1: 30 * time.Minute}
+
+// Due returns what must be written down now, in order, and the next moment at
+// which something may fall due (zero: not before the incident changes). It is a
+// pure function.
+func Due(f Facts) (duties []incident.Payload, next time.Time) {
+	b := &batch{facts: f}
+	b.pages()
+	b.customers()
+	return b.duties, b.next
+}
+
+// batch collects duties and numbers them.
+type batch struct {
+	facts  Facts
+	duties []incident.Payload
+	next   time.Time
+}
+
+func (b *batch) add(p incident.Payload) { b.duties = append(b.duties, p) }
+
+// id names the next duty by the place its event will have on the timeline.
+func (b *batch) id(letter string) string {
+	return fmt.Sprintf("%s/%s%d", b.facts.Incident.ID, letter, b.facts.Incident.Version+len(b.duties)+1)
+}
+
+// later notes a moment at which something falls due.
+func (b *batch) later(t time.Time) {
+	if b.next.IsZero() || t.Before(b.next) {
+		b.next = t
+	}
+}
+
+// customers keeps the customer clock: first word at once, then one at every
+// interval, at once when service is back, and a summary after closing
+// [3.1–3.4].
+func (b *batch) customers() {
+	inc := b.facts.Incident
+	every, told := b.facts.Policy.Updates[inc.Priority]
+	if !told || inc.Status == incident.Joined {
+		return
+	}
+	for _, name := range inc.Customers {
+		customer, ok := b.facts.Inventory.Customer(name)
+		if !ok {
+			continue
+		}
+		switch inc.Status {
+		case incident.Open:
+			b.update(customer, every)
+		case incident.BackInService:
+			b.once(customer, "restored")
+		case incident.Finished:
+			b.once(customer, "restored")
+			b.once(customer, "summary")
+		}
+	}
+}
+
+// update tells a customer that the trouble goes on.
+func (b *batch) update(c inventory.Customer, every time.Duration) {
+	last, told := b.facts.Incident.Told[c.Name]
+	if !told {
+		b.tell(c, "first", b.facts.Now.Add(every))
+		return
+	}
+	if due := last.Add(every); b.facts.Now.Before(due) {
+		b.later(due)
+		return
+	}
+	b.tell(c, "update", b.facts.Now.Add(every))
+}
+
+// once tells a customer one thing, if they ever heard of the trouble and have
+// not been told since.
+func (b *batch) once(c inventory.Customer, purpose string) {
+	inc := b.facts.Incident
+	if _, heard := inc.Told[c.Name]; !heard {
+		return
+	}
+	since := inc.Told[c.Name]
+	for _, m := range inc.Messages {
+		if m.Customer == c.Name && m.Purpose == purpose && !m.QueuedAt.Before(since) {
+			return
+		}
+	}
+	for _, t := range inc.CallTasks {
+		if t.Customer == c.Name && t.Purpose == purpose && len(c.Email) == 0 {
+			return
+		}
+	}
+	b.tell(c, purpose, time.Time{})
+}
+
+// tell writes the mail and, for a P1, the telephone task beside it [3.1].
+func (b *batch) tell(c inventory.Customer, purpose string, next time.Time) {
+	text := compose(b.facts, c, purpose, next)
+	if len(c.Email) > 0 {
+		b.add(incident.MessageQueued{
+			Message: b.id("M"), Purpose: purpose, Customer: c.Name, To: c.Email, Subject: text.subject, Body: text.body,
+		})
+	}
+	if c.Telephone != "" && b.facts.Incident.Priority == incident.P1 && purpose != "summary" {
+		b.add(incident.CallTask{
+			Task: b.id("T"), Purpose: purpose, Customer: c.Name, Telephone: c.Telephone, Script: text.spoken, Due: b.facts.Now,
+		})
+	}
+	if len(c.Email) == 0 && c.Telephone == "" {
+		b.attention("no-address-"+c.Name, "customer "+c.Name+" must be told, and the inventory has neither mail address nor telephone number")
+	}
+	if !next.IsZero() {
+		b.later(next)
+	}
+}
+
+// attention calls for a person, once for each topic.
+func (b *batch) attention(topic, why string) {
+	_, raised := b.facts.Incident.Attentions[topic]
+	if call := (incident.Attention{Topic: topic, Why: why}); !raised && !slices.Contains(b.duties, incident.Payload(call)) {
+		b.add(call)
+	}
+}
+
+// pages mails the engineers on duty what they must know or answer: that a
+// pressing incident is open, that something is asked of them, that piket
+// cannot go on. Each is mailed once.
+func (b *batch) pages() {
+	inc := b.facts.Incident
+	if !inc.Ongoing() {
+		return
+	}
+	if inc.Priority == incident.P1 || inc.Priority == incident.P2 {
+		b.page("open", fmt.Sprintf("[%s] %s %s", inc.ID, inc.Priority, inc.Title),
+			inc.Title+".\n"+attentions(inc))
+	}
+	if a := inc.Approval; a != nil && a.GrantedBy == "" {
+		b.page(a.Approval, fmt.Sprintf("[%s] May piket %s? Answer by %s", inc.ID, a.Action, clockTime(a.Expires)),
+			fmt.Sprintf("piket asks for leave to %s.\nWhy: %s.\nWithout an answer by %s: %s.\n", a.Action, a.Why, clockTime(a.Expires), a.Else))
+	}
+	for _, topic := range sortedTopics(inc) {
+		b.page(topic, fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic), attentions(inc))
+	}
+}
+
+// page mails one subject to everybody on duty, unless it has been.
+func (b *batch) page(topic, subject, body string) {
+	inc := b.facts.Incident
+	purpose := "page " + topic
+	if slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Purpose == purpose }) {
+		return
+	}
+	var to []string
+	for _, p := range b.facts.Inventory.OnDuty(inc.Team) {
+		if p.Email != "" {
+			to = append(to, p.Email)
+		}
+	}
+	if len(to) == 0 {
+		b.attention("nobody-on-duty", fmt.Sprintf("nobody who can be mailed is on duty in team %q", inc.Team))
+		return
+	}
+	if url := b.facts.Policy.ExternalURL; url != "" {
+		body += "\n" + url + "/incidents/" + inc.ID + "\n"
+	}
+	b.add(incident.MessageQueued{Message: b.id("M"), Purpose: purpose, To: to, Subject: subject, Body: body})
+}
+
+func sortedTopics(inc *incident.Incident) []string {
+	var topics []string
+	for topic := range inc.Attentions {
+		if topic != "nobody-on-duty" {
+			topics = append(topics, topic)
+		}
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+func attentions(inc *incident.Incident) string {
+	text := fmt.Sprintf("Priority %s %s, team %s, since %s.\n", inc.Priority, inc.Priority.Word(), inc.Team, clockTime(inc.OpenedAt))
+	if v := inc.Verdict; v.Verdict != "" {
+		text += v.Text() + "\n"
+	}
+	if len(inc.Attentions) > 0 {
+		text += "Open points: "
+		for n, topic := range sortedTopics(inc) {
+			if n > 0 {
+				text += ", "
+			}
+			text += topic
+		}
+		text += ".\n"
+	}
+	return text
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

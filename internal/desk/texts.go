@@ -1,0 +1,130 @@
+package desk
+
+import "text/template"
+
+// words are the phrases for what is being done, by language.
+var words = map[string]phrases{
+	"en": {
+		looking:    "Our systems are finding the cause; the engineer on duty has been called.",
+		asked:      "We are about to restart the server; the engineer on duty is judging that.",
+		acting:     "We are restarting the server or the service.",
+		verifying:  "A restart has been carried out; we are checking whether everything comes back.",
+		technician: "Restarting from afar did not help. A technician has been asked to go to the server.",
+		onSite:     "A technician is at the server.",
+		site:       "The trouble lies with the datacenter or the way to it, not with your server. We are in contact with them.",
+	},
+	"nl": {
+		looking:    "Onze systemen zoeken de oorzaak; de dienstdoende engineer is opgeroepen.",
+		asked:      "We staan op het punt de server te herstarten; de dienstdoende engineer beoordeelt dat.",
+		acting:     "We herstarten de server of de dienst.",
+		verifying:  "Er is een herstart uitgevoerd; we controleren of alles terugkomt.",
+		technician: "Herstarten op afstand heeft niet geholpen. Er is een monteur gevraagd naar de server te gaan.",
+		onSite:     "Er is een monteur bij de server.",
+		site:       "De storing ligt bij het datacenter of de verbinding ernaartoe, niet bij uw server. We hebben contact met hen.",
+	},
+}
+
+// sources are the texts to customers: what is the matter, what is done and by
+// whom, when the next word comes.
+var sources = map[string]map[string]string{
+	"en": {
+		"first.subject": "[{{.Number}}] Outage: {{.Services}}",
+		"first.body": `Dear {{.Customer}},
+
+Since {{.Begun}} the following does not answer: {{.Services}}.
+
+{{.Doing}}
+
+You will hear from us again at {{.Next}} at the latest, or as soon as service is back.
+Our number for this incident is {{.Number}}.
+`,
+		"first.spoken":   "Since {{.Begun}}, {{.Services}} does not answer. {{.Doing}} The next word comes at {{.Next}} at the latest. Number {{.Number}}.",
+		"update.subject": "[{{.Number}}] Update: {{.Services}}",
+		"update.body": `Dear {{.Customer}},
+
+The outage of {{.Services}} that began at {{.Begun}} is not over yet.
+
+{{.Doing}}
+
+You will hear from us again at {{.Next}} at the latest, or as soon as service is back.
+`,
+		"update.spoken":    "The outage of {{.Services}} is not over yet. {{.Doing}} The next word comes at {{.Next}} at the latest.",
+		"restored.subject": "[{{.Number}}] Service is back: {{.Services}}",
+		"restored.body": `Dear {{.Customer}},
+
+{{.Services}} has been answering again since {{.Back}}. The outage began at {{.Begun}} and lasted {{.Lasting}} minutes.
+
+We are checking everything once more and will send you a summary.
+`,
+		"restored.spoken": "{{.Services}} has been answering again since {{.Back}}. A summary follows by mail.",
+		"summary.subject": "[{{.Number}}] Summary: {{.Services}}",
+		"summary.body": `Dear {{.Customer}},
+
+The outage of {{.Services}} from {{.Begun}} to {{.Back}} ({{.Lasting}} minutes) has been closed.
+
+Cause: {{.Cause}}
+Solution: {{.Solution}}
+{{- if .Prevention}}
+To prevent it from happening again: {{.Prevention}}
+{{- end}}
+`,
+		"summary.spoken": "The outage of {{.Services}} has been closed.",
+	},
+	"nl": {
+		"first.subject": "[{{.Number}}] Storing: {{.Services}}",
+		"first.body": `Beste {{.Customer}},
+
+Sinds {{.Begun}} is het volgende niet bereikbaar: {{.Services}}.
+
+{{.Doing}}
+
+U hoort uiterlijk om {{.Next}} weer van ons, of zodra de dienst terug is.
+Ons nummer voor deze storing is {{.Number}}.
+`,
+		"first.spoken":   "Sinds {{.Begun}} is {{.Services}} niet bereikbaar. {{.Doing}} Het volgende bericht komt uiterlijk om {{.Next}}. Nummer {{.Number}}.",
+		"update.subject": "[{{.Number}}] Stand van zaken: {{.Services}}",
+		"update.body": `Beste {{.Customer}},
+
+De storing van {{.Services}}, begonnen om {{.Begun}}, is nog niet voorbij.
+
+{{.Doing}}
+
+U hoort uiterlijk om {{.Next}} weer van ons, of zodra de dienst terug is.
+`,
+		"update.spoken":    "De storing van {{.Services}} is nog niet voorbij. {{.Doing}} Het volgende bericht komt uiterlijk om {{.Next}}.",
+		"restored.subject": "[{{.Number}}] De dienst is terug: {{.Services}}",
+		"restored.body": `Beste {{.Customer}},
+
+{{.Services}} is sinds {{.Back}} weer bereikbaar. De storing begon om {{.Begun}} en duurde {{.Lasting}} minuten.
+
+We controleren alles nog een keer en sturen u een samenvatting.
+`,
+		"restored.spoken": "{{.Services}} is sinds {{.Back}} weer bereikbaar. Een samenvatting volgt per mail.",
+		"summary.subject": "[{{.Number}}] Samenvatting: {{.Services}}",
+		"summary.body": `Beste {{.Customer}},
+
+De storing van {{.Services}} van {{.Begun}} tot {{.Back}} ({{.Lasting}} minuten) is afgesloten.
+
+Oorzaak: {{.Cause}}
+Oplossing: {{.Solution}}
+{{- if .Prevention}}
+Om herhaling te voorkomen: {{.Prevention}}
+{{- end}}
+`,
+		"summary.spoken": "De storing van {{.Services}} is afgesloten.",
+	},
+}
+
+// templates are the sources, parsed.
+var templates = parse()
+
+func parse() map[string]map[string]*template.Template {
+	parsed := map[string]map[string]*template.Template{}
+	for language, texts := range sources {
+		parsed[language] = map[string]*template.Template{}
+		for name, source := range texts {
+			parsed[language][name] = template.Must(template.New(language + "/" + name).Parse(source))
+		}
+	}
+	return parsed
+}

@@ -1,0 +1,204 @@
+// Package intake is the door through which every alert comes, whoever sends
+// it: it opens an incident or joins one, and it has committed before it
+// returns.
+//
+//	door := &intake.Door{Store: s, Inventory: inv, Runbooks: lib, Clock: clk}
+//	err := door.Receive(ctx, alerts, 0)
+//
+// An alert is a lookup key and nothing else: what it says can find a server in
+// the inventory and a runbook in the library, and never becomes an address, a
+// command or a target.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/runbooks"
+)
+
+// Door turns alerts into incidents. Every field must be set.
+type Door struct {
+	Store     *store.Store
+	Inventory func() *inventory.Inventory
+	Runbooks  func() *runbooks.Library
+	Clock     *clock.Clock
+	Labels    []string // the labels by which an alert may name a server, in order
+	Count     func(a alerts.Alert, result string)
+}
+
+// DefaultLabels are the labels that name a server when none are configured.
+var DefaultLabels = []string{"server", "instance", "host"}
+
+// How an alert can end; the words are those of the metric.
+const (
+	opened    = "opened"
+	joined    = "joined"
+	duplicate = "duplicate"
+	late      = "late"      // firing, older than the resolved that is already known
+	unmatched = "unmatched" // resolved, of something never seen firing
+)
+
+// maxTries bounds how often one alert is tried when others write to the same
+// incident at the same moment.
+const maxTries = 20
+
+// Receive takes in a batch. cut is the number of alerts that the sender left
+// out of it. When it returns nil, every alert is committed; an error means that
+// some are not, and that the whole batch may be sent again: what was already
+// taken in is recognised.
+func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) error {
+	for _, a := range batch {
+		result, err := d.take(ctx, a, cut)
+		if err != nil {
+			return fmt.Errorf("take in alert %s: %w", a.Labels, err)
+		}
+		d.Count(a, result)
+	}
+	return nil
+}
+
+// take tries until the alert is in: somebody else may open, write to or close
+// the same incident in between.
+func (d *Door) take(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
+	for range maxTries {
+		result, err := d.try(ctx, a, cut)
+		if errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		return result, err
+	}
+	return "", fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
+}
+
+func (d *Door) try(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
+	known, status, err := d.Store.Episode(ctx, a.Episode())
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case a.Status == alerts.Resolved && known == "":
+		return unmatched, nil
+	case a.Status == alerts.Firing && status == alerts.Resolved:
+		return late, nil
+	case known != "":
+		return d.again(ctx, known, status, a, cut)
+	}
+	return d.enter(ctx, a, cut)
+}
+
+// again takes an alert whose episode is known.
+func (d *Door) again(ctx context.Context, id string, status alerts.Status, a alerts.Alert, cut uint64) (string, error) {
+	inc, err := d.Store.Load(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if inc.Status == incident.Joined && inc.MergedInto != "" {
+		if inc, err = d.Store.Load(ctx, inc.MergedInto); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case a.Status == status && inc.Ongoing():
+		return duplicate, nil
+	case a.Status == alerts.Firing:
+		return d.enter(ctx, a, cut) // it fires on after its incident was closed
+	case a.Status == status:
+		return duplicate, nil
+	}
+	_, err = d.Store.Record(ctx, inc.ID, event(a, cut))
+	return joined, err
+}
+
+// enter lets a firing alert join the incident that is open for what it is
+// about, or opens one.
+func (d *Door) enter(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
+	about := d.about(a)
+	for _, subject := range about.subjects() {
+		id, err := d.Store.OpenFor(ctx, subject)
+		if err != nil {
+			return "", err
+		}
+		if id != "" {
+			return joined, d.join(ctx, id, about, a, cut)
+		}
+	}
+	_, err := d.Store.Create(ctx, d.opening(about, a, cut)...)
+	return opened, err
+}
+
+// join adds an alert to an open incident. A server whose site's incident is
+// open becomes part of that.
+func (d *Door) join(ctx context.Context, id string, about about, a alerts.Alert, cut uint64) error {
+	inc, err := d.Store.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	events := []incident.Event{event(a, cut)}
+	if inc.Subject != about.subject && !slices.Contains(inc.Parts, about.subject) {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
+			From: a.Name(), Subject: about.subject, Customers: about.customers,
+		}})
+	}
+	if book := d.Runbooks().Select(a.Labels); book != nil && worse(book, inc.Priority) {
+		for _, p := range judged(book, "worse than what opened it") {
+			events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
+		}
+	}
+	_, err = d.Store.Append(ctx, id, inc.Version, events...)
+	return err
+}
+
+// worse reports whether a runbook's classification is more pressing than what
+// an incident has: a server that stops answering is more than a service down.
+func worse(book *runbooks.Runbook, than incident.Priority) bool {
+	return incident.PriorityOf(incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)) < than
+}
+
+// judged is what a runbook says of the incidents it is meant for.
+func judged(book *runbooks.Runbook, why string) []incident.Payload {
+	impact, urgency := incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)
+	return []incident.Payload{
+		incident.Classified{Impact: impact, Urgency: urgency, Priority: incident.PriorityOf(impact, urgency), Reason: why},
+		incident.Assigned{Team: book.Assign},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source},
+	}
+}
+
+// opening is how every timeline begins: opened, the alert, the priority, the
+// team, the runbook.
+func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
+	payloads := []incident.Payload{
+		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
+	}
+	if book := d.Runbooks().Select(a.Labels); book != nil {
+		payloads = append(payloads, judged(book, "as the runbook "+book.Name+" says")...)
+	} else {
+		payloads = append(payloads,
+			incident.Classified{Impact: incident.Medium, Urgency: incident.Medium,
+				Priority: incident.PriorityOf(incident.Medium, incident.Medium), Reason: "no runbook judges it"},
+			incident.Attention{Topic: "no-runbook", Why: "no runbook is meant for this alert, so nothing is done by itself"})
+	}
+	if about.subject.Kind == "alert" {
+		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
+	}
+	events := make([]incident.Event, 0, len(payloads)+1)
+	for n, p := range payloads {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
+		if n == 0 {
+			events = append(events, event(a, cut))
+		}
+	}
+	return events
+}
+
+func event(a alerts.Alert, cut uint64) incident.Event {
+	return incident.Event{Actor: a.Source, Payload: incident.AlertReceived{Alert: a, Cut: cut}}
+}

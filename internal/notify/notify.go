@@ -1,0 +1,115 @@
+// Package notify delivers what the timeline says must reach somebody. The
+// timeline is the outbox: a message that is queued and not delivered is tried
+// until it is, also after a crash; nobody calls this package.
+//
+//	out := &notify.Outbox{Store: s, Clock: clk, Send: notify.SMTP{…}.Send}
+//	rounds.New("notify", s, clk, log, out.Visit)
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
+)
+
+// Sender delivers one message. It returns a clause that says who accepted it.
+// After an error the message may be sent again; its Message-ID stays the same,
+// so that a mail which was delivered after all is recognised as the same one.
+type Sender func(ctx context.Context, m Mail) (accepted string, err error)
+
+// Mail is a message on its way.
+type Mail struct {
+	ID       string // unique, stable: becomes the Message-ID
+	Incident string // mails of one incident form one thread
+	To       []string
+	Subject  string
+	Body     string
+	At       time.Time
+}
+
+// Outbox delivers messages. Every field must be set.
+type Outbox struct {
+	Store *store.Store
+	Clock *clock.Clock
+	Log   *slog.Logger
+	Send  Sender
+	Count func(purpose, result string)
+}
+
+// sendTimeout bounds one delivery.
+const sendTimeout = 30 * time.Second
+
+// retries are the waits between tries: about a day in all. After the last one
+// the message is given up, visibly.
+var retries = []time.Duration{
+	time.Minute, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 8 * time.Hour,
+}
+
+// Visit delivers what is due on one incident. It is a rounds.Visit.
+func (o *Outbox) Visit(ctx context.Context, id string) (time.Time, error) {
+	inc, err := o.Store.Load(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var next time.Time
+	for _, m := range inc.Messages {
+		switch {
+		case m.Delivered || m.GivenUp:
+		case o.Clock.Now().Before(m.RetryAt):
+			if next.IsZero() || m.RetryAt.Before(next) {
+				next = m.RetryAt
+			}
+		default:
+			if err := o.deliver(ctx, inc, m); err != nil {
+				return next, err
+			}
+		}
+	}
+	return next, nil
+}
+
+// deliver tries one message once and writes down what came of it.
+func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *incident.Message) error {
+	sending, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	accepted, err := o.Send(sending, Mail{
+		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: m.Body, At: o.Clock.Now(),
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	payload := o.result(m, accepted, err)
+	// What was delivered is written down even while piket is being stopped.
+	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: payload})
+	return err
+}
+
+func (o *Outbox) result(m *incident.Message, accepted string, err error) incident.Payload {
+	purpose := kindOf(m.Purpose)
+	if err == nil {
+		o.Count(purpose, "delivered")
+		return incident.Delivered{Message: m.Message, Detail: accepted}
+	}
+	o.Log.Warn("message not delivered", "message", m.Message, "err", err)
+	failed := incident.Undelivered{Message: m.Message, Try: m.Tries + 1, Reason: err.Error()}
+	if m.Tries < len(retries) {
+		failed.RetryAt = o.Clock.Now().Add(retries[m.Tries])
+		o.Count(purpose, "failed")
+	} else {
+		o.Count(purpose, "given_up")
+	}
+	return failed
+}
+
+// kindOf is the purpose without the topic of a page, for metrics.
+func kindOf(purpose string) string {
+	if len(purpose) >= 4 && purpose[:4] == "page" {
+		return "page"
+	}
+	return purpose
+}

@@ -1,0 +1,113 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/wneessen/go-mail"
+
+	"github.com/spinware/piket/internal/secret"
+)
+
+// SMTP sends mail through one server.
+type SMTP struct {
+	From     string
+	Server   string // host:port
+	Username string
+	Password secret.Ref
+	TLS      string // "starttls", "tls" or "none"
+	CAFile   string // who vouches for the server, instead of the system's list
+}
+
+// Send delivers m. Trying again makes sense after every error but a wrong
+// configuration, and does no harm then.
+func (s SMTP) Send(ctx context.Context, m Mail) (string, error) {
+	message, err := s.message(m)
+	if err != nil {
+		return "", err
+	}
+	client, err := s.client()
+	if err != nil {
+		return "", err
+	}
+	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		return "", fmt.Errorf("send mail through %s: %w", s.Server, err)
+	}
+	return "accepted by " + s.Server, nil
+}
+
+func (s SMTP) message(m Mail) (*mail.Msg, error) {
+	message := mail.NewMsg()
+	if err := message.From(s.From); err != nil {
+		return nil, fmt.Errorf("sender %q: %w", s.From, err)
+	}
+	if err := message.To(m.To...); err != nil {
+		return nil, fmt.Errorf("recipients: %w", err)
+	}
+	domain := s.From[strings.LastIndexByte(s.From, '@')+1:]
+	thread := "<" + m.Incident + "@" + domain + ">"
+	message.SetMessageIDWithValue(strings.ReplaceAll(m.ID, "/", ".") + "@" + domain)
+	message.SetGenHeader(mail.HeaderReferences, thread)
+	message.SetGenHeader(mail.HeaderInReplyTo, thread)
+	// Keeps out-of-office answers away (RFC 3834).
+	message.SetGenHeader("Auto-Submitted", "auto-generated")
+	message.SetDateWithValue(m.At)
+	message.Subject(m.Subject)
+	message.SetBodyString(mail.TypeTextPlain, m.Body)
+	return message, nil
+}
+
+func (s SMTP) client() (*mail.Client, error) {
+	host, portText, err := net.SplitHostPort(s.Server)
+	if err != nil {
+		return nil, fmt.Errorf("mail server %q: %w", s.Server, err)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, fmt.Errorf("mail server %q: %w", s.Server, err)
+	}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(sendTimeout)}
+	switch s.TLS {
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	case "tls":
+		options = append(options, mail.WithSSL())
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if s.CAFile != "" {
+		config, err := trust(host, s.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, mail.WithTLSConfig(config))
+	}
+	if s.Username != "" {
+		password, err := s.Password.Read()
+		if err != nil {
+			return nil, fmt.Errorf("password of the mail server: %w", err)
+		}
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover),
+			mail.WithUsername(s.Username), mail.WithPassword(password.Reveal()))
+	}
+	return mail.NewClient(host, options...)
+}
+
+func trust(host, file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("certificates for the mail server: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("certificates for the mail server: " + file + " holds none")
+	}
+	return &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}, nil
+}
