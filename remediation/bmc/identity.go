@@ -1,0 +1,82 @@
+package bmc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// identity is what tells one machine from every other. Both parts must match.
+type identity struct{ serial, uuid string }
+
+// machine is what a BMC says of the server it belongs to. There can be several
+// spellings of each identifier: boards and chassis carry serials of their own,
+// and IPMI leaves the byte order of the UUID to the vendor.
+type machine struct {
+	serials []string // preferred first
+	uuids   []string // preferred first
+	state   State
+}
+
+// plain reduces an identifier to what counts: UUIDs are written with and
+// without dashes, in upper and lower case.
+func plain(uuid string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", " ", "", "{", "", "}", "").Replace(uuid))
+}
+
+// usable says why the inventory's identity proves nothing; nil when it does.
+func (id identity) usable() error {
+	switch {
+	case inventory.IsPlaceholder(id.serial):
+		return fmt.Errorf("the serial number in the inventory (%q) identifies no machine: enter the real one", id.serial)
+	case inventory.IsPlaceholder(id.uuid):
+		return fmt.Errorf("the UUID in the inventory (%q) identifies no machine: enter the real one", id.uuid)
+	}
+	return nil
+}
+
+// is says in what m differs from the machine that is wanted; nil when it is it.
+func (m machine) is(want identity) error {
+	serial := slices.ContainsFunc(m.serials, func(s string) bool {
+		return strings.EqualFold(strings.TrimSpace(s), strings.TrimSpace(want.serial))
+	})
+	uuid := slices.ContainsFunc(m.uuids, func(u string) bool { return plain(u) == plain(want.uuid) })
+	if serial && uuid {
+		return nil
+	}
+	return fmt.Errorf("not the machine it should be: the BMC belongs to serial %s, UUID %s; the inventory says serial %s, UUID %s",
+		first(m.serials), first(m.uuids), want.serial, want.uuid)
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return "(none)"
+	}
+	return clause(values[0])
+}
+
+// Identity reads the serial number and the UUID of the machine behind a BMC, as
+// the inventory should have them. It changes nothing; trying again makes sense
+// after a network error.
+func Identity(ctx context.Context, b inventory.BMC) (serial, uuid string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, operationLimit)
+	defer cancel()
+	s, err := open(ctx, &b)
+	if err != nil {
+		return "", "", fmt.Errorf("open BMC %s: %w", b.Address, err)
+	}
+	defer s.close()
+	m, err := s.look(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("read identity from BMC %s: %w", b.Address, err)
+	}
+	if len(m.serials) == 0 || len(m.uuids) == 0 {
+		return "", "", fmt.Errorf("read identity from BMC %s: %w", b.Address,
+			errors.New("it gives no serial number or no UUID"))
+	}
+	return m.serials[0], m.uuids[0], nil
+}

@@ -1,0 +1,308 @@
+package remediation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/runbooks"
+)
+
+// sendTimeout bounds one send, from opening the session to the answer. It is
+// shorter than [Limits.NotAfter], so that a send cannot outlive its intent.
+const sendTimeout = 25 * time.Second
+
+// Engine does what Next decides. Every field must be set.
+type Engine struct {
+	Store     *store.Store
+	Clock     *clock.Clock
+	Log       *slog.Logger
+	Inventory func() *inventory.Inventory
+	Looker    Looker
+	Actions   map[string]Action // by the intent's action: "power", "ssh"
+	Limits    Limits
+	Frozen    func() string                               // why everything is stopped, "" when it is not
+	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
+	WorkOrder WorkOrder
+	Owner     string // names this process in claims
+
+	mu     sync.Mutex
+	memory map[string]*memory
+	books  map[string]*runbooks.Runbook
+}
+
+// WorkOrder composes what hands on site are asked to do.
+type WorkOrder func(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, now time.Time) (subject, body string)
+
+// memory is what this process has seen with its own eyes; it is empty after a
+// start, and nothing is done on what is only remembered from before.
+type memory struct{ goal, diagnosis Look }
+
+// Visit takes one incident one move further. It is a rounds.Visit; an error
+// means that nothing was decided and the same visit may be made again.
+func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
+	inc, err := e.Store.Load(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	f, err := e.facts(inc)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return e.make(ctx, f, Next(f))
+}
+
+func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
+	book, err := e.book(inc.Runbook)
+	if err != nil {
+		return Facts{}, err
+	}
+	seen := e.seen(inc.ID)
+	return Facts{
+		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits,
+		Frozen: e.Frozen(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
+	}, nil
+}
+
+// make carries a move out and returns when to come again; a move that writes
+// to the timeline brings the next visit about by itself.
+func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
+	inc := f.Incident
+	switch m := m.(type) {
+	case Rest:
+		if !inc.Ongoing() {
+			e.forget(inc.ID)
+		}
+		return time.Time{}, nil
+	case Wait:
+		return m.Until, nil
+	case Watch:
+		return f.Now, e.watch(ctx, f, m.Power)
+	case Diagnose:
+		return f.Now, e.diagnose(ctx, f)
+	case Decide:
+		return time.Time{}, e.append(ctx, inc, m.Payloads...)
+	case Merge:
+		return f.Now, e.merge(ctx, inc, m.Reason)
+	case Send:
+		return time.Time{}, e.send(ctx, f, m.Intent)
+	case Dispatch:
+		return time.Time{}, e.dispatch(ctx, f, m)
+	}
+	panic(fmt.Sprintf("remediation: no way to make a %T", m))
+}
+
+func (e *Engine) append(ctx context.Context, inc *incident.Incident, payloads ...incident.Payload) error {
+	events := make([]incident.Event, len(payloads))
+	for n, p := range payloads {
+		events[n] = incident.Event{Actor: incident.Piket, Payload: p}
+	}
+	_, err := e.Store.Append(ctx, inc.ID, inc.Version, events...)
+	return err
+}
+
+// watch looks at the goal and writes down what has changed.
+func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
+	inc := f.Incident
+	look := e.Looker.Goal(ctx, f, power)
+	if err := ctx.Err(); err != nil {
+		return err // a look that was cut short saw nothing
+	}
+	var news []incident.Payload
+	holds := wellAll(look.Checks)
+	unwatched := inc.Goal.Holds && (f.Goal.At.IsZero() || look.At.Sub(f.Goal.At) > 3*f.Limits.IdlePoll)
+	if !inc.Goal.Known || holds != inc.Goal.Holds || holds && unwatched {
+		news = append(news, incident.GoalSeen{Holds: holds, Checks: look.Checks, Unwatched: holds && unwatched})
+	}
+	if look.Power != "" && look.Power != inc.Power {
+		news = append(news, incident.PowerSeen{Server: inc.Held(), Power: look.Power})
+	}
+	if len(news) > 0 {
+		if err := e.append(ctx, inc, news...); err != nil {
+			return err
+		}
+	}
+	e.seen(inc.ID).goal = look
+	return nil
+}
+
+// diagnose takes every look and writes the round down when it shows something
+// new.
+func (e *Engine) diagnose(ctx context.Context, f Facts) error {
+	look := e.Looker.Diagnose(ctx, f)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if f.Incident.DiagnosedAt.IsZero() || !reflect.DeepEqual(states(look.Checks), states(f.Incident.Diagnosis)) {
+		if err := e.append(ctx, f.Incident, incident.Diagnosed{Checks: look.Checks}); err != nil {
+			return err
+		}
+	}
+	e.seen(f.Incident.ID).diagnosis = look
+	return nil
+}
+
+// states is what makes a round of looks worth another line.
+func states(checks []incident.Check) map[string]string {
+	m := map[string]string{}
+	for _, c := range checks {
+		m[c.ID] = string(c.State)
+		for _, fact := range []string{"state", "incident"} {
+			if v, ok := c.Facts[fact]; ok {
+				m[c.ID+"."+fact] = fmt.Sprint(v)
+			}
+		}
+	}
+	return m
+}
+
+// send owns the intent, then sends it once, then writes down what is known of
+// it. Nothing here is ever repeated: if the last line cannot be written, the
+// intent stays claimed, and settle calls it unknown.
+func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
+	inc, err := e.Store.Append(ctx, f.Incident.ID, f.Incident.Version,
+		incident.Event{Actor: incident.Piket, Payload: incident.Claimed{Intent: intent.Intent, Owner: e.Owner}})
+	if err != nil {
+		return err
+	}
+	// Stopping piket does not cut a send in half.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	result := e.carryOut(ctx, f, intent)
+	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "outcome", result.Outcome, "detail", result.Detail)
+	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket,
+		Payload: incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}})
+	if err != nil {
+		return fmt.Errorf("record the outcome of %s: %w", intent.What(), err)
+	}
+	e.stale(inc.ID)
+	return nil
+}
+
+// carryOut hands the intent to its action, with the checks that only make
+// sense at the very last moment.
+func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended) Result {
+	server, ok := f.Inventory.Server(intent.Server)
+	if !ok || server.Serial != intent.Serial || server.UUID != intent.UUID {
+		return Result{incident.OutcomeRefused, "the inventory's entry for " + intent.Server + " has changed since this was planned"}
+	}
+	action, ok := e.Actions[intent.Action]
+	if !ok {
+		return Result{incident.OutcomeRefused, fmt.Sprintf("this piket has no action %q", intent.Action)}
+	}
+	return action(ctx, Order{Intent: intent, Server: server, Last: func() error { return e.last(ctx, intent) }})
+}
+
+// last is asked with the session open, right before the write.
+func (e *Engine) last(ctx context.Context, intent incident.Intended) error {
+	if why := e.Frozen(); why != "" {
+		return errors.New("frozen: " + why)
+	}
+	if now := e.Clock.Now(); now.After(intent.NotAfter) {
+		return fmt.Errorf("its time to be sent (%s) has passed", clockTime(intent.NotAfter))
+	}
+	return ctx.Err()
+}
+
+// dispatch writes the work order and the mail that carries it, together.
+func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
+	inc := f.Incident
+	site, _ := f.Inventory.Site(inc.Site)
+	server, _ := f.Inventory.Server(inc.Subject.Name)
+	subject, body := e.WorkOrder(server, site, inc, d.Technician.Order, f.Now)
+	order := incident.WorkOrdered{
+		Order: fmt.Sprintf("%s/W%d", inc.ID, inc.Version+1), Step: d.Step,
+		To: site.RemoteHands.Name, Email: site.RemoteHands.Email, Telephone: site.RemoteHands.Telephone,
+		Subject: subject, Body: body,
+		AcknowledgeBy: f.Now.Add(d.Technician.Acknowledge), ArriveBy: f.Now.Add(d.Technician.Arrive),
+	}
+	return e.append(ctx, inc, order, incident.MessageQueued{
+		Message: fmt.Sprintf("%s/M%d", inc.ID, inc.Version+2), Purpose: "work-order",
+		To: order.Email, Subject: subject, Body: body,
+	})
+}
+
+// merge makes an incident part of its site's. The site's own is opened through
+// the door that every alert uses; it hears first, so that a crash in between
+// loses nothing.
+func (e *Engine) merge(ctx context.Context, inc *incident.Incident, reason string) error {
+	now := e.Clock.Now()
+	labels := alerts.Labels{"alertname": alerts.SiteUnreachable, "site": inc.Site}
+	err := e.Report(ctx, []alerts.Alert{{
+		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: now,
+		Annotations: alerts.Labels{"summary": reason + " (seen while looking at " + inc.Subject.Name + ")"},
+	}})
+	if err != nil {
+		return fmt.Errorf("open the site's incident: %w", err)
+	}
+	parent, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: inc.Site})
+	if err != nil {
+		return err
+	}
+	if parent == "" {
+		return fmt.Errorf("no incident is open for site %s, and none could be opened", inc.Site)
+	}
+	_, err = e.Store.Record(ctx, parent, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
+		From: inc.ID, Subject: inc.Subject, Customers: inc.Customers, Told: inc.Told,
+	}})
+	if err != nil {
+		return err
+	}
+	return e.append(ctx, inc, incident.Merged{Into: parent, Reason: reason})
+}
+
+// book returns the runbook that the incident pinned, from its own text.
+func (e *Engine) book(pin incident.RunbookPinned) (*runbooks.Runbook, error) {
+	if pin.Hash == "" {
+		return nil, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if book, ok := e.books[pin.Hash]; ok {
+		return book, nil
+	}
+	book, err := runbooks.Parse(pin.Name, []byte(pin.Source))
+	if err != nil {
+		return nil, fmt.Errorf("read the pinned runbook %s: %w", pin.Name, err)
+	}
+	if e.books == nil {
+		e.books = map[string]*runbooks.Runbook{}
+	}
+	e.books[pin.Hash] = book
+	return book, nil
+}
+
+// seen returns the memory of one incident. Only its one visit touches it.
+func (e *Engine) seen(id string) *memory {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.memory == nil {
+		e.memory = map[string]*memory{}
+	}
+	if e.memory[id] == nil {
+		e.memory[id] = &memory{}
+	}
+	return e.memory[id]
+}
+
+// stale makes the next visit look anew: a send has changed the world.
+func (e *Engine) stale(id string) {
+	m := e.seen(id)
+	m.goal.At = m.goal.At.Add(-e.Limits.IdlePoll)
+	m.diagnosis = Look{}
+}
+
+func (e *Engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.memory, id)
+}

@@ -1,0 +1,121 @@
+package remediation
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spinware/piket/internal/incident"
+)
+
+// Judge says where the trouble lies, on what was found last. When in doubt it
+// is never the server: everything but VerdictServer means that no machine is
+// touched.
+func Judge(f Facts) incident.Concluded {
+	if len(f.Goal.Checks) > 0 && wellAll(f.Goal.Checks) {
+		return incident.Concluded{Verdict: incident.VerdictRecovered, Reason: "everything answers"}
+	}
+	if status, ok := f.finding("statuspage"); ok && status.Facts["incident"] == true {
+		return incident.Concluded{Verdict: incident.VerdictSite, Reason: "the provider announces it: " + status.Reason}
+	}
+	path, ok := f.pathFinding()
+	switch {
+	case !ok:
+		return incident.Concluded{Verdict: incident.VerdictUnknown,
+			Reason: "no gateway of the site is asked, so a broken path cannot be told from a broken server"}
+	case path.State == incident.Down:
+		return incident.Concluded{Verdict: incident.VerdictSite, Reason: "the site's gateway does not answer: " + path.Reason}
+	case path.State == incident.Unknown:
+		return incident.Concluded{Verdict: incident.VerdictMe, Reason: "the site's gateway could not be asked: " + path.Reason}
+	}
+	if c, ok := neighboursGone(f); ok {
+		return c
+	}
+	return incident.Concluded{Verdict: incident.VerdictServer, Reason: "the site's gateway answers, the server does not"}
+}
+
+// neighboursGone: when every machine beside it is gone as well, it is not this
+// one that broke. One neighbour alone proves nothing.
+func neighboursGone(f Facts) (incident.Concluded, bool) {
+	n, ok := f.finding("neighbours")
+	if !ok {
+		return incident.Concluded{}, false
+	}
+	asked, up := number(n.Facts["asked"]), number(n.Facts["up"])
+	if asked < 2 || up > 0 {
+		return incident.Concluded{}, false
+	}
+	return incident.Concluded{Verdict: incident.VerdictRack,
+		Reason: fmt.Sprintf("none of the %d machines beside it answers either", asked)}, true
+}
+
+func number(v any) int {
+	n, _ := v.(int)
+	return n
+}
+
+// finding returns what a kind of check found in the latest diagnosis.
+func (f Facts) finding(kind string) (incident.Check, bool) {
+	for _, c := range f.Diagnosis.Checks {
+		if c.Kind == kind {
+			return c, true
+		}
+	}
+	return incident.Check{}, false
+}
+
+// pathFinding returns the look at the site's gateway.
+func (f Facts) pathFinding() (incident.Check, bool) {
+	for _, c := range f.Diagnosis.Checks {
+		if c.Target == "site.gateway" {
+			return c, true
+		}
+	}
+	return incident.Check{}, false
+}
+
+func check(checks []incident.Check, id string) (incident.Check, bool) {
+	for _, c := range checks {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return incident.Check{}, false
+}
+
+// wellAll reports whether every check is up; unknown is not up.
+func wellAll(checks []incident.Check) bool {
+	for _, c := range checks {
+		if c.State != incident.Up {
+			return false
+		}
+	}
+	return true
+}
+
+// badness says what is not up.
+func badness(checks []incident.Check) string {
+	var bad []string
+	for _, c := range checks {
+		if c.State != incident.Up {
+			bad = append(bad, c.ID+" "+c.Reason)
+		}
+	}
+	return strings.Join(bad, "; ")
+}
+
+// conditionFacts are the findings as a runbook's conditions see them. What is
+// unknown is left out, so that a condition which needs it cannot hold.
+func (f Facts) conditionFacts() map[string]any {
+	facts := map[string]any{}
+	for _, checks := range [][]incident.Check{f.Diagnosis.Checks, f.Goal.Checks} {
+		for _, c := range checks {
+			if c.State != incident.Unknown {
+				facts[c.ID+".ok"] = c.State == incident.Up
+			}
+			for name, value := range c.Facts {
+				facts[c.ID+"."+name] = value
+			}
+		}
+	}
+	return facts
+}

@@ -1,0 +1,360 @@
+// Package remediation carries an incident through its runbook. [Next] decides,
+// from facts alone, the one thing to do now; [Engine] does it and writes it
+// down; an [Action] sends one change to one server at most once.
+//
+// Read next.go first: the rules stand there in the order in which they are
+// asked, and each is a few lines below.
+package remediation
+
+import (
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+// Facts is everything that Next may look at.
+type Facts struct {
+	Incident  *incident.Incident
+	Runbook   *runbooks.Runbook // nil when no runbook fits: then a person works
+	Inventory *inventory.Inventory
+	Limits    Limits
+	Frozen    string // why every action is stopped, "" when none is
+	Goal      Look   // this process's latest look at the goal
+	Diagnosis Look   // and at the rest
+	Now       time.Time
+}
+
+// Look is what was seen at one moment. The zero Look is no look at all: after
+// a start piket has seen nothing yet, whatever the timeline says.
+type Look struct {
+	At     time.Time
+	Checks []incident.Check
+	Power  string // "on", "off", "unknown"; "" when not asked
+}
+
+// Limits are times that hold for every incident.
+type Limits struct {
+	HoldDown  time.Duration // trouble lasts this long before power is touched
+	Fresh     time.Duration // findings older than this decide nothing
+	Poll      time.Duration // between looks while something is on its way
+	IdlePoll  time.Duration // between looks while people work
+	NotAfter  time.Duration // from intent to send; later it is not sent
+	PowerOn   time.Duration // power that we cut may be off this long before it is duty to restore it
+	AfterWork time.Duration // from "the technician is done" to asking a person why it is still down
+}
+
+// DefaultLimits are the limits when the configuration names none.
+var DefaultLimits = Limits{
+	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second,
+	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
+}
+
+// Move is the one thing to do now.
+type Move interface{ move() }
+
+// The moves that exist.
+type (
+	// Rest: nothing, until the timeline changes.
+	Rest struct{}
+	// Wait: nothing, until then or until the timeline changes.
+	Wait struct{ Until time.Time }
+	// Watch: look at the goal, and at the power while an action is on its way.
+	Watch struct{ Power bool }
+	// Diagnose: take every look of the runbook, touching nothing.
+	Diagnose struct{}
+	// Decide: write these events down.
+	Decide struct{ Payloads []incident.Payload }
+	// Merge: this is part of a trouble of the whole site.
+	Merge struct{ Reason string }
+	// Send: claim the intent, then send it once.
+	Send struct{ Intent incident.Intended }
+	// Dispatch: send the work order to hands on site.
+	Dispatch struct {
+		Step       string
+		Technician runbooks.Technician
+	}
+)
+
+func (Rest) move()     {}
+func (Wait) move()     {}
+func (Watch) move()    {}
+func (Diagnose) move() {}
+func (Decide) move()   {}
+func (Merge) move()    {}
+func (Send) move()     {}
+func (Dispatch) move() {}
+
+// rules are asked from the top; the first that has something to do decides. A
+// rule that returns nil has nothing to say.
+var rules = []func(Facts) Move{
+	settle,   // an intent on its way comes before everything else
+	watch,    // never decide on an old look at the goal
+	restore,  // the goal has held for its time
+	finish,   // service is back: closure check, or it failed again
+	verify,   // an action was done: has it helped?
+	wait,     // a person has been asked, or is on site
+	diagnose, // look before touching
+	conclude, // whose trouble is it?
+	hold,     // not the server's: touch nothing
+	ladder,   // the next remedy that applies
+	escalate, // none is left: send somebody
+}
+
+// Next decides what to do now. It is a pure function: the same facts give the
+// same move, whoever asks and however often.
+func Next(f Facts) Move {
+	if !f.Incident.Ongoing() || f.Runbook == nil {
+		return Rest{}
+	}
+	for _, rule := range rules {
+		if m := rule(f); m != nil {
+			return m
+		}
+	}
+	return f.nextLook()
+}
+
+// settle deals with an intent that has not yet been answered for.
+func settle(f Facts) Move {
+	a := f.Incident.Action
+	switch {
+	case !a.Live() || a.Outcome != "":
+		return nil
+	case a.ClaimedAt.IsZero() && f.Now.After(a.NotAfter):
+		return decide(incident.Voided{Intent: a.Intent, Reason: "its time to be sent had passed"})
+	case a.ClaimedAt.IsZero():
+		return send(f, a.Intended)
+	case f.Now.After(a.NotAfter):
+		// Whoever claimed it is gone: nobody is in the middle of sending, or
+		// this would not be asked. It may or may not have been sent.
+		return decide(incident.OutcomeRecorded{Intent: a.Intent, Outcome: incident.OutcomeUnknown,
+			Detail: "piket stopped after claiming it and before seeing an answer"})
+	}
+	return Wait{Until: a.NotAfter.Add(time.Millisecond)}
+}
+
+// send asks the guards again, on the facts of this moment.
+func send(f Facts, intent incident.Intended) Move {
+	if intent.Duty == 0 {
+		remedy, ok := f.Runbook.Remedy(intent.Step)
+		if !ok {
+			return decide(incident.Voided{Intent: intent.Intent, Reason: "the runbook has no such step"})
+		}
+		if no := refuse(f, remedy); no != nil {
+			return decide(incident.Voided{Intent: intent.Intent, Reason: "guard " + no.Guard + ": " + no.Why})
+		}
+	} else if f.Frozen != "" {
+		return decide(incident.Voided{Intent: intent.Intent, Reason: "guard freeze: " + f.Frozen})
+	}
+	return Send{Intent: intent}
+}
+
+// watch keeps the look at the goal fresh. After a start there is none, so
+// looking is the first thing that happens to every incident.
+func watch(f Facts) Move {
+	if f.Goal.At.IsZero() || f.Now.Sub(f.Goal.At) >= f.poll() {
+		a := f.Incident.Action
+		return Watch{Power: a.Live() && a.Action == "power"}
+	}
+	return nil
+}
+
+// poll is how often to look: often while something is about to change.
+func (f Facts) poll() time.Duration {
+	if f.Incident.Action.Live() || f.Incident.Goal.Holds && f.Incident.Status == incident.Open {
+		return f.Limits.Poll
+	}
+	return f.Limits.IdlePoll
+}
+
+// nextLook waits until the goal must be looked at again.
+func (f Facts) nextLook() Move { return Wait{Until: f.Goal.At.Add(f.poll())} }
+
+// waitUntil waits for a moment, but not past the next look.
+func (f Facts) waitUntil(t time.Time) Move {
+	if look := f.Goal.At.Add(f.poll()); look.Before(t) {
+		t = look
+	}
+	return Wait{Until: t}
+}
+
+// restore ends the outage when the goal has held for its time. While it holds,
+// nothing else is done: what answers is not touched.
+func restore(f Facts) Move {
+	inc := f.Incident
+	if inc.Status != incident.Open || !inc.Goal.Holds {
+		return nil
+	}
+	if a := inc.Approval; a != nil {
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "it answers again"})
+	}
+	if since := inc.Goal.Since.Add(f.Runbook.Goal.For); f.Now.Before(since) {
+		return f.waitUntil(since)
+	}
+	return decide(f.restored())
+}
+
+// finish checks everything once more after service is back, and notices when
+// it fails again. Closing itself is a person's act: it needs a cause.
+func finish(f Facts) Move {
+	inc := f.Incident
+	switch {
+	case inc.Status != incident.BackInService:
+		return nil
+	case !inc.Goal.Holds:
+		return decide(incident.Relapsed{Reason: badness(inc.Goal.Checks)})
+	case inc.Closure != nil:
+		return f.nextLook()
+	case !f.Goal.At.After(inc.RestoredAt):
+		return f.nextLook() // the closure check is a look of its own
+	}
+	return decide(incident.ClosureChecked{Passed: true, Checks: f.Goal.Checks})
+}
+
+// wait leaves people their time: one who was asked, and one who is on site.
+func wait(f Facts) Move {
+	inc := f.Incident
+	if o := inc.Order; o != nil && o.State != "refused" {
+		return waitForOrder(f, o)
+	}
+	if b := inc.Blocked; b.Guard != "" && f.Now.Before(b.Until) {
+		return f.waitUntil(b.Until)
+	}
+	a := inc.Approval
+	switch {
+	case a == nil:
+		return nil
+	case f.Now.Before(a.Expires) && a.GrantedBy == "":
+		return f.waitUntil(a.Expires)
+	case f.Now.Before(a.Expires):
+		return nil
+	case a.GrantedBy == "":
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Expired: true,
+			Reason: "nobody answered in time; " + a.Else})
+	}
+	return decide(incident.ApprovalLapsed{Approval: a.Approval,
+		Reason: a.GrantedBy + " said yes, but it could not be done in time"})
+}
+
+// diagnose takes a fresh look before anything is concluded.
+func diagnose(f Facts) Move {
+	if f.Diagnosis.At.IsZero() || f.Now.Sub(f.Diagnosis.At) >= f.Limits.Fresh {
+		return Diagnose{}
+	}
+	return nil
+}
+
+// conclude writes the verdict down when it is new.
+func conclude(f Facts) Move {
+	c := Judge(f)
+	if c.Verdict == f.Incident.Verdict.Verdict {
+		return nil
+	}
+	return decide(c)
+}
+
+// hold stops before the ladder when the trouble is not the server's.
+func hold(f Facts) Move {
+	inc := f.Incident
+	if inc.Subject.Kind != "server" {
+		return nil // a site has no ladder; somebody is sent
+	}
+	switch v := inc.Verdict; v.Verdict {
+	case incident.VerdictServer:
+		return nil
+	case incident.VerdictSite, incident.VerdictRack:
+		return Merge{Reason: v.Reason}
+	case incident.VerdictRecovered:
+		return f.nextLook()
+	default:
+		if f.Now.Sub(inc.OpenedAt) > 2*f.Limits.HoldDown {
+			if m := attention(inc, "verdict-unknown", "piket cannot tell where the trouble lies: "+v.Reason); m != nil {
+				return m
+			}
+		}
+		return f.block("", refusal{Guard: "verdict", Why: v.Reason, Until: f.Now.Add(f.Limits.Fresh)})
+	}
+}
+
+// ladder finds the first remedy that applies and takes it one step further. A
+// person's no, or silence, ends the ladder: the next is a person's, too.
+func ladder(f Facts) Move {
+	if f.Incident.Subject.Kind != "server" {
+		return nil
+	}
+	for _, r := range f.Runbook.Remedies {
+		switch step := f.Incident.StepOf(r.ID); step.Done {
+		case "denied", "expired":
+			return nil
+		case "failed":
+			continue
+		}
+		if m := climb(f, r); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// climb takes one remedy a step further: does it apply, do the guards let it,
+// has a person agreed? nil means that it is not this remedy's turn.
+func climb(f Facts, r runbooks.Remedy) Move {
+	if why := inapplicable(f, r); why != "" {
+		return f.skip(r.ID, why)
+	}
+	if no := refuse(f, r); no != nil && no.Until.IsZero() {
+		return f.skip(r.ID, "guard "+no.Guard+": "+no.Why)
+	} else if no != nil {
+		return f.block(r.ID, *no)
+	}
+	plan, why := newPlan(f, r)
+	if why != "" {
+		return f.skip(r.ID, why)
+	}
+	if r.Approve != nil {
+		if m := approval(f, r, plan); m != nil {
+			return m
+		}
+	}
+	return decide(plan.intent(f, r))
+}
+
+// inapplicable says why a remedy does not fit what was found, "" when it does.
+func inapplicable(f Facts, r runbooks.Remedy) string {
+	answer := f.Runbook.Applies(r.ID, f.conditionFacts())
+	switch {
+	case !answer.Known:
+		return "not known: " + answer.Missing
+	case !answer.Holds:
+		return "does not apply (" + r.When + ")"
+	}
+	return ""
+}
+
+func decide(payloads ...incident.Payload) Move { return Decide{Payloads: payloads} }
+
+// skip writes down once why a remedy is left out.
+func (f Facts) skip(step, why string) Move {
+	if s := f.Incident.StepOf(step); s.Done == "skipped" && s.Reason == why {
+		return nil
+	}
+	return decide(incident.Skipped{Step: step, Reason: why})
+}
+
+// block writes down once what is held back, and looks again at its time.
+func (f Facts) block(step string, no refusal) Move {
+	if b := f.Incident.Blocked; b.Guard == no.Guard && b.Step == step {
+		return f.waitUntil(no.Until)
+	}
+	return decide(incident.Blocked{Step: step, Guard: no.Guard, Why: no.Why, Until: no.Until})
+}
+
+// attention calls for a person, once for each topic.
+func attention(inc *incident.Incident, topic, why string) Move {
+	if _, raised := inc.Attentions[topic]; raised {
+		return nil
+	}
+	return decide(incident.Attention{Topic: topic, Why: why})
+}

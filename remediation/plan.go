@@ -1,0 +1,119 @@
+package remediation
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+// plan is exactly what is to be done, to what, and on which facts. Its hash is
+// what a person approves.
+type plan struct {
+	Incident string            `json:"incident"`
+	Step     string            `json:"step"`
+	Attempt  int               `json:"attempt"`
+	Server   string            `json:"server"`
+	Serial   string            `json:"serial"`
+	UUID     string            `json:"uuid"`
+	Action   string            `json:"action"`
+	Verb     string            `json:"verb"`
+	Command  []string          `json:"command"`
+	Runbook  string            `json:"runbook"` // content hash
+	Facts    map[string]string `json:"facts"`
+}
+
+// newPlan fixes what a remedy means right now; why is set when it cannot be
+// done.
+func newPlan(f Facts, r runbooks.Remedy) (p plan, why string) {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	p = plan{
+		Incident: f.Incident.ID, Step: r.ID, Attempt: f.Incident.StepOf(r.ID).Attempts + 1,
+		Server: server.Name, Serial: server.Serial, UUID: server.UUID,
+		Action: "power", Verb: r.Power, Runbook: f.Runbook.Hash, Facts: f.essence(),
+	}
+	if r.Power != "" {
+		return p, ""
+	}
+	if server.SSH == nil {
+		return p, "the inventory has no SSH access for it"
+	}
+	p.Action = "ssh"
+	command, missing := runbooks.Fill(r.SSH, f.placeholders(server))
+	if missing != "" {
+		return p, "no " + missing + " is known for what is down"
+	}
+	p.Command = command
+	return p, ""
+}
+
+// hash is the SHA-256 of the plan.
+func (p plan) hash() string {
+	data, err := json.Marshal(p)
+	if err != nil {
+		panic("remediation: a plan is plain data and always encodes: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// intent turns the plan into the event that is written before anything is
+// sent.
+func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
+	i := incident.Intended{
+		Intent: fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1),
+		Step:   p.Step, Attempt: p.Attempt, Server: p.Server, Action: p.Action, Verb: p.Verb, Command: p.Command,
+		Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(),
+		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
+	}
+	if a := f.Incident.Approval; a != nil {
+		i.Approval = a.Approval
+	}
+	return i
+}
+
+// words says the plan as a person is asked for it.
+func (p plan) words() string {
+	return incident.Intended{Action: p.Action, Verb: p.Verb, Command: p.Command, Server: p.Server}.What()
+}
+
+// essence is what an approval rests on: the states that were found and what
+// the BMC and the status page said, without times and counts that never stand
+// still.
+func (f Facts) essence() map[string]string {
+	facts := map[string]string{}
+	for _, checks := range [][]incident.Check{f.Diagnosis.Checks, f.Goal.Checks} {
+		for _, c := range checks {
+			facts[c.ID] = string(c.State)
+		}
+	}
+	if power, ok := f.finding("bmc"); ok {
+		facts["power"] = fmt.Sprint(power.Facts["state"])
+	}
+	if status, ok := f.finding("statuspage"); ok {
+		facts["announced"] = fmt.Sprint(status.Facts["incident"])
+	}
+	return facts
+}
+
+// placeholders are the inventory's values for a command. The service is the
+// first of the server's that is down.
+func (f Facts) placeholders(server inventory.Server) map[string]string {
+	values := map[string]string{"server.name": server.Name}
+	services, _ := check(f.Goal.Checks, "services")
+	down, _ := services.Facts["down"].(string)
+	for _, name := range strings.Split(down, ",") {
+		for _, s := range server.Services {
+			if s.Name == name && s.Unit != "" {
+				values["service.name"], values["service.unit"] = s.Name, s.Unit
+				return values
+			}
+		}
+	}
+	return values
+}

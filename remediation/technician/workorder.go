@@ -1,0 +1,179 @@
+// Package technician writes the work order for hands on site: plain text, for
+// somebody who stands in a cold aisle with a telephone and has never seen the
+// machine.
+//
+//	subject, body := technician.WorkOrder(server, site, inc, "restart-and-diagnose", now)
+package technician
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// tasks lists what each order of a runbook asks for, step by step. An order that
+// is not in it is taken as the words to write down.
+var tasks = map[string][]string{
+	"restart-and-diagnose": {
+		"Find the server by rack, unit and serial number. Read the serial number aloud or send a photograph before you touch it.",
+		"Note what the front shows: power light, fault light, beeps, text on a connected screen.",
+		"Hold the power button until the server is off, wait 30 seconds, and switch it on.",
+		"If it does not start: unplug both power cords, wait 60 seconds, plug them in, and switch it on.",
+		"Watch the screen until it has started or stands still, and send a photograph of what it says.",
+	},
+	"look-only": {
+		"Find the server by rack, unit and serial number.",
+		"Note what the front shows: power light, fault light, beeps, text on a connected screen. Touch nothing.",
+		"Send a photograph of front, back and screen.",
+	},
+	"look-at-site": {
+		"Tell us whether the building has trouble with power, cooling or network, and since when.",
+		"Look at our racks: are the switches and servers lit, are there fault lights? Touch nothing.",
+		"Tell us when you expect it to be over, if it is known.",
+	},
+}
+
+// WorkOrder returns a work order's subject and body. It holds nothing secret:
+// it goes to another company by mail.
+func WorkOrder(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, now time.Time) (subject, body string) {
+	subject = line(fmt.Sprintf("Work order for %s, rack %s, %s (%s)", server.Name, or(server.Rack, "unknown"), or(site.Title, site.Name), inc.ID))
+	if server.Name == "" { // it is about the whole site
+		subject = line(fmt.Sprintf("Work order for site %s (%s)", or(site.Title, site.Name), inc.ID))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Work order, written %s\n", stamp(now))
+	section(&b, "WHERE", place(server, site))
+	section(&b, "WHAT IS WRONG", wrong(inc))
+	section(&b, "WHAT HAS BEEN TRIED FROM A DISTANCE", tried(inc))
+	section(&b, "WHAT WE ASK", numbered(asked(order)))
+	section(&b, "WHAT NOT TO TOUCH", []string{
+		"No other server, cable, switch or power strip in this rack.",
+		"No disk of this server: none is pulled, swapped or reseated without our word.",
+		"If the serial number differs from the one above: stop, and call us.",
+	})
+	section(&b, "TELL US", []string{
+		"Answer this mail, or call the engineer who sent you, when you accept, when you stand at the rack, and when you are done.",
+		"Always name " + inc.ID + ".",
+	})
+	return subject, b.String()
+}
+
+func place(server inventory.Server, site inventory.Site) []string {
+	lines := []string{"Site:    " + or(site.Title, site.Name)}
+	for _, rack := range site.Racks {
+		if rack.Name == server.Rack && rack.Room != "" {
+			lines = append(lines, "Room:    "+rack.Room)
+		}
+	}
+	if server.Name == "" {
+		for _, rack := range site.Racks {
+			lines = append(lines, strings.TrimSpace("Rack:    "+rack.Name+" "+rack.Room))
+		}
+		return access(lines, site)
+	}
+	unit := "not known: go by the serial number"
+	if server.Unit > 0 {
+		unit = fmt.Sprint(server.Unit)
+	}
+	lines = append(lines, "Rack:    "+or(server.Rack, "not known"), "Unit:    "+unit,
+		"Server:  "+or(server.Title, server.Name)+" ("+server.Name+")",
+		"Serial:  "+or(server.Serial, "not known: call us first"))
+	if server.Model != "" {
+		lines = append(lines, "Model:   "+server.Model)
+	}
+	return access(lines, site)
+}
+
+// access adds what the site asks a caller for.
+func access(lines []string, site inventory.Site) []string {
+	if site.RemoteHands != nil && site.RemoteHands.Reference != "" {
+		lines = append(lines, "Access:  "+site.RemoteHands.Reference)
+	}
+	return lines
+}
+
+// wrong says what is known of the trouble.
+func wrong(inc *incident.Incident) []string {
+	lines := []string{fmt.Sprintf("%s, priority %s, since %s.", sentence(inc.Title), inc.Priority, stamp(inc.StartedAt))}
+	if inc.Verdict.Reason != "" {
+		lines = append(lines, "Judged: "+sentence(inc.Verdict.Reason)+".")
+	}
+	for _, c := range inc.Diagnosis {
+		lines = append(lines, fmt.Sprintf("%s: %s.", c.ID, sentence(c.Reason)))
+	}
+	return lines
+}
+
+// tried lists every remedy of the ladder that was begun, and the last command
+// with its outcome.
+func tried(inc *incident.Incident) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(inc.Steps)) {
+		step := inc.Steps[name]
+		text := fmt.Sprintf("%s, %d times", name, step.Attempts)
+		switch {
+		case step.Attempts == 0 && step.Reason == "":
+			continue
+		case step.Attempts == 0:
+			text = name + ", not carried out"
+		case step.Attempts == 1:
+			text = name + ", once"
+		}
+		if step.Reason != "" {
+			text += ": " + sentence(step.Reason)
+		}
+		lines = append(lines, text+".")
+	}
+	if a := inc.Action; a != nil && a.Outcome != "" {
+		lines = append(lines, fmt.Sprintf("Last: %s, at %s, outcome %s (%s).", a.What(), stamp(a.SettledAt), a.Outcome, sentence(a.Detail)))
+	}
+	if len(lines) == 0 {
+		return []string{"Nothing."}
+	}
+	return lines
+}
+
+func asked(order string) []string {
+	if steps, ok := tasks[order]; ok {
+		return steps
+	}
+	return []string{sentence(order) + "."}
+}
+
+func numbered(steps []string) []string {
+	out := make([]string, len(steps))
+	for i, step := range steps {
+		out[i] = fmt.Sprintf("%d. %s", i+1, step)
+	}
+	return out
+}
+
+func section(b *strings.Builder, title string, lines []string) {
+	fmt.Fprintf(b, "\n%s\n", title)
+	for _, text := range lines {
+		fmt.Fprintf(b, "  %s\n", oneLine.Replace(text))
+	}
+}
+
+// oneLine leaves the columns of a text alone.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
+// line keeps text from other hands on one line: an alert must not be able to
+// add a section, or a header to the mail.
+func line(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func sentence(text string) string { return strings.TrimRight(line(text), ". ") }
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func or(value, instead string) string {
+	if value == "" {
+		return instead
+	}
+	return value
+}
