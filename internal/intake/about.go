@@ -2,10 +2,13 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
 )
 
 // about is what an alert is about, as the inventory knows it.
@@ -37,16 +40,12 @@ func (d *Door) about(a alerts.Alert) about {
 			continue
 		}
 		if s, ok := inv.Find(value); ok {
-			title := "Server " + s.Name + " does not answer"
-			if a.Name() != alerts.ServerUnreachable {
-				title = plain(a.Summary()) + " (" + s.Name + ")"
-			}
 			return about{
 				subject: incident.Subject{Kind: "server", Name: s.Name}, site: s.Site,
-				title: title, customers: s.Customers,
+				title: title(a, s), customers: s.Customers,
 			}
 		}
-		tried = append(tried, fmt.Sprintf("%s=%q", label, value))
+		tried = append(tried, fmt.Sprintf("%s=%q", label, plain(value)))
 	}
 	if site, ok := inv.Site(a.Labels["site"]); ok {
 		return about{
@@ -64,19 +63,39 @@ func (d *Door) about(a alerts.Alert) about {
 	}
 }
 
+// title says in a few words what an alert about a server means.
+func title(a alerts.Alert, s inventory.Server) string {
+	service := a.Labels["service"]
+	known := slices.ContainsFunc(s.Services, func(v inventory.Service) bool { return v.Name == service })
+	switch {
+	case a.Name() == alerts.ServerUnreachable:
+		return "Server " + s.Name + " does not answer"
+	case a.Name() == alerts.ServiceDown && known:
+		return "Service " + service + " on " + s.Name + " does not answer"
+	}
+	words := plain(a.Summary())
+	if !strings.Contains(words, s.Name) {
+		words += " (" + s.Name + ")"
+	}
+	return words
+}
+
 // maxTitleRunes bounds a title made of an alert's words.
 const maxTitleRunes = 120
 
-// plain keeps an alert's words to one short line without control characters.
+// plain keeps an alert's words to one short line of characters that can be
+// seen: no line breaks in any script, no escape codes, none of the marks that
+// turn the reading direction around.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, s)
+	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > maxTitleRunes {
 		s = string(runes[:maxTitleRunes]) + "…"
 	}
-	return strings.TrimSpace(s)
+	return s
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
@@ -32,6 +33,11 @@ type Door struct {
 	Clock     *clock.Clock
 	Labels    []string // the labels by which an alert may name a server, in order
 	Count     func(a alerts.Alert, result string)
+
+	// One alert at a time passes: a burst about one server would otherwise
+	// lose against itself, try after try, and two peers of an Alertmanager
+	// that report the same thing at the same moment would both be believed.
+	passing sync.Mutex
 }
 
 // DefaultLabels are the labels that name a server when none are configured.
@@ -68,6 +74,8 @@ func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) er
 // take tries until the alert is in: somebody else may open, write to or close
 // the same incident in between.
 func (d *Door) take(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
+	d.passing.Lock()
+	defer d.passing.Unlock()
 	for range maxTries {
 		result, err := d.try(ctx, a, cut)
 		if errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrConflict) {
@@ -96,14 +104,9 @@ func (d *Door) try(ctx context.Context, a alerts.Alert, cut uint64) (string, err
 
 // again takes an alert whose episode is known.
 func (d *Door) again(ctx context.Context, id string, status alerts.Status, a alerts.Alert, cut uint64) (string, error) {
-	inc, err := d.Store.Load(ctx, id)
+	inc, err := d.current(ctx, id)
 	if err != nil {
 		return "", err
-	}
-	if inc.Status == incident.Joined && inc.MergedInto != "" {
-		if inc, err = d.Store.Load(ctx, inc.MergedInto); err != nil {
-			return "", err
-		}
 	}
 	switch {
 	case a.Status == status && inc.Ongoing():
@@ -115,6 +118,15 @@ func (d *Door) again(ctx context.Context, id string, status alerts.Status, a ale
 	}
 	_, err = d.Store.Record(ctx, inc.ID, event(a, cut))
 	return joined, err
+}
+
+// current loads an incident, or the one that it has become part of.
+func (d *Door) current(ctx context.Context, id string) (*incident.Incident, error) {
+	inc, err := d.Store.Load(ctx, id)
+	for hops := 0; err == nil && inc.Status == incident.Joined && hops < maxTries; hops++ {
+		inc, err = d.Store.Load(ctx, inc.MergedInto)
+	}
+	return inc, err
 }
 
 // enter lets a firing alert join the incident that is open for what it is

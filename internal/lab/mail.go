@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
+	"net"
 	"net/mail"
 	"net/textproto"
 	"slices"
@@ -69,10 +70,13 @@ func (d *Datacenter) serveMail() error {
 	s.ReadTimeout, s.WriteTimeout = headerTimeout, headerTimeout
 	s.ErrorLog = log.New(io.Discard, "", 0)
 	d.start(func() {
-		if err := s.Serve(l); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+		if err := s.Serve(l); err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			panic("lab: the mail sink's listener broke: " + err.Error())
 		}
-	}, func() { _ = s.Close() }) // nothing left to flush
+	}, func() {
+		_ = s.Close() // nothing left to flush
+		_ = l.Close() // Close before Serve has begun does not know the listener yet
+	})
 	return nil
 }
 
