@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
+)
+
+// cast are the people of a headless demo: an engineer, a service desk, a
+// technician. They act through the API with their own tokens, as people do.
+type cast struct {
+	demo  *demo
+	story scenario
+}
+
+// How long people take, in the story's time.
+const (
+	toAcknowledge = time.Minute
+	toAnswer      = 2 * time.Minute
+	toCall        = 3 * time.Minute
+	toTakeOrder   = 6 * time.Minute
+	toArrive      = 40 * time.Minute
+	toRepair      = 20 * time.Minute
+	toClose       = 5 * time.Minute
+)
+
+// errand is something a person does once its time has come.
+type errand struct {
+	at   time.Time
+	who  string
+	verb string
+	body map[string]string
+	hand func() error // what hands do before it is reported; nil for nothing
+}
+
+// Visit lets whoever is due do one thing. It is a rounds.Visit.
+func (c *cast) Visit(ctx context.Context, id string) (time.Time, error) {
+	inc, err := c.demo.daemon.store.Load(ctx, id)
+	if err != nil || !inc.Ongoing() {
+		return time.Time{}, err
+	}
+	now := c.demo.clk.Now()
+	var next time.Time
+	for _, e := range c.errands(inc) {
+		if now.Before(e.at) {
+			if next.IsZero() || e.at.Before(next) {
+				next = e.at
+			}
+			continue
+		}
+		return now, c.run(ctx, id, e)
+	}
+	return next, nil
+}
+
+// errands lists what there is to do on an incident.
+func (c *cast) errands(inc *incident.Incident) []errand {
+	var list []errand
+	if inc.Owner == "" {
+		list = append(list, errand{at: inc.OpenedAt.Add(toAcknowledge), who: "noor", verb: "acknowledge"})
+	}
+	if a := inc.Approval; a != nil && a.GrantedBy == "" && c.story.answer != "" {
+		verb := map[string]string{"yes": "approve", "no": "deny"}[c.story.answer]
+		list = append(list, errand{at: c.since(inc, "approval_requested").Add(toAnswer), who: "noor", verb: verb,
+			body: map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash, "reason": ""}})
+	}
+	for _, t := range inc.CallTasks {
+		if t.Outcome == "" {
+			list = append(list, errand{at: t.Due.Add(toCall), who: "sem", verb: "call", body: map[string]string{"task": t.Task, "outcome": "reached"}})
+		}
+	}
+	if o := inc.Order; o != nil {
+		list = append(list, c.orderErrand(inc, o)...)
+	}
+	if inc.Closure != nil && inc.Closure.Passed {
+		draft := desk.Draft(inc)
+		list = append(list, errand{at: inc.RestoredAt.Add(toClose), who: "noor", verb: "close",
+			body: map[string]string{"cause": draft.Cause, "solution": draft.Solution, "prevention": "We watch it more closely."}})
+	}
+	return list
+}
+
+// orderErrand is the next step of a work order: taken, on site, done.
+func (c *cast) orderErrand(inc *incident.Incident, o *incident.Order) []errand {
+	step := func(after time.Duration, state, words string, hand func() error) []errand {
+		return []errand{{at: o.ChangedAt.Add(after), who: "sem", verb: "order", hand: hand,
+			body: map[string]string{"order": o.Order, "state": state, "words": words}}}
+	}
+	switch o.State {
+	case "sent":
+		return step(toTakeOrder, "acknowledged", "we have it", nil)
+	case "acknowledged":
+		return step(toArrive, "on_site", "", nil)
+	case "on_site":
+		return step(toRepair, "done", "replaced the power supply and pressed the button", func() error {
+			if inc.Subject.Kind != "server" {
+				return nil
+			}
+			return c.demo.lab.Repair(inc.Subject.Name)
+		})
+	}
+	return nil
+}
+
+// since returns when the newest event of a kind was written.
+func (c *cast) since(inc *incident.Incident, kind incident.Kind) time.Time {
+	events, err := c.demo.daemon.store.Events(context.Background(), inc.ID, 0)
+	at := inc.OpenedAt
+	for _, e := range events {
+		if err == nil && e.Payload.Kind() == kind {
+			at = e.At
+		}
+	}
+	return at
+}
+
+// run does an errand through the API.
+func (c *cast) run(ctx context.Context, id string, e errand) error {
+	if e.hand != nil {
+		if err := e.hand(); err != nil {
+			return err
+		}
+	}
+	token, err := os.ReadFile(c.demo.lab.TokenFile(e.who))
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(e.body)
+	if err != nil {
+		return err
+	}
+	url := fmt.Sprintf("%s/api/incidents/%s/%s", c.demo.url, id, e.verb)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		answer, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
+		return fmt.Errorf("%s %s: status %d: %s", e.who, e.verb, response.StatusCode, answer)
+	}
+	return nil
+}

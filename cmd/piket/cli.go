@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+
+	"github.com/spinware/piket/internal/yamlpos"
+)
+
+// command is one leaf of the command line. It returns what went wrong; run
+// prints it.
+type command func(ctx context.Context, io console) error
+
+// console is where a command writes, and how.
+type console struct {
+	out, err io.Writer
+	json     bool
+}
+
+// cli is the command line under construction: kingpin's tree and what each
+// leaf runs.
+type cli struct {
+	app  *kingpin.Application
+	runs map[string]command
+}
+
+// add declares a leaf; its full name ("incident list") finds it again.
+func (c *cli) add(parent interface {
+	Command(name, help string) *kingpin.CmdClause
+}, name, help string, run command) *kingpin.CmdClause {
+	clause := parent.Command(name, help)
+	c.runs[clause.FullCommand()] = run
+	return clause
+}
+
+// run is the whole program: it returns the exit status, 2 for a command line
+// that makes no sense and 1 for anything else that went wrong.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := &cli{app: kingpin.New("piket", "Answers first when a server in a datacenter stops answering."), runs: map[string]command{}}
+	c.app.UsageWriter(stdout).ErrorWriter(stderr).Version(version.Print("piket"))
+	c.app.HelpFlag.Short('h')
+	ended, status := false, 0
+	c.app.Terminate(func(code int) { ended, status = true, code })
+	output := c.app.Flag("output", "How to print results: text or json.").Default("text").Enum("text", "json")
+	for _, declare := range []func(*cli){
+		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer,
+		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo,
+	} {
+		declare(c)
+	}
+	selected, err := c.app.Parse(args)
+	switch {
+	case ended:
+		return status
+	case err != nil:
+		complain(stderr, withHint(err, "see piket --help"))
+		return 2
+	}
+	if err := c.runs[selected](ctx, console{out: stdout, err: stderr, json: *output == "json"}); err != nil {
+		complain(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// hinted is an error with what to do now.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// withHint adds what to do now to an error; nil stays nil.
+func withHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{err, hint}
+}
+
+// complain prints an error for a person: what, then what to do now. Mistakes
+// in files stand a line each, as file:line:col: what.
+func complain(w io.Writer, err error) {
+	var problems yamlpos.Problems
+	if errors.As(err, &problems) {
+		fmt.Fprintln(w, problems.Error())
+		fmt.Fprintf(w, "error: %s\n", mistakes(err))
+		return
+	}
+	fmt.Fprintf(w, "error: %v\n", err)
+	var h hinted
+	if errors.As(err, &h) {
+		fmt.Fprintf(w, "hint: %s\n", h.hint)
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/yamlpos"
+)
+
+// Config is the daemon's configuration file, with defaults filled in and every
+// path resolved. It is replaced whole on a reload, and only by a good one.
+type Config struct {
+	Inventory []string                 `yaml:"inventory,required,path"`
+	Runbooks  []string                 `yaml:"runbooks,path"` // patterns, beside the shipped ones
+	Storage   Storage                  `yaml:"storage,required"`
+	Web       Web                      `yaml:"web"`
+	Intake    Intake                   `yaml:"intake"`
+	Mail      Mail                     `yaml:"mail"`
+	Probes    Probes                   `yaml:"probes"`
+	Guards    Guards                   `yaml:"guards"`
+	Updates   map[string]time.Duration `yaml:"updates"` // priority → how often its customers hear
+}
+
+// Storage is the directory that holds everything piket must not lose.
+type Storage struct {
+	Path string `yaml:"path,required,path"`
+}
+
+// Web is what the page needs to know of itself.
+type Web struct {
+	ExternalURL string        `yaml:"external_url"` // for links in messages; without a slash at the end
+	SessionTTL  time.Duration `yaml:"session_ttl"`
+}
+
+// Intake is how trouble gets in.
+type Intake struct {
+	Alertmanager Alertmanager `yaml:"alertmanager"`
+	Labels       []string     `yaml:"labels"` // by which an alert may name a server, in this order
+}
+
+// Alertmanager says who may post alerts. While both are empty, nobody may.
+type Alertmanager struct {
+	Token       secret.Ref `yaml:"token,secret"`
+	ClientNames []string   `yaml:"client_names"` // names in client certificates
+}
+
+// Open reports whether anybody may post alerts.
+func (a Alertmanager) Open() bool { return !a.Token.IsZero() || len(a.ClientNames) > 0 }
+
+// Mail is the way out for mail. The zero Mail sends none.
+type Mail struct {
+	From     string     `yaml:"from,required"`
+	SMTP     string     `yaml:"smtp,required"` // host:port
+	Username string     `yaml:"username"`
+	Password secret.Ref `yaml:"password,secret"`
+	TLS      string     `yaml:"tls"` // "starttls", "tls" or "none"
+	CAFile   string     `yaml:"ca_file"`
+}
+
+// Enabled reports whether mail can be sent.
+func (m Mail) Enabled() bool { return m.SMTP != "" }
+
+// Probes says how often piket looks, and how often it must see the same before
+// it believes it.
+type Probes struct {
+	Interval  time.Duration `yaml:"interval"`
+	Timeout   time.Duration `yaml:"timeout"`
+	Failures  int           `yaml:"failures"`
+	Successes int           `yaml:"successes"`
+}
+
+// Guards bound what piket does to machines by itself.
+type Guards struct {
+	HoldDown   time.Duration `yaml:"hold_down"`   // how long a server must be gone before its power is touched
+	FactsFresh time.Duration `yaml:"facts_fresh"` // how old a finding may be that an action rests on
+}
+
+// defaultConfig is what a file that says nothing means.
+func defaultConfig() *Config {
+	return &Config{
+		Web:     Web{SessionTTL: 12 * time.Hour},
+		Intake:  Intake{Labels: []string{"server", "instance", "host"}},
+		Mail:    Mail{TLS: "starttls"},
+		Probes:  Probes{Interval: 10 * time.Second, Timeout: 3 * time.Second, Failures: 3, Successes: 2},
+		Guards:  Guards{HoldDown: 5 * time.Minute, FactsFresh: time.Minute},
+		Updates: map[string]time.Duration{"P1": 30 * time.Minute},
+	}
+}
+
+// LoadConfig reads the configuration at path and the inventory that it names.
+// The error is of type yamlpos.Problems and holds the mistakes of all files.
+func LoadConfig(path string) (*Config, *inventory.Inventory, error) {
+	config := defaultConfig()
+	var doc yamlpos.Document
+	c := configChecker{config: config, doc: &doc}
+	c.problems.Join(doc.DecodeFile(path, config))
+	c.check()
+	inv, err := inventory.Load(c.inventoryFiles()...)
+	c.problems.Join(err)
+	if err := c.problems.Err(); err != nil {
+		return nil, nil, err
+	}
+	config.Web.ExternalURL = strings.TrimRight(config.Web.ExternalURL, "/")
+	return config, inv, nil
+}
+
+// inventoryFiles returns the files that are there; one that is not is a
+// mistake in the line that names it.
+func (c *configChecker) inventoryFiles() []string {
+	var files []string
+	for i := range c.config.Inventory {
+		file := &c.config.Inventory[i]
+		if *file == "" {
+			continue
+		}
+		if _, err := os.Stat(*file); errors.Is(err, os.ErrNotExist) {
+			c.add(file, "there is no file %s", *file)
+			continue
+		}
+		files = append(files, *file)
+	}
+	return files
+}

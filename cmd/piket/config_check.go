@@ -1,0 +1,181 @@
+package main
+
+import (
+	"maps"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/yamlpos"
+)
+
+// configChecker finds what the shape of the file alone does not show. It
+// reports everything it finds and stops at nothing.
+type configChecker struct {
+	config   *Config
+	doc      *yamlpos.Document
+	problems yamlpos.Problems
+}
+
+func (c *configChecker) check() {
+	c.bounds()
+	c.runbooks()
+	c.web()
+	c.intake()
+	c.mail()
+	c.updates()
+}
+
+func (c *configChecker) add(field any, format string, args ...any) {
+	c.problems.Add(c.doc.At(field), format, args...)
+}
+
+const day = 24 * time.Hour
+
+// bounds checks every number of the file that has a sensible range.
+func (c *configChecker) bounds() {
+	p, g, w := &c.config.Probes, &c.config.Guards, &c.config.Web
+	for _, b := range []struct {
+		name        string
+		field       *time.Duration
+		least, most time.Duration
+	}{
+		{"session_ttl", &w.SessionTTL, 5 * time.Minute, 30 * day},
+		{"interval", &p.Interval, time.Second, time.Hour},
+		{"timeout", &p.Timeout, 100 * time.Millisecond, time.Minute},
+		{"hold_down", &g.HoldDown, 0, day},
+		{"facts_fresh", &g.FactsFresh, time.Second, time.Hour},
+	} {
+		c.between(b.name, b.field, *b.field, b.least, b.most)
+	}
+	for _, b := range []struct {
+		name  string
+		field *int
+	}{{"failures", &p.Failures}, {"successes", &p.Successes}} {
+		if *b.field < 1 || *b.field > 100 {
+			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)
+		}
+	}
+	if p.Timeout > p.Interval {
+		c.add(&p.Timeout, "timeout: %s is longer than the interval of %s", model.Duration(p.Timeout), model.Duration(p.Interval))
+	}
+}
+
+func (c *configChecker) between(name string, field any, value, least, most time.Duration) {
+	if value < least || value > most {
+		c.add(field, "%s: want a duration from %s to %s, found %s",
+			name, model.Duration(least), model.Duration(most), model.Duration(value))
+	}
+}
+
+// runbooks checks that what is named is there; what the files say is checked
+// by the package runbooks when it loads them.
+func (c *configChecker) runbooks() {
+	for i := range c.config.Runbooks {
+		pattern := &c.config.Runbooks[i]
+		files, err := filepath.Glob(*pattern)
+		if err != nil {
+			c.add(pattern, "runbooks: %q is not a pattern of file names", *pattern)
+			continue
+		}
+		if len(files) == 0 && *pattern != "" && !strings.ContainsAny(*pattern, "*?[") {
+			c.add(pattern, "there is no file %s", *pattern)
+		}
+	}
+}
+
+func (c *configChecker) web() {
+	field := &c.config.Web.ExternalURL
+	if *field == "" {
+		return
+	}
+	u, err := url.Parse(*field)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		c.add(field, "external_url: want an address such as https://piket.example.net")
+		return
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		c.add(field, "external_url: a user name, a query or a fragment may not stand in it")
+	}
+}
+
+var labelName = regexp.MustCompile(`\A[a-zA-Z_][a-zA-Z0-9_]*\z`)
+
+func (c *configChecker) intake() {
+	labels := c.config.Intake.Labels
+	if len(labels) == 0 {
+		c.add(&c.config.Intake.Labels, "labels: without any label no alert can name a server")
+	}
+	for i := range labels {
+		if labels[i] != "" && !labelName.MatchString(labels[i]) {
+			c.add(&labels[i], "labels: %q is not the name of a label", labels[i])
+		}
+	}
+}
+
+var tlsWords = []string{"starttls", "tls", "none"}
+
+func (c *configChecker) mail() {
+	m := &c.config.Mail
+	if m.From != "" {
+		if a, err := mail.ParseAddress(m.From); err != nil || a.Address != m.From {
+			c.add(&m.From, "from: %q is not an address such as piket@example.net", m.From)
+		}
+	}
+	host := c.smtpHost()
+	if !slices.Contains(tlsWords, m.TLS) {
+		c.problems.AddUnknown(c.doc.At(&m.TLS), "tls mode", m.TLS, tlsWords)
+	}
+	if (m.Username == "") != m.Password.IsZero() {
+		c.add(m, "mail: username and password belong together")
+	}
+	if m.TLS == "none" && m.Username != "" && !loopback(host) {
+		c.add(&m.TLS, "tls: without it the password would be readable on the way to %s", host)
+	}
+}
+
+func (c *configChecker) smtpHost() string {
+	field := &c.config.Mail.SMTP
+	if *field == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(*field)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || number == 0 || host == "" {
+		c.add(field, "smtp: want HOST:PORT, found %q", *field)
+	}
+	return host
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+func (c *configChecker) updates() {
+	var valid []string
+	for _, priority := range incident.Priorities {
+		valid = append(valid, string(priority))
+	}
+	for _, priority := range slices.Sorted(maps.Keys(c.config.Updates)) {
+		pos := c.doc.Key(&c.config.Updates, priority)
+		if !slices.Contains(valid, priority) {
+			c.problems.AddUnknown(pos, "priority", priority, valid)
+			continue
+		}
+		every := c.config.Updates[priority]
+		if every < time.Minute || every > 7*day {
+			c.problems.Add(pos, "%s: want a duration from 1m to 1w, found %s", priority, model.Duration(every))
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/intake"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/notify"
+	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/web"
+	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/remediation"
+	"github.com/spinware/piket/remediation/bmc"
+	"github.com/spinware/piket/remediation/ssh"
+	"github.com/spinware/piket/remediation/technician"
+	"github.com/spinware/piket/runbooks"
+)
+
+// settings is what a configuration file and all it names amount to. It is
+// replaced whole on a reload, and only by a good one.
+type settings struct {
+	config    *Config
+	inventory *inventory.Inventory
+	runbooks  *runbooks.Library
+}
+
+// loadSettings reads everything that path names. The error holds the mistakes
+// of all files.
+func loadSettings(path string) (*settings, error) {
+	config, inv, configErr := LoadConfig(path)
+	if configErr != nil {
+		return nil, configErr
+	}
+	library, err := runbooks.Load(config.Runbooks...)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTeams(library, inv); err != nil {
+		return nil, err
+	}
+	return &settings{config, inv, library}, nil
+}
+
+// Daemon is the whole program as a value: make it, run it, stop it by its
+// context.
+type Daemon struct {
+	path     string // of the configuration
+	settings atomic.Pointer[settings]
+	clk      *clock.Clock
+	log      *slog.Logger
+	store    *store.Store
+	freeze   freeze.Switch
+	metrics  *metrics
+	door     *intake.Door
+	prober   *probes.Scheduler
+	rounds   []*rounds.Rounds
+	web      *web.Server
+}
+
+// NewDaemon reads the configuration at path and opens the store. The caller
+// runs it, then closes it.
+func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error) {
+	if os.Getenv("DEBUG_BMCLIB") != "" {
+		return nil, errors.New("DEBUG_BMCLIB is set: it would print BMC passwords; unset it")
+	}
+	s, err := loadSettings(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{path: path, clk: clk, log: log, freeze: freeze.In(s.config.Storage.Path)}
+	d.settings.Store(s)
+	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
+		return nil, err
+	}
+	d.metrics = newMetrics(d.store)
+	d.assemble(s.config)
+	return d, nil
+}
+
+// assemble puts the parts together: what arrives goes through one door; the
+// engine, the desk and the outbox follow the timeline, each for itself.
+func (d *Daemon) assemble(config *Config) {
+	kinds := d.metrics.probes.Around(allProbes())
+	d.door = &intake.Door{
+		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
+		Clock: d.clk, Labels: config.Intake.Labels, Count: d.metrics.alert,
+	}
+	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
+	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
+		Clock: d.clk, Kinds: kinds, Inventory: d.inventory, Report: report, Metrics: d.metrics.probes, Log: d.log,
+	})
+	engine := &remediation.Engine{
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
+		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk},
+		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
+		Limits:  limits(config.Guards), Frozen: d.freeze.Why, Report: report,
+		WorkOrder: technician.WorkOrder, Owner: owner(),
+	}
+	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
+	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
+	d.rounds = []*rounds.Rounds{
+		rounds.New("engine", d.store, d.clk, d.log, engine.Visit),
+		rounds.New("desk", d.store, d.clk, d.log, office.Visit),
+		rounds.New("outbox", d.store, d.clk, d.log, outbox.Visit),
+	}
+	d.web = &web.Server{
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
+		Freeze: d.freeze, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Snapshot: d.targets,
+	}
+}
+
+// allProbes lists every kind of check there is.
+func allProbes() probes.Registry {
+	return probes.Registry{
+		"icmp": probes.ICMP, "tcp": probes.TCP, "http": probes.HTTP, "ssh": probes.SSH,
+		"statuspage": probes.StatusPage, "bmc": bmc.Probe,
+	}
+}
+
+func limits(g Guards) remediation.Limits {
+	l := remediation.DefaultLimits
+	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
+	return l
+}
+
+// owner names this process in claims.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+}
+
+// Start begins everything and returns how to wait for its end: until ctx has
+// ended and all that was under way has been written down.
+func (d *Daemon) Start(ctx context.Context) (wait func()) {
+	running := []<-chan struct{}{d.clk.Go(func() { d.prober.Run(ctx) })}
+	for _, r := range d.rounds {
+		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
+	}
+	return func() {
+		for _, end := range running {
+			<-end
+		}
+	}
+}
+
+// Close gives the store back. Everything that Start began must have ended.
+func (d *Daemon) Close() error { return d.store.Close() }
+
+// Handler serves the pages, the API and the webhook.
+func (d *Daemon) Handler() http.Handler { return d.web.Handler() }
+
+// Reload reads the configuration again and takes it over if it is good; with
+// any mistake everything stays as it was. Where the store lies and how often
+// probes run do not change without a restart.
+func (d *Daemon) Reload() error {
+	s, err := loadSettings(d.path)
+	d.metrics.reloaded(err == nil, d.clk.Now())
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	d.settings.Store(s)
+	for _, r := range d.rounds {
+		r.Again()
+	}
+	d.log.Info("configuration reloaded")
+	return nil
+}
+
+func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inventory }
+
+func (d *Daemon) policy() desk.Policy {
+	config := d.settings.Load().config
+	updates := map[incident.Priority]time.Duration{}
+	for priority, every := range config.Updates {
+		updates[incident.Priority(priority)] = every
+	}
+	return desk.Policy{Updates: updates, ExternalURL: config.Web.ExternalURL}
+}
+
+func (d *Daemon) webConfig() web.Config {
+	config := d.settings.Load().config
+	return web.Config{
+		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
+		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
+		Updates: d.policy().Updates,
+	}
+}
+
+// targets tells the board what the probes see.
+func (d *Daemon) targets() []web.Target {
+	var list []web.Target
+	for _, sight := range d.prober.Snapshot() {
+		list = append(list, web.Target{Name: sight.Name, State: incident.State(sight.State), Reason: sight.Reason, Since: sight.Since})
+	}
+	slices.SortFunc(list, func(a, b web.Target) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// send delivers by what the configuration says now.
+func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
+	mail := d.settings.Load().config.Mail
+	if !mail.Enabled() {
+		return "", errors.New("no mail server is configured (mail: in the configuration file)")
+	}
+	return notify.SMTP{
+		From: mail.From, Server: mail.SMTP, Username: mail.Username, Password: mail.Password, TLS: mail.TLS, CAFile: mail.CAFile,
+	}.Send(ctx, m)
+}
+
+// ready says why the daemon cannot do its work, nil when it can.
+func (d *Daemon) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return d.store.Writable(ctx)
+}

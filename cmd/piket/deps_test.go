@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// policy says which package of ours may import which, lowest level first. An
+// arrow that is not here is a mistake, or a wall that must be moved in a commit
+// of its own. Tests may import anything.
+const policy = `
+# Level 0: words and tools that know nothing of piket.
+alerts:            # the one form in which trouble enters
+internal/clock:    # time at three speeds
+internal/secret:   # passwords that do not print
+internal/freeze:   # the big red button: a file, so that it works without a database
+internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
+
+# Level 1: what is known of the world, and what an incident is. Pure.
+internal/inventory: internal/secret internal/yamlpos
+internal/incident:  alerts
+runbooks:           alerts internal/yamlpos
+
+# Level 2: looking, and keeping.
+probes:         alerts internal/clock internal/inventory
+internal/store: alerts internal/clock internal/incident
+
+# Level 3: what follows the timeline. None of these knows another: they meet in
+# the store. rounds is the one loop that all of them are called from.
+internal/rounds: internal/clock internal/store
+internal/intake: alerts internal/clock internal/incident internal/inventory internal/store runbooks
+internal/desk:   internal/clock internal/incident internal/inventory internal/store
+internal/notify: internal/clock internal/incident internal/secret internal/store
+remediation:     alerts internal/clock internal/incident internal/inventory internal/store probes runbooks
+
+# Level 4: the actions themselves, and the doors for people.
+remediation/bmc:        internal/incident internal/inventory internal/secret probes remediation
+remediation/ssh:        internal/incident internal/inventory remediation
+remediation/technician: internal/incident internal/inventory
+internal/web:           alerts internal/clock internal/desk internal/freeze internal/incident internal/inventory internal/secret internal/store remediation runbooks
+internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
+
+# Level 5: the program. It may import everything above; nobody imports it.
+cmd/piket: *
+`
+
+const module = "github.com/spinware/piket/"
+
+func TestImportPolicy(t *testing.T) {
+	allowed := parsePolicy(t)
+	for name, imports := range listPackages(t) {
+		rule, ok := allowed[name]
+		if !ok {
+			t.Errorf("package %s has no line in the import policy", name)
+			continue
+		}
+		for _, path := range imports {
+			if !slices.Contains(rule, path) && !slices.Contains(rule, "*") {
+				t.Errorf("%s imports %s, which the policy does not allow", name, path)
+			}
+		}
+		for _, path := range rule {
+			if path != "*" && !slices.Contains(imports, path) {
+				t.Errorf("%s may import %s and does not: take it out of the policy", name, path)
+			}
+		}
+		delete(allowed, name)
+	}
+	for name := range allowed {
+		t.Errorf("the import policy speaks of %s, which is not there", name)
+	}
+}
+
+func parsePolicy(t *testing.T) map[string][]string {
+	t.Helper()
+	allowed := map[string][]string{}
+	for line := range strings.Lines(policy) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, imports, ok := strings.Cut(line, ":")
+		if !ok {
+			t.Fatalf("policy line %q has no colon", line)
+		}
+		allowed[name] = strings.Fields(imports)
+	}
+	return allowed
+}
+
+// listPackages returns what each package of ours imports of ours, tests apart.
+func listPackages(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string][]string{}
+	decoder := json.NewDecoder(bufio.NewReader(bytes.NewReader(out)))
+	for decoder.More() {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		var ours []string
+		for _, path := range p.Imports {
+			if short, ok := strings.CutPrefix(path, module); ok {
+				ours = append(ours, short)
+			}
+		}
+		packages[strings.TrimPrefix(p.ImportPath, module)] = ours
+	}
+	return packages
+}

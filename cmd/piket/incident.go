@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
+)
+
+// shown is what the API tells of one incident.
+type shown struct {
+	Incident struct {
+		ID       string            `json:"id"`
+		Title    string            `json:"title"`
+		Status   incident.Status   `json:"status"`
+		Doing    string            `json:"doing"`
+		Priority incident.Priority `json:"priority"`
+		Team     string            `json:"team"`
+		Owner    string            `json:"owner"`
+		Approval *struct {
+			incident.ApprovalRequested
+			GrantedBy string `json:"granted_by"`
+		} `json:"approval"`
+	} `json:"incident"`
+	Events []struct {
+		Seq   int       `json:"seq"`
+		At    time.Time `json:"at"`
+		Actor string    `json:"actor"`
+		Text  string    `json:"text"`
+	} `json:"events"`
+}
+
+func declareIncident(c *cli) {
+	group := c.app.Command("incident", "Incidents and their timelines.")
+	declareIncidentReads(c, group)
+	declareReport(c, group)
+	declareSays(c, group)
+}
+
+func declareIncidentReads(c *cli, group *kingpin.CmdClause) {
+	var lister, shower client
+	var all bool
+	cmd := c.add(group, "list", "List incidents, newest first.", func(ctx context.Context, io console) error { return listIncidents(ctx, &lister, all, io) })
+	lister.declare(cmd)
+	cmd.Flag("all", "Closed ones, too.").BoolVar(&all)
+
+	var id string
+	cmd = c.add(group, "show", "Show one incident and its timeline.", func(ctx context.Context, io console) error { return showIncident(ctx, &shower, id, io) })
+	shower.declare(cmd)
+	cmd.Arg("incident", "Its number, such as INC-2026-0001.").Required().StringVar(&id)
+}
+
+func listIncidents(ctx context.Context, c *client, all bool, io console) error {
+	var answer struct {
+		Incidents []store.Summary `json:"incidents"`
+	}
+	path := "/api/incidents?ongoing=true"
+	if all {
+		path = "/api/incidents"
+	}
+	if err := c.do(ctx, http.MethodGet, path, nil, &answer); err != nil {
+		return err
+	}
+	if io.json {
+		return json.NewEncoder(io.out).Encode(answer.Incidents)
+	}
+	if len(answer.Incidents) == 0 {
+		fmt.Fprintln(io.out, "nothing is open")
+	}
+	for _, m := range answer.Incidents {
+		fmt.Fprintf(io.out, "%s  %s  %-8s  %s  %s\n", m.ID, m.Priority, m.Status, m.Opened.Local().Format("2006-01-02 15:04"), m.Title)
+	}
+	return nil
+}
+
+func showIncident(ctx context.Context, c *client, id string, io console) error {
+	if io.json {
+		var raw json.RawMessage
+		if err := c.do(ctx, http.MethodGet, incidentPath(id, ""), nil, &raw); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(io.out, string(raw))
+		return err
+	}
+	var s shown
+	if err := c.do(ctx, http.MethodGet, incidentPath(id, ""), nil, &s); err != nil {
+		return err
+	}
+	inc := s.Incident
+	fmt.Fprintf(io.out, "%s  %s %s  %s\n%s\n%s\n", inc.ID, inc.Priority, inc.Priority.Word(), inc.Status, inc.Title, inc.Doing)
+	if inc.Owner != "" {
+		fmt.Fprintf(io.out, "taken by %s, team %s\n", inc.Owner, inc.Team)
+	}
+	fmt.Fprintln(io.out)
+	for _, e := range s.Events {
+		fmt.Fprintf(io.out, "%s  %-14s %s\n", e.At.Local().Format("15:04:05"), strings.TrimPrefix(e.Actor, "person:"), e.Text)
+	}
+	if a := inc.Approval; a != nil && a.GrantedBy == "" {
+		fmt.Fprintf(io.out, "\nAsked of %s, until %s: may piket %s? (%s)\n  yes: piket approve %s --plan %.12s\n  no:  piket deny %s --reason WHY\n",
+			a.By, a.Expires.Local().Format("15:04:05"), a.Action, a.Why, inc.ID, a.PlanHash, inc.ID)
+	}
+	return nil
+}
+
+func incidentPath(id, verb string) string {
+	path := "/api/incidents/" + url.PathEscape(id)
+	if verb != "" {
+		path += "/" + verb
+	}
+	return path
+}
+
+// declareReport declares how first-line support takes a report.
+func declareReport(c *cli, group *kingpin.CmdClause) {
+	var at client
+	var report struct {
+		Server      string `json:"server,omitempty"`
+		Site        string `json:"site,omitempty"`
+		Summary     string `json:"summary"`
+		Contact     string `json:"contact,omitempty"`
+		Unreachable bool   `json:"unreachable,omitempty"`
+	}
+	cmd := c.add(group, "open", "Report trouble: it opens an incident, or joins the one that is open.", func(ctx context.Context, io console) error {
+		var answer json.RawMessage
+		if err := at.do(ctx, http.MethodPost, "/api/incidents", report, &answer); err != nil {
+			return err
+		}
+		if io.json {
+			fmt.Fprintln(io.out, string(answer))
+			return nil
+		}
+		var opened struct{ Incident string }
+		if err := json.Unmarshal(answer, &opened); err != nil || opened.Incident == "" {
+			fmt.Fprintln(io.out, "reported")
+			return nil
+		}
+		fmt.Fprintf(io.out, "reported as %s\n", opened.Incident)
+		return nil
+	})
+	at.declare(cmd)
+	cmd.Flag("server", "What it is about.").StringVar(&report.Server)
+	cmd.Flag("site", "What it is about, if it is a whole site.").StringVar(&report.Site)
+	cmd.Flag("summary", "The symptoms, in a line.").Required().StringVar(&report.Summary)
+	cmd.Flag("contact", "Who reports it, and how to reach them.").StringVar(&report.Contact)
+	cmd.Flag("unreachable", "Nothing on the server answers: take it as a P1.").BoolVar(&report.Unreachable)
+}
+
+// sayFlag is one thing that is said, by its name in the API.
+type sayFlag struct {
+	name, help string
+	optional   bool
+}
+
+// says lists what a person can say of an incident on the command line.
+var says = []struct {
+	name, help, done string
+	flags            []sayFlag
+}{
+	{"acknowledge", "Take an incident.", "it is yours", nil},
+	{"note", "Add a remark.", "noted", []sayFlag{{name: "words", help: "The remark."}}},
+	{"close", "Close it, with its full description.", "closed", []sayFlag{
+		{name: "cause", help: "What caused it."}, {name: "solution", help: "What solved it."},
+		{name: "prevention", help: "What keeps it from happening again.", optional: true}}},
+	{"order", "Report how far a work order has come.", "recorded", []sayFlag{
+		{name: "order", help: "Number of the work order."},
+		{name: "state", help: "One of " + strings.Join(incident.OrderStates, ", ") + "."},
+		{name: "words", help: "Findings.", optional: true}}},
+	{"call", "Report what came of a telephone task.", "recorded", []sayFlag{
+		{name: "task", help: "Number of the task."},
+		{name: "outcome", help: "One of " + strings.Join(incident.CallOutcomes, ", ") + "."}}},
+	{"over", "Say that what was reported by a person no longer is.", "recorded", nil},
+}
+
+func declareSays(c *cli, group *kingpin.CmdClause) {
+	for _, s := range says {
+		var at client
+		var id string
+		body := map[string]*string{}
+		cmd := c.add(group, s.name, s.help, func(ctx context.Context, io console) error {
+			if err := at.do(ctx, http.MethodPost, incidentPath(id, s.name), body, nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(io.out, "%s: %s\n", id, s.done)
+			return nil
+		})
+		at.declare(cmd)
+		cmd.Arg("incident", "Its number.").Required().StringVar(&id)
+		for _, flag := range s.flags {
+			f := cmd.Flag(flag.name, flag.help)
+			if !flag.optional {
+				f = f.Required()
+			}
+			body[flag.name] = f.String()
+		}
+	}
+}
+
+// declareAnswer declares yes and no. A yes names the plan that was read, so
+// that it cannot be for another one.
+func declareAnswer(c *cli) {
+	var yes, no client
+	var id, plan, denied, reason string
+	cmd := c.add(c.app, "approve", "Answer yes to what an incident asks.", func(ctx context.Context, io console) error {
+		return approve(ctx, &yes, id, plan, io)
+	})
+	yes.declare(cmd)
+	cmd.Arg("incident", "Its number.").Required().StringVar(&id)
+	cmd.Flag("plan", "First characters (8 or more) of the plan that you agree to; without it the question is only shown.").StringVar(&plan)
+
+	cmd = c.add(c.app, "deny", "Answer no to what an incident asks.", func(ctx context.Context, io console) error {
+		var s shown
+		if err := no.do(ctx, http.MethodGet, incidentPath(denied, ""), nil, &s); err != nil {
+			return err
+		}
+		a := s.Incident.Approval
+		if a == nil || a.GrantedBy != "" {
+			return withHint(fmt.Errorf("%s asks nothing now", denied), "see it with: piket incident show "+denied)
+		}
+		return answer(ctx, &no, denied, "deny", a.Approval, a.PlanHash, reason, io)
+	})
+	no.declare(cmd)
+	cmd.Arg("incident", "Its number.").Required().StringVar(&denied)
+	cmd.Flag("reason", "Why not; it is written down.").StringVar(&reason)
+}
+
+// minPlan is how many characters of a plan's hash tell it from every other.
+const minPlan = 8
+
+func approve(ctx context.Context, c *client, id, plan string, io console) error {
+	var s shown
+	if err := c.do(ctx, http.MethodGet, incidentPath(id, ""), nil, &s); err != nil {
+		return err
+	}
+	a := s.Incident.Approval
+	switch {
+	case a == nil || a.GrantedBy != "":
+		return withHint(fmt.Errorf("%s asks nothing now", id), "see it with: piket incident show "+id)
+	case plan == "":
+		fmt.Fprintf(io.out, "%s asks %s, until %s: may piket %s?\n  why   %s\n  plan  %s\n", id, a.By, a.Expires.Local().Format("15:04:05"), a.Action, a.Why, a.PlanHash)
+		return withHint(errors.New("nothing was approved"), fmt.Sprintf("if you agree to exactly this: piket approve %s --plan %.12s", id, a.PlanHash))
+	case len(plan) < minPlan || !strings.HasPrefix(a.PlanHash, plan):
+		return withHint(fmt.Errorf("what is asked now is plan %.12s, not %q", a.PlanHash, plan), "read it again with: piket approve "+id)
+	}
+	return answer(ctx, c, id, "approve", a.Approval, a.PlanHash, "", io)
+}
+
+func answer(ctx context.Context, c *client, id, verb, approval, plan, reason string, io console) error {
+	body := map[string]string{"approval": approval, "plan_hash": plan, "reason": reason}
+	if err := c.do(ctx, http.MethodPost, incidentPath(id, verb), body, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "%s: %s\n", id, map[string]string{"approve": "approved", "deny": "denied"}[verb])
+	return nil
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/yamlpos"
+	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/remediation/bmc"
+)
+
+// storageFlags say where the store lies: directly, or through the
+// configuration file.
+type storageFlags struct{ path, config string }
+
+func (s *storageFlags) declare(cmd *kingpin.CmdClause) {
+	cmd.Flag("storage.path", "Storage directory; overrides the one in the configuration file.").StringVar(&s.path)
+	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&s.config)
+}
+
+func (s *storageFlags) dir() (string, error) {
+	if s.path != "" {
+		return s.path, nil
+	}
+	config, _, err := LoadConfig(s.config)
+	if err != nil {
+		return "", withHint(err, "name the directory with --storage.path")
+	}
+	return config.Storage.Path, nil
+}
+
+// declareFreeze declares the big red button. It works on the file alone, so
+// that it works when nothing else does.
+func declareFreeze(c *cli) {
+	var where storageFlags
+	var reason string
+	cmd := c.add(c.app, "freeze", "Stop every new action on machines, at once.", func(_ context.Context, io console) error {
+		dir, err := where.dir()
+		if err != nil {
+			return err
+		}
+		if err := freeze.In(dir).Freeze(whoami(), reason); err != nil {
+			return withHint(err, "is this the storage directory of a piket, and may you write there?")
+		}
+		fmt.Fprintf(io.out, "frozen: no new action begins until piket thaw (%s)\n", freeze.In(dir).Path)
+		return nil
+	})
+	where.declare(cmd)
+	cmd.Flag("reason", "Shown wherever something is held back.").Default("by hand").StringVar(&reason)
+
+	var there storageFlags
+	cmd = c.add(c.app, "thaw", "End a freeze.", func(_ context.Context, io console) error {
+		dir, err := there.dir()
+		if err != nil {
+			return err
+		}
+		if err := freeze.In(dir).Thaw(); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.out, "thawed: what still applies is looked at anew before it is done")
+		return nil
+	})
+	there.declare(cmd)
+}
+
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "somebody"
+}
+
+func declareTimeline(c *cli) {
+	var where storageFlags
+	group := c.app.Command("timeline", "The record itself.")
+	cmd := c.add(group, "verify", "Check that no event was changed, removed or put in.", func(ctx context.Context, io console) error {
+		dir, err := where.dir()
+		if err != nil {
+			return err
+		}
+		return verifyTimeline(ctx, dir, io)
+	})
+	where.declare(cmd)
+}
+
+func verifyTimeline(ctx context.Context, dir string, io console) error {
+	s, err := store.OpenReadOnly(dir)
+	if err != nil {
+		return withHint(err, "name the storage directory with --storage.path")
+	}
+	defer s.Close()
+	report, err := s.Verify(ctx)
+	if err != nil {
+		return withHint(err, "the file is damaged or is no store of piket's; restore the last good copy beside it and compare")
+	}
+	if io.json {
+		err = json.NewEncoder(io.out).Encode(report)
+	} else {
+		fmt.Fprintf(io.out, "%s, %s\n", count(report.Incidents, "incident", "incidents"), count(report.Events, "event", "events"))
+		for _, fault := range report.Faults {
+			fmt.Fprintln(io.out, "  "+fault)
+		}
+	}
+	if len(report.Faults) > 0 {
+		return errors.Join(err, withHint(fmt.Errorf("the record is not whole: %s", count(len(report.Faults), "fault", "faults")),
+			"keep this file as it is, and find out who could write to it"))
+	}
+	if !io.json {
+		fmt.Fprintln(io.out, "the record is whole")
+	}
+	return err
+}
+
+// probeFlags are what `probe` is told.
+type probeFlags struct {
+	kind, target, config string
+	timeout              time.Duration
+}
+
+func declareProbe(c *cli) {
+	var f probeFlags
+	cmd := c.add(c.app, "probe", "Ask one target whether it is well, and show the evidence.", func(ctx context.Context, io console) error { return f.probe(ctx, io) })
+	cmd.Arg("kind", "icmp, tcp, http, ssh, statuspage or bmc.").Required().StringVar(&f.kind)
+	cmd.Arg("target", "Host, host:port or URL; for bmc the name of a server in the inventory.").Required().StringVar(&f.target)
+	cmd.Flag("config.file", "Configuration file, for bmc.").Default("piket.yml").StringVar(&f.config)
+	cmd.Flag("timeout", "How long to wait.").Default("10s").DurationVar(&f.timeout)
+}
+
+func (f probeFlags) probe(ctx context.Context, io console) error {
+	kinds := allProbes()
+	kind := strings.ToLower(f.kind)
+	if _, ok := kinds[kind]; !ok {
+		names := slices.Sorted(maps.Keys(kinds))
+		hint := "kinds are " + strings.Join(names, ", ")
+		if near, ok := yamlpos.Nearest(kind, names); ok {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return withHint(fmt.Errorf("unknown kind of probe %q", f.kind), hint)
+	}
+	target, err := f.aim(kind)
+	if err != nil {
+		return err
+	}
+	result := kinds.Probe(ctx, kind, target)
+	if io.json {
+		err = json.NewEncoder(io.out).Encode(map[string]any{
+			"check": kind, "target": f.target, "state": result.State, "reason": result.Reason,
+			"facts": result.Facts, "latency_seconds": result.Latency.Seconds(),
+		})
+	} else {
+		fmt.Fprintf(io.out, "%s %s: %s, %s (%v)\n", kind, f.target, result.State, result.Reason, result.Latency.Round(10*time.Microsecond))
+		for _, name := range slices.Sorted(maps.Keys(result.Facts)) {
+			fmt.Fprintf(io.out, "  %s = %v\n", name, result.Facts[name])
+		}
+	}
+	if err == nil && result.State != probes.Up {
+		return fmt.Errorf("%s is %s", f.target, result.State)
+	}
+	return err
+}
+
+// aim makes the target. A person may ask anything; alerts never get here.
+func (f probeFlags) aim(kind string) (probes.Target, error) {
+	t := probes.Target{Name: f.target, Address: f.target, Timeout: f.timeout}
+	switch kind {
+	case "http", "statuspage":
+		u, err := url.Parse(f.target)
+		if err != nil || u.Host == "" {
+			return t, withHint(fmt.Errorf("%q is not a URL", f.target), "write it as https://host/path")
+		}
+		t.URL = f.target
+	case "bmc":
+		server, err := findServer(f.config, f.target)
+		if err != nil {
+			return t, err
+		}
+		_, t, ok := probes.BMCOf(server, f.timeout)
+		if !ok {
+			return t, fmt.Errorf("server %s has no BMC in the inventory", server.Name)
+		}
+		return t, nil
+	}
+	return t, nil
+}
+
+// findServer looks a server up in the inventory of a configuration.
+func findServer(config, name string) (inventory.Server, error) {
+	_, inv, err := LoadConfig(config)
+	if err != nil {
+		return inventory.Server{}, withHint(err, "name the configuration with --config.file")
+	}
+	server, ok := inv.Server(name)
+	if !ok {
+		var names []string
+		for _, s := range inv.Servers {
+			names = append(names, s.Name)
+		}
+		hint := "see the servers in the inventory"
+		if near, ok := yamlpos.Nearest(name, names); ok {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return inventory.Server{}, withHint(fmt.Errorf("there is no server %q", name), hint)
+	}
+	return server, nil
+}
+
+func declarePower(c *cli) {
+	var server, config string
+	group := c.app.Command("power", "What a server's BMC says.")
+	cmd := c.add(group, "status", "Show power state and identity, and hold the identity against the inventory.", func(ctx context.Context, io console) error {
+		return powerStatus(ctx, config, server, io)
+	})
+	cmd.Arg("server", "Name in the inventory.").Required().StringVar(&server)
+	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&config)
+}
+
+func powerStatus(ctx context.Context, config, name string, io console) error {
+	server, err := findServer(config, name)
+	if err != nil {
+		return err
+	}
+	kind, target, ok := probes.BMCOf(server, 20*time.Second)
+	if !ok {
+		return fmt.Errorf("server %s has no BMC in the inventory", name)
+	}
+	result := allProbes().Probe(ctx, kind, target)
+	serial, uuid, err := bmc.Identity(ctx, *server.BMC)
+	if err != nil {
+		return withHint(fmt.Errorf("ask the BMC of %s who it is: %w", name, err), "check address, user, password_file and ca_file of its BMC in the inventory")
+	}
+	matches := serial == server.Serial && strings.EqualFold(uuid, server.UUID)
+	if io.json {
+		return json.NewEncoder(io.out).Encode(map[string]any{
+			"server": name, "power": result.Facts["state"], "serial": serial, "uuid": uuid, "matches": matches,
+		})
+	}
+	fmt.Fprintf(io.out, "%s: %s\n  serial %s (inventory: %s)\n  uuid   %s (inventory: %s)\n", name, result.Reason, serial, server.Serial, uuid, server.UUID)
+	if !matches {
+		return withHint(fmt.Errorf("the BMC of %s answers for another machine", name), "piket refuses power actions until inventory and BMC agree")
+	}
+	return nil
+}
+
+// stateDir makes a directory for one run and returns how to remove it.
+func stateDir() (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp("", "piket-demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a directory for the demo: %w", err)
+	}
+	return dir, func() { os.RemoveAll(dir) }, nil
+}

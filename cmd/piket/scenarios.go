@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/lab"
+	"github.com/spinware/piket/internal/yamlpos"
+)
+
+// scenario is a story that `demo --headless` plays, with the end it must have.
+type scenario struct {
+	about  string
+	breaks func(*lab.Datacenter) error
+	later  func(*lab.Datacenter) error // half an hour after the beginning; nil for nothing
+	answer string                      // what the engineer says when asked: "yes", "no", "" for nothing
+	sends  int                         // power commands that reach a BMC
+	events []incident.Kind             // that must be on the timeline
+	never  []incident.Kind             // that must not
+}
+
+// breakServer makes a scenario's beginning.
+func breakServer(name string, faults ...lab.Fault) func(*lab.Datacenter) error {
+	return func(d *lab.Datacenter) error {
+		for _, f := range faults {
+			if err := d.Break(name, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func breakSite(name string, faults ...lab.SiteFault) func(*lab.Datacenter) error {
+	return func(d *lab.Datacenter) error {
+		for _, f := range faults {
+			if err := d.BreakSite(name, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func healSite(name string) func(*lab.Datacenter) error {
+	return func(d *lab.Datacenter) error { return d.HealSite(name) }
+}
+
+// scenarios are the stories by name. All of them end closed, with a whole
+// record and every customer told.
+var scenarios = map[string]scenario{
+	"server-hangs": {
+		about:  "A server hangs; the engineer agrees, one power cycle brings it back.",
+		breaks: breakServer("web-01", lab.Hung), answer: "yes", sends: 1,
+		events: []incident.Kind{"approval_requested", "approved", "intended", "restored"}, never: []incident.Kind{"ordered"},
+	},
+	"server-off": {
+		about:  "Somebody pressed a server's button; it is switched on again.",
+		breaks: breakServer("db-01", lab.Off), sends: 1,
+		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered"},
+	},
+	"service-crashed": {
+		about:  "A service's process is gone; it is restarted over SSH, power is not touched.",
+		breaks: breakServer("app-01", lab.Crashed), sends: 0,
+		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered", "power_seen"},
+	},
+	"hardware-dead": {
+		about:  "A part is broken: the power cycle does not help, a technician does.",
+		breaks: breakServer("web-02", lab.Dead), answer: "yes", sends: 1,
+		events: []incident.Kind{"step_failed", "ordered", "order_progress", "restored"},
+	},
+	"site-outage": {
+		about:  "The way to a whole site is cut: one incident, no machine is touched.",
+		breaks: breakSite("ams1", lab.Cut), later: healSite("ams1"), sends: 0,
+		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested"},
+	},
+	"provider-announces": {
+		about:  "The provider announces an outage of the site before anybody calls: piket waits with it.",
+		breaks: breakSite("rtm1", lab.Announced, lab.Cut), later: healSite("rtm1"), sends: 0,
+		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested"},
+	},
+	"approval-denied": {
+		about:  "The engineer says no: nothing is sent, a technician goes.",
+		breaks: breakServer("web-01", lab.Hung), answer: "no", sends: 0,
+		events: []incident.Kind{"approval_requested", "denied", "ordered", "restored"}, never: []incident.Kind{"intended"},
+	},
+	"approval-expires": {
+		about:  "Nobody answers: silence is not a yes, a technician goes.",
+		breaks: breakServer("web-01", lab.Hung), sends: 0,
+		events: []incident.Kind{"approval_requested", "approval_lapsed", "ordered", "restored"}, never: []incident.Kind{"intended", "approved"},
+	},
+	"bmc-lies": {
+		about:  "The BMC says OK to the reset and does nothing: it is not believed, and not asked twice.",
+		breaks: breakServer("web-03", lab.BMCLies), answer: "yes", sends: 1,
+		events: []incident.Kind{"step_failed", "ordered", "restored"},
+	},
+	"bmc-drops-reply": {
+		about:  "The BMC resets the machine and breaks the connection: unknown, so piket looks and sends nothing more.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCDropsReply), answer: "yes", sends: 1,
+		events: []incident.Kind{"outcome", "restored"}, never: []incident.Kind{"ordered"},
+	},
+	"bmc-wrong-machine": {
+		about:  "The BMC's cable leads to another machine: its identity does not match, nothing is sent.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCWrongIdentity), answer: "yes", sends: 0,
+		events: []incident.Kind{"outcome", "step_failed", "ordered", "restored"},
+	},
+	"left-off": {
+		about:  "The power cycle leaves the machine off: piket switches on what it switched off.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCSlowOff), answer: "yes", sends: 2,
+		events: []incident.Kind{"power_seen", "restored"}, never: []incident.Kind{"ordered"},
+	},
+}
+
+// laterAfter is when a scenario's second half begins.
+const laterAfter = 35 * time.Minute
+
+func listScenarios(io console) error {
+	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
+		fmt.Fprintf(io.out, "%-20s %s\n", name, scenarios[name].about)
+	}
+	return nil
+}
+
+func findScenario(name string) (scenario, error) {
+	s, ok := scenarios[name]
+	if ok {
+		return s, nil
+	}
+	hint := "piket demo --scenario list names them"
+	if near, ok := yamlpos.Nearest(name, slices.Sorted(maps.Keys(scenarios))); ok {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return scenario{}, withHint(fmt.Errorf("there is no scenario %q", name), hint)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/spinware/piket/internal/clock"
+)
+
+// serveFlags are the daemon's flags, in Prometheus' manner.
+type serveFlags struct {
+	config    string
+	addresses []string
+	webConfig string
+	log       promslog.Config
+}
+
+func declareServe(c *cli) {
+	var f serveFlags
+	cmd := c.add(c.app, "serve", "Run the daemon.", func(ctx context.Context, io console) error { return f.serve(ctx, io) })
+	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&f.config)
+	cmd.Flag("web.listen-address", "Address to listen on; may be given several times.").Default(":9490").StringsVar(&f.addresses)
+	cmd.Flag("web.config.file", "File with TLS, client certificates and basic authentication of the listener (exporter-toolkit's format).").StringVar(&f.webConfig)
+	f.log = promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat()}
+	cmd.Flag(promslogflag.LevelFlagName, promslogflag.LevelFlagHelp).Default("info").SetValue(f.log.Level)
+	cmd.Flag(promslogflag.FormatFlagName, promslogflag.FormatFlagHelp).Default("logfmt").SetValue(f.log.Format)
+}
+
+// shutdownTime is how long open requests may take once piket is told to stop.
+const shutdownTime = 5 * time.Second
+
+func (f serveFlags) serve(ctx context.Context, io console) error {
+	f.log.Writer = io.err
+	log := promslog.New(&f.log)
+	daemon, err := NewDaemon(f.config, clock.Real(), log)
+	if err != nil {
+		return err
+	}
+	defer daemon.Close()
+	var listeners []net.Listener
+	for _, address := range f.addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return withHint(fmt.Errorf("listen on %s: %w", address, err), "choose another --web.listen-address, or stop what is using it")
+		}
+		defer l.Close()
+		listeners = append(listeners, l)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go reloadOnHangup(ctx, daemon, log)
+	served := make(chan error, 1)
+	server := newHTTPServer(daemon.Handler())
+	go func() {
+		served <- serveHTTP(server, listeners, f.webConfig, log)
+		cancel() // without a listener nobody could answer a question
+	}()
+	log.Info("piket is watching", "servers", len(daemon.inventory().Servers), "storage", daemon.settings.Load().config.Storage.Path)
+	daemon.Start(ctx)()
+	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer stop()
+	if err := server.Shutdown(ending); err != nil {
+		server.Close() // an open event stream never ends by itself
+	}
+	return <-served
+}
+
+// newHTTPServer bounds what a client may take; event streams write for ever
+// and set their own deadlines.
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+}
+
+// serveHTTP serves until the server is shut down, with TLS and authentication
+// as the web configuration file says.
+func serveHTTP(server *http.Server, listeners []net.Listener, webConfig string, log *slog.Logger) error {
+	none := false
+	err := toolkit.ServeMultiple(listeners, server, &toolkit.FlagConfig{WebConfigFile: &webConfig, WebSystemdSocket: &none}, log)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// reloadOnHangup reloads at SIGHUP, as Prometheus does.
+func reloadOnHangup(ctx context.Context, daemon *Daemon, log *slog.Logger) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			if err := daemon.Reload(); err != nil {
+				log.Error("the configuration stays as it was", "err", err)
+			}
+		}
+	}
+}

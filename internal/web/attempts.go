@@ -1,0 +1,98 @@
+package web
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// How often one may guess. The first is for one name from one address; the
+// second for an address, which may be a proxy with a whole office behind it.
+const (
+	maxGuessesPerName    = 5
+	maxGuessesPerAddress = 50
+	guessWindow          = 5 * time.Minute
+	maxRemembered        = 50_000
+)
+
+// attempts counts wrong passwords and refuses to judge more for a while.
+type attempts struct {
+	mu    sync.Mutex
+	wrong map[string]guesses
+}
+
+type guesses struct {
+	count int
+	until time.Time // when they are forgotten
+}
+
+func newAttempts() *attempts { return &attempts{wrong: map[string]guesses{}} }
+
+// wait returns how long a person must wait before a password for name is
+// judged again; 0 when it is judged now.
+func (a *attempts) wait(remote, name string, now time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	address := network(remote)
+	wait := a.left(address+" "+name, maxGuessesPerName, now)
+	return max(wait, a.left(address, maxGuessesPerAddress, now))
+}
+
+func (a *attempts) left(key string, limit int, now time.Time) time.Duration {
+	g := a.wrong[key]
+	if g.count < limit {
+		return 0
+	}
+	return max(0, g.until.Sub(now))
+}
+
+// missed counts a wrong password.
+func (a *attempts) missed(remote, name string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tidy(now)
+	address := network(remote)
+	for _, key := range []string{address, address + " " + name} {
+		g := a.wrong[key]
+		if !now.Before(g.until) {
+			g = guesses{until: now.Add(guessWindow)}
+		}
+		g.count++
+		a.wrong[key] = g
+	}
+}
+
+// tidy forgets what no longer counts once there is much of it, and everything
+// when that is not enough: guessing costs a bcrypt each all the same. a.mu is
+// held.
+func (a *attempts) tidy(now time.Time) {
+	if len(a.wrong) < maxRemembered {
+		return
+	}
+	for key, g := range a.wrong {
+		if !now.Before(g.until) {
+			delete(a.wrong, key)
+		}
+	}
+	if len(a.wrong) >= maxRemembered {
+		clear(a.wrong)
+	}
+}
+
+// network is whose door an address is: one for IPv4, for IPv6 the /64 that one
+// customer has 2^64 addresses of.
+func network(remote string) string {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
+	address := at.Addr().Unmap().WithZone("")
+	if address.Is4() {
+		return address.String()
+	}
+	prefix, err := address.Prefix(64)
+	if err != nil {
+		return remote
+	}
+	return prefix.String()
+}

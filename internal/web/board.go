@@ -1,0 +1,256 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+)
+
+// How much the board shows. What is beyond is counted, never silent.
+const (
+	maxOpenShown   = 100
+	maxClosedShown = 8
+)
+
+// boardView is what is open now and what waits for whom.
+type boardView struct {
+	Waiting []wait
+	Open    []card
+	More    int // open, and not shown
+	Closed  []card
+	Targets targetsView
+	Freeze  bool // whether to offer the big red button
+}
+
+// card is one incident in a few words.
+type card struct {
+	ID, Title    string
+	Priority     incident.Priority
+	PriorityWord string
+	Standing     standing
+	Where        string
+	Owner        string
+	Customers    int
+	Started      time.Time
+	Ended        time.Time
+	Lasted       string
+	Next         time.Time // when customers must hear again
+}
+
+// wait is one thing that waits for a person.
+type wait struct {
+	Icon, Tone string
+	What       string
+	Who        string
+	ID, Title  string
+	Priority   incident.Priority
+	Panel      string // where on the incident's page it is answered
+	Due        time.Time
+	Late       bool
+}
+
+// targetsView sums up what is probed.
+type targetsView struct {
+	Known   bool
+	All, Up int
+	Trouble []Target
+}
+
+type boardPage struct {
+	frame
+	Board template.HTML
+}
+
+func (a *app) board(w http.ResponseWriter, r *http.Request) {
+	me := personOf(r)
+	b, err := a.loadBoard(r.Context(), a.setting(me))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	// The fragment comes out of our own template, which has escaped what others
+	// wrote.
+	a.render(w, http.StatusOK, "board.html", boardPage{a.frame(r, "Board", me), template.HTML(fragment("board", b))})
+}
+
+// loadBoard reads what the board shows, the most pressing first.
+func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
+	ongoing, err := a.Store.List(ctx, store.Filter{Ongoing: true})
+	if err != nil {
+		return boardView{}, err
+	}
+	slices.SortStableFunc(ongoing, func(x, y store.Summary) int {
+		return cmp.Or(strings.Compare(string(x.Priority), string(y.Priority)), strings.Compare(string(x.Status), string(y.Status)))
+	})
+	open, err := a.histories(ctx, ongoing[:min(len(ongoing), maxOpenShown)])
+	if err != nil {
+		return boardView{}, err
+	}
+	latest, err := a.Store.List(ctx, store.Filter{Limit: maxOpenShown + len(ongoing)})
+	if err != nil {
+		return boardView{}, err
+	}
+	closed, err := a.histories(ctx, recentlyClosed(latest))
+	if err != nil {
+		return boardView{}, err
+	}
+	b := boardOf(open, closed, s)
+	b.More = len(ongoing) - len(open)
+	if a.Snapshot != nil {
+		b.Targets = targetsOf(a.Snapshot())
+	}
+	return b, nil
+}
+
+func recentlyClosed(list []store.Summary) []store.Summary {
+	closed := slices.DeleteFunc(list, func(m store.Summary) bool { return m.Status != incident.Finished })
+	slices.SortStableFunc(closed, func(x, y store.Summary) int { return y.Changed.Compare(x.Changed) })
+	return closed[:min(len(closed), maxClosedShown)]
+}
+
+func (a *app) histories(ctx context.Context, list []store.Summary) ([]history, error) {
+	var all []history
+	for _, m := range list {
+		h, err := a.history(ctx, m.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			all = append(all, h)
+		}
+	}
+	return all, nil
+}
+
+// boardOf puts the board together.
+func boardOf(open, closed []history, s setting) boardView {
+	b := boardView{Freeze: warden.admits(s.me) && s.frozen == ""}
+	for _, h := range open {
+		b.Open = append(b.Open, cardOf(h, s))
+		b.Waiting = append(b.Waiting, waits(h, s)...)
+	}
+	for _, h := range closed {
+		b.Closed = append(b.Closed, cardOf(h, s))
+	}
+	slices.SortStableFunc(b.Waiting, func(x, y wait) int { return strings.Compare(string(x.Priority), string(y.Priority)) })
+	return b
+}
+
+func cardOf(h history, s setting) card {
+	inc := h.inc
+	c := card{
+		ID: inc.ID, Title: inc.Title, Priority: inc.Priority, PriorityWord: inc.Priority.Word(), Standing: standingOf(h),
+		Where: siteName(inc.Site, s.inv), Owner: personName(inc.Owner, s.inv), Customers: len(inc.Customers),
+		Started: inc.StartedAt, Ended: inc.ClosedAt, Next: nextUpdate(inc, s.updates),
+	}
+	if !c.Ended.IsZero() {
+		c.Lasted = inWords(c.Ended.Sub(c.Started))
+	}
+	return c
+}
+
+// waits lists what an incident waits for, the most pressing first.
+func waits(h history, s setting) []wait {
+	inc := h.inc
+	var list []wait
+	add := func(w wait) {
+		w.ID, w.Title, w.Priority = inc.ID, inc.Title, inc.Priority
+		w.Late = !w.Due.IsZero() && s.now.After(w.Due)
+		list = append(list, w)
+	}
+	if a := inc.Approval; a != nil && a.GrantedBy == "" && inc.Status == incident.Open {
+		add(wait{Icon: "ask", Tone: toneAsk, What: "A yes or no: " + a.Action, Who: whoAnswers(inc, s.inv), Panel: "question", Due: a.Expires})
+	}
+	if o := inc.Order; o != nil && inc.Status == incident.Open && (o.State == "sent" || o.State == "acknowledged") {
+		w := wait{Icon: "wrench", Tone: toneAct, What: "To acknowledge the work order", Who: o.To, Panel: "order", Due: o.AcknowledgeBy}
+		if o.State == "acknowledged" {
+			w.What, w.Due = "To arrive on site", o.ArriveBy
+		}
+		add(w)
+	}
+	if names, due := toCall(inc, s.inv); len(names) > 0 {
+		add(wait{Icon: "phone", Tone: toneAsk, What: "To telephone " + strings.Join(names, " and "), Who: "support", Panel: "calls", Due: due})
+	}
+	for _, p := range h.attentions() {
+		if inc.Status == incident.Open && inc.Attentions[p.Topic].After(inc.AcknowledgedAt) {
+			add(wait{Icon: "bell", Tone: toneBad, What: sentenceCase(p.Why), Who: responsible(inc, s.inv), Panel: "attentions"})
+		}
+	}
+	if inc.Status == incident.BackInService && inc.Closure != nil && inc.Closure.Passed {
+		add(wait{Icon: "flag", Tone: toneGood, What: "To be closed, with cause and solution", Who: responsible(inc, s.inv), Panel: "close"})
+	}
+	return list
+}
+
+// toCall names the customers who must be telephoned, and since when.
+func toCall(inc *incident.Incident, inv *inventory.Inventory) (names []string, due time.Time) {
+	for _, c := range inc.CallTasks {
+		if c.Outcome != "" {
+			continue
+		}
+		if name := customerTitle(c.Customer, inv); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if due.IsZero() || c.Due.Before(due) {
+			due = c.Due
+		}
+	}
+	return names, due
+}
+
+func customerTitle(name string, inv *inventory.Inventory) string {
+	if c, ok := inv.Customer(name); ok {
+		return customerName(c)
+	}
+	return name
+}
+
+// responsible names who an incident waits for: its owner, or whoever is on
+// duty, or its team.
+func responsible(inc *incident.Incident, inv *inventory.Inventory) string {
+	if inc.Owner != "" {
+		return personName(inc.Owner, inv)
+	}
+	var names []string
+	for _, p := range inv.OnDuty(inc.Team) {
+		names = append(names, nameOf(p))
+	}
+	if len(names) > 0 {
+		return strings.Join(names, " or ")
+	}
+	if inc.Team != "" {
+		return teamName(inc.Team, inv)
+	}
+	return "anybody on duty"
+}
+
+func sentenceCase(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
+func targetsOf(list []Target) targetsView {
+	v := targetsView{Known: len(list) > 0, All: len(list)}
+	for _, t := range list {
+		if t.State == incident.Up {
+			v.Up++
+		} else {
+			v.Trouble = append(v.Trouble, t)
+		}
+	}
+	return v
+}

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/remediation"
+)
+
+// said is everything that a person can say to an incident; each deed reads its
+// own part.
+type said struct {
+	Approval   string `json:"approval"`
+	PlanHash   string `json:"plan_hash"`
+	Reason     string `json:"reason"`
+	Words      string `json:"words"`
+	Cause      string `json:"cause"`
+	Solution   string `json:"solution"`
+	Prevention string `json:"prevention"`
+	Order      string `json:"order"`
+	State      string `json:"state"`
+	Task       string `json:"task"`
+	Outcome    string `json:"outcome"`
+}
+
+// moment is what a deed is judged on.
+type moment struct {
+	incident  *incident.Incident
+	inventory *inventory.Inventory
+	by        inventory.Person
+	now       time.Time
+}
+
+// deed judges what a person says and returns what to append for it.
+type deed func(m moment, s said) ([]incident.Payload, error)
+
+// deeds lists what persons can do to an incident.
+var deeds = map[string]deed{
+	"approve": func(m moment, s said) ([]incident.Payload, error) { return m.answer(s, true) },
+	"deny":    func(m moment, s said) ([]incident.Payload, error) { return m.answer(s, false) },
+	"acknowledge": func(m moment, _ said) ([]incident.Payload, error) {
+		return desk.Acknowledge(m.incident, m.by)
+	},
+	"note": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.Note(m.incident, m.by, s.Words)
+	},
+	"close": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.Close(m.incident, m.by, incident.Resolution{Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention})
+	},
+	"order": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.ReportOrder(m.incident, m.by, incident.OrderProgress{Order: s.Order, State: s.State, Words: s.Words})
+	},
+	"call": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.ReportCall(m.incident, m.by, s.Task, s.Outcome)
+	},
+	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
+}
+
+func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
+	answer := remediation.Answer{Approval: s.Approval, PlanHash: s.PlanHash, By: m.by.Name, Yes: yes, Reason: s.Reason}
+	payload, err := answer.Payload(m.incident, m.inventory, m.now)
+	if err != nil {
+		return nil, err
+	}
+	return []incident.Payload{payload}, nil
+}
+
+// over says that what persons reported no longer is. No machine resolves their
+// reports, and an incident that no runbook checks cannot be closed before.
+func (m moment) over() ([]incident.Payload, error) {
+	var resolved []incident.Payload
+	for _, alert := range m.incident.Firing() {
+		if alert.Source == personSource {
+			alert.Status, alert.EndsAt = alerts.Resolved, m.now
+			resolved = append(resolved, incident.AlertReceived{Alert: alert})
+		}
+	}
+	if len(resolved) == 0 || !m.incident.Ongoing() {
+		return nil, fmt.Errorf("over: %w: no report of a person is open", desk.ErrNotNow)
+	}
+	return resolved, nil
+}
+
+// maxTries bounds how often a deed is judged again because the incident moved
+// on in between.
+const maxTries = 10
+
+// carryOut judges a deed on the incident as it is and writes it down. When the
+// incident has moved on meanwhile, it is judged again from the start.
+func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do deed, s said) error {
+	for range maxTries {
+		inc, err := a.Store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		m := moment{incident: inc, inventory: a.Inventory(), by: by, now: a.Clock.Now()}
+		payloads, err := do(m, s)
+		if err != nil {
+			return err
+		}
+		events := make([]incident.Event, len(payloads))
+		for n, p := range payloads {
+			// The moment at which it was judged is when it happened: a yes that
+			// is in time stays so however long the commit takes.
+			events[n] = incident.Event{At: m.now, Actor: incident.Person(by.Name), Payload: p}
+		}
+		_, err = a.Store.Append(ctx, id, inc.Version, events...)
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
+}
+
+// pageDeed serves a deed that comes from a form.
+func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
+	do := deeds[name]
+	return func(a *app, w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		if err := a.carryOut(r.Context(), id, personOf(r), do, saidInForm(r)); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/incidents/"+id, http.StatusSeeOther)
+	}
+}
+
+// apiDeed serves a deed that comes as JSON.
+func apiDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
+	do := deeds[name]
+	return func(a *app, w http.ResponseWriter, r *http.Request) {
+		var s said
+		err := readJSON(r, &s)
+		if err == nil {
+			err = a.carryOut(r.Context(), r.PathValue("id"), personOf(r), do, s)
+		}
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.apiShow(w, r)
+	}
+}
+
+func saidInForm(r *http.Request) said {
+	f := r.PostFormValue
+	return said{
+		Approval: f("approval"), PlanHash: f("plan_hash"), Reason: f("reason"), Words: f("words"),
+		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"),
+		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
+	}
+}
+
+// readJSON reads a body strictly: a misspelt key is told, not overlooked. An
+// empty body says nothing, which some deeds need no more than.
+func readJSON(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil && !d.More(), errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &tooLarge):
+		return complaint{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit), "say it shorter"}
+	case err == nil:
+		err = errors.New("something follows the object")
+	}
+	return complaint{http.StatusBadRequest, "the body cannot be read: " + err.Error(), "send one JSON object with the keys of the documentation"}
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// headView is the top of an incident: what, how bad, where it stands, since
+// when.
+type headView struct {
+	ID, Title    string
+	Priority     incident.Priority
+	PriorityWord string
+	Judged       string // impact and urgency in words
+	Standing     standing
+	Verdict      string // where the trouble lies, with its reason
+	Subject      string
+	Site         string
+	Team, Owner  string
+	Started      time.Time
+	Ended        time.Time // zero while it lasts
+	Lasted       string
+	Opened       time.Time
+	Acknowledged time.Time
+	Next         time.Time // when customers must hear again
+	Phases       []phase
+	Relapses     int
+	MergedInto   string
+	MayTake      bool
+}
+
+func headOf(h history, s setting) headView {
+	inc := h.inc
+	v := headView{
+		ID: inc.ID, Title: inc.Title, Priority: inc.Priority, PriorityWord: inc.Priority.Word(),
+		Judged:   "impact " + string(inc.Impact) + ", urgency " + string(inc.Urgency),
+		Standing: standingOf(h), Subject: subjectWords(inc.Subject), Site: siteName(inc.Site, s.inv),
+		Team: teamName(inc.Team, s.inv), Owner: personName(inc.Owner, s.inv),
+		Started: inc.StartedAt, Opened: inc.OpenedAt, Acknowledged: inc.AcknowledgedAt,
+		Next: nextUpdate(inc, s.updates), Phases: phases(h), Relapses: inc.Relapses, MergedInto: inc.MergedInto,
+		MayTake: inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
+	}
+	if inc.Verdict.Verdict != "" {
+		v.Verdict = verdictWords(inc.Verdict.Verdict) + ": " + inc.Verdict.Reason + "."
+	}
+	v.Ended = inc.RestoredAt
+	if v.Ended.IsZero() {
+		v.Ended = inc.ClosedAt
+	}
+	if !v.Ended.IsZero() {
+		v.Lasted = inWords(v.Ended.Sub(v.Started))
+	}
+	return v
+}
+
+func subjectWords(s incident.Subject) string {
+	if s.Kind == "alert" {
+		return "not in the inventory"
+	}
+	return s.Kind + " " + s.Name
+}
+
+func siteName(name string, inv *inventory.Inventory) string {
+	if site, ok := inv.Site(name); ok && site.Title != "" {
+		return site.Title
+	}
+	return name
+}
+
+func teamName(name string, inv *inventory.Inventory) string {
+	if team, ok := inv.Team(name); ok && team.Title != "" {
+		return team.Title
+	}
+	return name
+}
+
+func personName(name string, inv *inventory.Inventory) string {
+	if p, ok := inv.Person(name); ok {
+		return nameOf(p)
+	}
+	return name
+}

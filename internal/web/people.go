@@ -1,0 +1,225 @@
+package web
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// orderView is the work order and what hands on site may report.
+type orderView struct {
+	ID, Order     string
+	To, Telephone string
+	Email         []string
+	Subject, Body string
+	Milestones    []milestone
+	Words, By     string
+	Refused       bool
+	Next          []choice // what can be reported now; empty for who may not
+}
+
+// milestone is one stage of a work order.
+type milestone struct {
+	Title string
+	At    time.Time // when it was reached; zero before
+	By    time.Time // the deadline; zero when there is none
+	Late  bool
+}
+
+// choice is a button.
+type choice struct {
+	Value, Title string
+	Main         bool
+}
+
+// orderChoices lists what may be reported from each state.
+var orderChoices = map[string][]choice{
+	"sent":         {{"acknowledged", "They have it", true}, {"on_site", "On site", false}, {"refused", "Refused", false}},
+	"acknowledged": {{"on_site", "On site", true}, {"done", "Done", false}, {"refused", "Refused", false}},
+	"on_site":      {{"done", "Done", true}, {"refused", "Refused", false}},
+}
+
+func orderOf(h history, s setting) *orderView {
+	o := h.inc.Order
+	if o == nil {
+		return nil
+	}
+	v := &orderView{
+		ID: h.inc.ID, Order: o.Order, To: o.To, Telephone: o.Telephone, Email: o.Email, Subject: o.Subject, Body: o.Body,
+		Words: o.Words, By: personName(o.By, s.inv), Refused: o.State == "refused",
+	}
+	reached := map[string]time.Time{}
+	for _, e := range h.events {
+		if p, ok := e.Payload.(incident.OrderProgress); ok && p.Order == o.Order {
+			reached[p.State] = e.At
+		}
+	}
+	v.Milestones = []milestone{
+		{Title: "Asked", At: o.OrderedAt},
+		{Title: "Acknowledged", At: reached["acknowledged"], By: o.AcknowledgeBy},
+		{Title: "On site", At: reached["on_site"], By: o.ArriveBy},
+		{Title: "Done", At: reached["done"]},
+	}
+	for n := range v.Milestones {
+		m := &v.Milestones[n]
+		passed := slices.ContainsFunc(v.Milestones[n:], func(later milestone) bool { return !later.At.IsZero() })
+		m.Late = !passed && !m.By.IsZero() && s.now.After(m.By) && !v.Refused && h.inc.Ongoing()
+	}
+	if h.inc.Ongoing() && hands.admits(s.me) {
+		v.Next = orderChoices[o.State]
+	}
+	return v
+}
+
+// callsView is whom somebody must telephone.
+type callsView struct {
+	ID   string
+	Open []callView
+	Done []callView
+	May  bool
+}
+
+type callView struct {
+	Task, Customer, Telephone, Purpose, Script string
+	Due                                        time.Time
+	Outcome, By                                string
+}
+
+func callsOf(h history, s setting) *callsView {
+	if len(h.inc.CallTasks) == 0 {
+		return nil
+	}
+	v := &callsView{ID: h.inc.ID, May: hands.admits(s.me)}
+	for _, c := range h.inc.CallTasks {
+		call := callView{
+			Task: c.Task, Customer: c.Customer, Telephone: c.Telephone, Purpose: purposeWords[c.Purpose], Script: c.Script,
+			Due: c.Due, Outcome: c.Outcome, By: personName(c.By, s.inv),
+		}
+		if customer, ok := s.inv.Customer(c.Customer); ok {
+			call.Customer = customerName(customer)
+		}
+		if c.Outcome == "" {
+			v.Open = append(v.Open, call)
+		} else {
+			v.Done = append(v.Done, call)
+		}
+	}
+	return v
+}
+
+// purposeWords says what a message or call is for.
+var purposeWords = map[string]string{
+	"first": "first word", "update": "update", "restored": "service is back", "summary": "summary",
+}
+
+// customersView is who was told what, and when they hear again.
+type customersView struct {
+	Rows  []customerRow
+	Every string
+}
+
+type customerRow struct {
+	Name  string
+	Told  time.Time
+	Back  time.Time
+	Next  time.Time
+	Late  bool
+	Mails []mailView
+}
+
+type mailView struct {
+	Purpose, Subject, State, Tone string
+	At                            time.Time
+}
+
+func customersOf(h history, s setting) *customersView {
+	if len(h.inc.Customers) == 0 {
+		return nil
+	}
+	every, told := s.updates[h.inc.Priority]
+	v := &customersView{}
+	if told {
+		v.Every = inWords(every)
+	}
+	for _, name := range h.inc.Customers {
+		row := customerRow{Name: name, Told: h.inc.Told[name], Back: h.inc.ToldBack[name]}
+		if c, ok := s.inv.Customer(name); ok {
+			row.Name = customerName(c)
+		}
+		if told && h.inc.Status == incident.Open && !row.Told.IsZero() {
+			row.Next = row.Told.Add(every)
+			row.Late = s.now.After(row.Next)
+		}
+		for _, m := range h.inc.Messages {
+			if m.Customer == name {
+				row.Mails = append(row.Mails, mailOf(m))
+			}
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
+}
+
+func mailOf(m *incident.Message) mailView {
+	v := mailView{Purpose: purposeWords[m.Purpose], Subject: m.Subject, At: m.QueuedAt, State: "on its way", Tone: toneLook}
+	switch {
+	case m.Delivered:
+		v.State, v.Tone = "delivered", toneGood
+	case m.GivenUp:
+		v.State, v.Tone = "not delivered", toneBad
+	case m.Tries > 0:
+		v.State, v.Tone = "not yet delivered", toneHold
+	}
+	return v
+}
+
+// attentionsView is why a person is needed.
+type attentionsView struct {
+	Points []incident.Attention
+}
+
+func attentionsOf(h history, _ setting) *attentionsView {
+	points := h.attentions()
+	if h.inc.Status != incident.Open || len(points) == 0 {
+		return nil
+	}
+	return &attentionsView{points}
+}
+
+// closeView is the form that ends an incident, or the words that ended it.
+type closeView struct {
+	ID       string
+	Ready    bool
+	Waits    string // what closing still waits for
+	Draft    incident.Resolution
+	Final    *incident.Resolution
+	FinalBy  string
+	Reported bool // a person's report is open, and a person can end it
+}
+
+func closeOf(h history, s setting) *closeView {
+	inc := h.inc
+	v := &closeView{ID: inc.ID, Draft: desk.Draft(inc), Final: inc.Resolution}
+	if v.Final != nil {
+		v.FinalBy = personName(v.Final.By, s.inv)
+		return v
+	}
+	v.Reported = inc.Ongoing() && inc.Runbook.Hash == "" && hands.admits(s.me) &&
+		slices.ContainsFunc(inc.Firing(), alertOfPerson)
+	// Asked of the desk itself, so that the page offers what it would take.
+	_, err := desk.Close(inc, inventory.Person{Name: s.me.Name, Roles: s.me.Roles}, incident.Resolution{Cause: "-", Solution: "-"})
+	v.Ready = err == nil
+	if !v.Ready && inc.Status == incident.BackInService {
+		v.Waits = "The closure check must pass first; then an engineer closes it."
+		if inc.Closure != nil && inc.Closure.Passed {
+			v.Waits = "The closure check has passed. An engineer closes it."
+		}
+	}
+	if !v.Ready && v.Waits == "" && !v.Reported {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/remediation"
+)
+
+// questionView is what a person is asked, with everything that is needed to
+// answer it at three in the morning.
+type questionView struct {
+	ID                 string // of the incident
+	Approval, PlanHash string
+	Action             string // in words
+	Consequence        string // what that means for the machine
+	Machine            *machine
+	Why                string
+	Found              []finding
+	Step               string
+	Attempt            int
+	Who                string // who may answer
+	May                bool   // whether the person who looks may
+	GrantedBy          string
+	Asked, Expires     time.Time
+	Expired            bool
+	Otherwise          string
+	Frozen             string
+}
+
+// machine says which one it is, in the words that stand on its label.
+type machine struct {
+	Name, Title, Model, Serial, UUID, Where, BMC string
+	Services                                     []string
+	Customers                                    []string
+}
+
+func questionOf(h history, s setting) *questionView {
+	a := h.inc.Approval
+	if a == nil || h.inc.Status != incident.Open {
+		return nil
+	}
+	v := &questionView{
+		ID: h.inc.ID, Approval: a.Approval, PlanHash: a.PlanHash, Action: a.Action,
+		Consequence: consequence(h, a.Step), Why: strings.TrimSuffix(a.Why, "."),
+		Found: findings(h.inc.Diagnosis), Step: a.Step, Attempt: a.Attempt,
+		Who: whoAnswers(h.inc, s.inv), May: remediation.MayAnswer(h.inc, s.inv, s.me.Name),
+		GrantedBy: personName(a.GrantedBy, s.inv), Expires: a.Expires, Expired: !s.now.Before(a.Expires),
+		Otherwise: otherwise(a.Else), Frozen: s.frozen,
+	}
+	for _, e := range h.events {
+		if p, ok := e.Payload.(incident.ApprovalRequested); ok && p.Approval == a.Approval {
+			v.Asked = e.At
+		}
+	}
+	if server, ok := s.inv.Server(h.inc.Subject.Name); ok && h.inc.Subject.Kind == "server" {
+		v.Machine = machineOf(server, s.inv)
+	}
+	return v
+}
+
+// consequences says what each power verb does to the machine.
+var consequences = map[string]string{
+	"on":    "Its BMC is told to switch it on. Nothing that runs is stopped.",
+	"off":   "Its BMC is told to cut the power. Everything that still runs on it stops at once.",
+	"soft":  "Its BMC asks the operating system to shut down. What runs on it is stopped in order.",
+	"cycle": "Its BMC is told to cut the power and to switch it on again. Everything that still runs on it stops at once, and comes back after booting.",
+}
+
+func consequence(h history, step string) string {
+	if h.book == nil {
+		return ""
+	}
+	r, _ := h.book.Remedy(step)
+	if len(r.SSH) > 0 {
+		return "This one command is run over SSH, once; no shell reads it."
+	}
+	return consequences[r.Power]
+}
+
+// otherwise says what silence means; it never means yes.
+func otherwise(word string) string {
+	if word == "escalate" {
+		return "it is not done, and the next step of the runbook follows"
+	}
+	return word
+}
+
+// whoAnswers names the people who may.
+func whoAnswers(inc *incident.Incident, inv *inventory.Inventory) string {
+	var names []string
+	for _, p := range inv.People {
+		if remediation.MayAnswer(inc, inv, p.Name) {
+			names = append(names, nameOf(p))
+		}
+	}
+	if len(names) == 0 {
+		return "nobody in the inventory (asked is: " + inc.Approval.By + ")"
+	}
+	return strings.Join(names, " or ")
+}
+
+func machineOf(s inventory.Server, inv *inventory.Inventory) *machine {
+	m := &machine{
+		Name: s.Name, Title: s.Title, Model: s.Model, Serial: s.Serial, UUID: s.UUID, Where: place(s, inv),
+	}
+	if s.BMC != nil {
+		m.BMC = s.BMC.Protocol + " at " + s.BMC.HostPort()
+	}
+	for _, service := range s.Services {
+		m.Services = append(m.Services, service.Name)
+	}
+	for _, c := range inv.CustomersOf(s) {
+		m.Customers = append(m.Customers, customerName(c))
+	}
+	return m
+}
+
+// place says where hands would find the machine.
+func place(s inventory.Server, inv *inventory.Inventory) string {
+	var parts []string
+	if name := siteName(s.Site, inv); name != "" {
+		parts = append(parts, name)
+	}
+	if s.Rack != "" {
+		parts = append(parts, "rack "+s.Rack)
+	}
+	if s.Unit > 0 {
+		parts = append(parts, fmt.Sprintf("unit %d", s.Unit))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func customerName(c inventory.Customer) string {
+	if c.Title != "" {
+		return c.Title
+	}
+	return c.Name
+}

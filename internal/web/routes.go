@@ -1,0 +1,186 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// who is a circle of people. Everybody who is signed in may read.
+type who string
+
+const (
+	anyone   who = "anyone"            // no sign-in
+	sender   who = "sender"            // Alertmanager, by its own token or certificate
+	reader   who = "signed in"         // any person of the inventory
+	reporter who = "with any role"     // may write something down
+	engineer who = "engineer"          // may answer what is asked and close
+	hands    who = "engineer, support" // may report on calls and work orders
+	warden   who = "engineer, manager" // may freeze, thaw and reload
+)
+
+// circles lists the roles that make a person part of each circle.
+var circles = map[who][]inventory.Role{
+	reporter: inventory.Roles,
+	engineer: {inventory.Engineer},
+	hands:    {inventory.Engineer, inventory.Support},
+	warden:   {inventory.Engineer, inventory.Manager},
+}
+
+// admits reports whether a signed-in person is part of the circle.
+func (c who) admits(p inventory.Person) bool {
+	if c == reader {
+		return true
+	}
+	return slices.ContainsFunc(p.Roles, func(role inventory.Role) bool { return slices.Contains(circles[c], role) })
+}
+
+// route is one thing that can be asked, and by whom.
+type route struct {
+	pattern string // for http.ServeMux
+	who     who
+	serve   func(*app, http.ResponseWriter, *http.Request)
+}
+
+// routes lists everything that can be asked. A pattern that begins with GET
+// never acts.
+var routes = []route{
+	{"GET /static/{file}", anyone, (*app).static},
+	{"GET /-/healthy", anyone, (*app).healthy},
+	{"GET /-/ready", anyone, (*app).ready},
+	{"GET /metrics", anyone, (*app).metrics},
+	{"POST /-/reload", warden, (*app).reload},
+	{"PUT /-/reload", warden, (*app).reload},
+
+	// Without a method, so that nothing but the handler itself answers: a
+	// redirect would turn Alertmanager's POST into a GET, and the alert is lost.
+	{"/api/alertmanager", sender, (*app).webhook},
+	{"/api/alertmanager/{$}", sender, (*app).webhook},
+
+	{"GET /api/incidents", reader, (*app).apiList},
+	{"POST /api/incidents", reporter, (*app).apiReport},
+	{"GET /api/incidents/{id}", reader, (*app).apiShow},
+	{"POST /api/incidents/{id}/approve", engineer, apiDeed("approve")},
+	{"POST /api/incidents/{id}/deny", engineer, apiDeed("deny")},
+	{"POST /api/incidents/{id}/acknowledge", engineer, apiDeed("acknowledge")},
+	{"POST /api/incidents/{id}/note", reporter, apiDeed("note")},
+	{"POST /api/incidents/{id}/close", engineer, apiDeed("close")},
+	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
+	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
+	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
+	{"GET /api/freeze", reader, (*app).apiFrozen},
+	{"POST /api/freeze", warden, (*app).apiFreeze},
+	{"DELETE /api/freeze", warden, (*app).apiThaw},
+
+	{"GET /sign-in", anyone, (*app).signInPage},
+	{"POST /sign-in", anyone, (*app).signIn},
+	{"POST /sign-out", anyone, (*app).signOut},
+	{"POST /become", reader, (*app).become},
+
+	{"GET /{$}", reader, (*app).board},
+	{"GET /stream", reader, (*app).boardStream},
+	{"GET /report", reporter, (*app).reportPage},
+	{"POST /report", reporter, (*app).report},
+	{"POST /freeze", warden, (*app).freeze},
+	{"POST /thaw", warden, (*app).thaw},
+	{"GET /incidents/{id}", reader, (*app).incidentPage},
+	{"GET /incidents/{id}/stream", reader, (*app).incidentStream},
+	{"POST /incidents/{id}/approve", engineer, pageDeed("approve")},
+	{"POST /incidents/{id}/deny", engineer, pageDeed("deny")},
+	{"POST /incidents/{id}/acknowledge", engineer, pageDeed("acknowledge")},
+	{"POST /incidents/{id}/note", reporter, pageDeed("note")},
+	{"POST /incidents/{id}/close", engineer, pageDeed("close")},
+	{"POST /incidents/{id}/order", hands, pageDeed("order")},
+	{"POST /incidents/{id}/call", hands, pageDeed("call")},
+	{"POST /incidents/{id}/over", hands, pageDeed("over")},
+}
+
+// maxFormBytes bounds what a person or their program may send in one request.
+const maxFormBytes = 64 << 10
+
+// guard lets through whom the route is for.
+func (a *app) guard(rt route) http.Handler {
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.serve(a, w, r) })
+	if rt.who == sender {
+		return serve // it knows senders itself, and bounds their bodies
+	}
+	// Cookies travel by themselves; a page of somebody else must not be able to
+	// press the buttons of ours.
+	ownPages := http.NewCrossOriginProtection()
+	ownPages.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.complain(w, r, complaint{http.StatusForbidden, "this came from a page of another site", "open piket itself and do it there"})
+	}))
+	return ownPages.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
+		if rt.who == anyone {
+			serve(w, r)
+			return
+		}
+		person, ok := a.whoAsks(r)
+		switch {
+		case !ok:
+			a.turnAway(w, r)
+		case !rt.who.admits(person):
+			a.complain(w, r, complaint{http.StatusForbidden,
+				fmt.Sprintf("this is for the roles %s", rt.who),
+				"ask somebody with that role, or have it given to you in the inventory"})
+		default:
+			serve(w, r.WithContext(withPerson(r.Context(), person)))
+		}
+	}))
+}
+
+// turnAway answers who is not signed in: a page leads to the sign-in, anything
+// else is told so.
+func (a *app) turnAway(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && !forProgram(r) {
+		http.Redirect(w, r, "/sign-in?next="+r.URL.EscapedPath(), http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="piket"`)
+	a.complain(w, r, complaint{http.StatusUnauthorized, "you are not signed in",
+		"sign in on the page, or send your token as: Authorization: Bearer …"})
+}
+
+// forProgram reports whether a program reads the answer, not a person.
+func forProgram(r *http.Request) bool {
+	asked := path.Clean(r.URL.Path)
+	return strings.HasPrefix(asked, "/api/") || strings.HasPrefix(asked, "/-/") || strings.HasSuffix(asked, "/stream")
+}
+
+// routed answers what no route is for in our own words, and never mends a path
+// by a redirect unless the request is one that a redirect does not change.
+func (a *app) routed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		clean := path.Clean(r.URL.Path)
+		tidy := r.URL.Path == clean || r.URL.Path == clean+"/"
+		if pattern != "" && (tidy || r.Method == http.MethodGet) {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		if allowed := methodsFor(mux, r); tidy && len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			a.complain(w, r, complaint{http.StatusMethodNotAllowed, r.Method + " is not possible here", "use " + strings.Join(allowed, " or ")})
+			return
+		}
+		a.complain(w, r, complaint{http.StatusNotFound, "there is nothing at " + r.URL.Path, "begin at the board, or look at the path again"})
+	})
+}
+
+// methodsFor lists the methods that the path of r knows.
+func methodsFor(mux *http.ServeMux, r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}

@@ -1,0 +1,124 @@
+// Package web is piket's page, its JSON API and the route by which
+// Alertmanager reports. It reads timelines and appends to them; it decides
+// nothing about machines. A GET never acts.
+//
+//	site := &web.Server{Store: s, Clock: clk, Log: log, Inventory: inv, …}
+//	listener.Handler = site.Handler()
+//
+// Who may do what stands in one table, in routes.go.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/store"
+)
+
+// Server answers everything that comes over HTTP. Every field must be set,
+// except those that say otherwise.
+type Server struct {
+	Store     *store.Store
+	Clock     *clock.Clock
+	Log       *slog.Logger
+	Inventory func() *inventory.Inventory
+	Receive   func(ctx context.Context, batch []alerts.Alert, cut uint64) error
+	Freeze    freeze.Switch
+	Config    func() Config
+	Metrics   http.Handler
+	Reload    func() error // reads the configuration anew; the error is shown
+	Ready     func() error // why requests cannot be served, nil when they can
+
+	// For the demo; all may be left out.
+	SignInAs string                  // everybody is this person, and may become another
+	Extra    map[string]http.Handler // more pages, by the path below which they lie
+	Notice   func() string           // one line that every page shows
+
+	// Snapshot says how the probed targets are; without it the board does not
+	// tell.
+	Snapshot func() []Target
+}
+
+// Config is what may change while piket runs. The zero Config lets no sender
+// in.
+type Config struct {
+	ExternalURL string                              // where people reach the page; https makes cookies secure
+	SessionTTL  time.Duration                       // how long a sign-in lasts, 12 hours when 0
+	Token       secret.Ref                          // bearer token of Alertmanager
+	ClientNames []string                            // names in verified client certificates that may report
+	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
+}
+
+// defaultSessionTTL is one shift with its handover.
+const defaultSessionTTL = 12 * time.Hour
+
+func (c Config) sessionTTL() time.Duration {
+	if c.SessionTTL > 0 {
+		return c.SessionTTL
+	}
+	return defaultSessionTTL
+}
+
+func (c Config) updates() map[incident.Priority]time.Duration {
+	if c.Updates == nil {
+		return desk.DefaultUpdates
+	}
+	return c.Updates
+}
+
+// Target is one thing that is probed, for the board.
+type Target struct {
+	Name   string
+	State  incident.State
+	Reason string
+	Since  time.Time // of the trouble; zero when there is none
+}
+
+// app is a Server at work: what it must remember between requests.
+type app struct {
+	*Server
+	sessions *sessions
+	attempts *attempts
+	streams  chan struct{} // a place for each live connection
+	books    *books
+}
+
+// Handler returns the whole site. Live pages hold their connection open until
+// the request's context ends, so the listener must end that on shutdown.
+func (s *Server) Handler() http.Handler {
+	a := &app{
+		Server: s, sessions: newSessions(), attempts: newAttempts(),
+		streams: make(chan struct{}, maxStreams), books: newBooks(),
+	}
+	mux := http.NewServeMux()
+	for _, rt := range routes {
+		mux.Handle(rt.pattern, a.guard(rt))
+	}
+	for path, h := range s.Extra {
+		mux.Handle(path, a.guard(route{path, reader, func(_ *app, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }}))
+	}
+	return secured(a.routed(mux))
+}
+
+// secured sets the headers that keep a browser from running or showing
+// anything of somebody else's on a page that holds power buttons.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/spinware/piket/alerts"
+)
+
+// webhook takes Alertmanager's notifications, payload version 4. It retries on
+// 5xx and on nothing else, so what is our trouble is 503, and 4xx is said only
+// of what is wrong with the request itself. 200 means committed.
+func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		a.complain(w, r, complaint{http.StatusMethodNotAllowed, r.Method + " is not possible here",
+			"let Alertmanager send to exactly this address; a redirect on the way turns POST into GET"})
+		return
+	}
+	if err := a.maySend(r); err != nil {
+		var c complaint
+		if errors.As(err, &c) && c.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="piket"`)
+		}
+		a.fail(w, r, err)
+		return
+	}
+	hook, err := readWebhook(r)
+	if err != nil {
+		a.Log.Warn("webhook refused", "address", r.RemoteAddr, "err", err)
+		a.fail(w, r, err)
+		return
+	}
+	if err := a.Receive(r.Context(), hook.Alerts, hook.Truncated); err != nil {
+		a.Log.Error("webhook not taken in", "alerts", len(hook.Alerts), "err", err)
+		w.Header().Set("Retry-After", "5")
+		a.complain(w, r, complaint{http.StatusServiceUnavailable, "the alerts could not be written down: " + err.Error(),
+			"nothing is promised; send the same notification again"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"accepted": len(hook.Alerts)})
+}
+
+// readWebhook decodes the body. Its errors are complaints: none is cured by
+// sending the same bytes again.
+func readWebhook(r *http.Request) (alerts.Webhook, error) {
+	tooLarge := complaint{http.StatusRequestEntityTooLarge, fmt.Sprintf("the notification is larger than %d MiB", alerts.MaxWebhookBytes>>20),
+		"set max_alerts in Alertmanager's receiver"}
+	if r.ContentLength > alerts.MaxWebhookBytes {
+		return alerts.Webhook{}, tooLarge
+	}
+	hook, err := alerts.DecodeWebhook(r.Body)
+	switch {
+	case errors.Is(err, alerts.ErrTooLarge):
+		return alerts.Webhook{}, tooLarge
+	case err != nil:
+		return alerts.Webhook{}, complaint{http.StatusBadRequest, err.Error(), "use Alertmanager's default webhook payload, without a payload template"}
+	}
+	return hook, nil
+}
+
+// maySend knows a sender by a verified client certificate or by the token.
+func (a *app) maySend(r *http.Request) error {
+	config := a.Config()
+	if certified(r, config.ClientNames) {
+		return nil
+	}
+	token, sent := bearer(r)
+	if !sent {
+		if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+			return complaint{http.StatusForbidden, "the client certificate's name is not among those that may report", "add the name to the configuration"}
+		}
+		return complaint{http.StatusUnauthorized, "the sender is not known", "set http_config.authorization.credentials_file in Alertmanager's receiver"}
+	}
+	if config.Token.IsZero() {
+		return complaint{http.StatusForbidden, "no token is configured for Alertmanager", "configure one in piket, or use a client certificate"}
+	}
+	want, err := config.Token.Read()
+	if err != nil {
+		return fmt.Errorf("judge the sender: %w", err)
+	}
+	if !sameSecret(token, want.Reveal()) {
+		return complaint{http.StatusUnauthorized, "the token is not the one that is configured", "compare the two token files"}
+	}
+	return nil
+}
+
+// certified reports whether the listener has verified a certificate that bears
+// one of the names.
+func certified(r *http.Request, names []string) bool {
+	if r.TLS == nil {
+		return false
+	}
+	for _, chain := range r.TLS.VerifiedChains {
+		leaf := chain[0]
+		for _, name := range append([]string{leaf.Subject.CommonName}, leaf.DNSNames...) {
+			if name != "" && slices.Contains(names, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
