@@ -1,0 +1,295 @@
+package remediation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/remediation"
+)
+
+// house is a real engine on a real store in front of a pretended server, and
+// it can be killed and started again at any moment.
+type house struct {
+	t      *testing.T
+	dir    string
+	clk    *clock.Clock
+	store  *store.Store
+	engine *remediation.Engine
+	inv    *inventory.Inventory
+	id     string
+
+	cured  bool
+	sends  int
+	frozen string
+	// act is what the BMC does with the one power command; it has been counted.
+	act func(h *house, o remediation.Order) remediation.Result
+}
+
+func newHouse(t *testing.T) *house {
+	h := &house{t: t, dir: t.TempDir(), clk: clock.Jumping(three), inv: world(t)}
+	h.start()
+	t.Cleanup(func() { h.store.Close() })
+	book := shipped(t, "server-unreachable")
+	inc, err := h.store.Create(t.Context(), events(
+		incident.Opened{Title: "Server web-01 does not answer", Subject: incident.Subject{Kind: "server", Name: "web-01"}, Site: "ams1"},
+		incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: incident.P1},
+		incident.Assigned{Team: book.Assign},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.id = inc.ID
+	return h
+}
+
+func events(payloads ...incident.Payload) []incident.Event {
+	var list []incident.Event
+	for _, p := range payloads {
+		list = append(list, incident.Event{Actor: incident.Piket, Payload: p})
+	}
+	return list
+}
+
+// start opens the store and makes an engine that remembers nothing.
+func (h *house) start() {
+	h.t.Helper()
+	s, err := store.Open(h.dir, h.clk)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.store = s
+	h.engine = &remediation.Engine{
+		Store: s, Clock: h.clk, Log: slog.New(slog.DiscardHandler),
+		Inventory: func() *inventory.Inventory { return h.inv },
+		Looker:    remediation.Looker{Probes: h.probes(), Timeout: time.Second, Clock: h.clk},
+		Actions:   map[string]remediation.Action{"power": h.power},
+		Limits:    remediation.DefaultLimits, Frozen: func() string { return h.frozen },
+		Report: func(context.Context, []alerts.Alert) error { return errors.New("no alert is expected here") },
+		WorkOrder: func(server inventory.Server, _ inventory.Site, _ *incident.Incident, order string, _ time.Time) (string, string) {
+			return order + " " + server.Name, order
+		},
+		Owner: "test",
+	}
+}
+
+// kill is kill -9: nothing is flushed by us, and all memory is gone.
+func (h *house) kill() {
+	h.store.Close()
+	h.start()
+}
+
+// probes answer for a world in which web-01 hangs until it is cured.
+func (h *house) probes() probes.Registry {
+	well := func(context.Context, probes.Target) probes.Result {
+		return probes.Result{State: probes.Up, Reason: "answers"}
+	}
+	perhaps := func(_ context.Context, t probes.Target) probes.Result {
+		if !h.cured && (strings.Contains(t.Name, "web-01")) {
+			return probes.Result{State: probes.Down, Reason: "does not answer"}
+		}
+		return probes.Result{State: probes.Up, Reason: "answers"}
+	}
+	return probes.Registry{
+		"icmp": perhaps, "tcp": perhaps, "ssh": perhaps,
+		"statuspage": func(context.Context, probes.Target) probes.Result {
+			return probes.Result{State: probes.Up, Reason: "nothing announced", Facts: map[string]any{"incident": false}}
+		},
+		"bmc": func(context.Context, probes.Target) probes.Result {
+			return probes.Result{State: probes.Up, Reason: "on", Facts: map[string]any{"state": "on"}}
+		},
+		"http": well,
+	}
+}
+
+func (h *house) power(_ context.Context, o remediation.Order) remediation.Result {
+	if err := o.Last(); err != nil {
+		return remediation.Result{Outcome: incident.OutcomeRefused, Detail: err.Error()}
+	}
+	h.sends++
+	if h.act != nil {
+		return h.act(h, o)
+	}
+	h.cured = true
+	return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+}
+
+// visit makes one visit, lets time pass to the next, and answers yes to what
+// is asked. It returns false when the story is over.
+func (h *house) visit() bool {
+	h.t.Helper()
+	next, err := h.engine.Visit(h.t.Context(), h.id)
+	if err != nil {
+		h.kill() // the store was gone in the middle of something
+		return true
+	}
+	inc := h.load()
+	if inc.Closure != nil || inc.Order != nil {
+		return false
+	}
+	if a := inc.Approval; a != nil && a.GrantedBy == "" {
+		answer := remediation.Answer{Approval: a.Approval, PlanHash: a.PlanHash, By: "noor", Yes: true}
+		payload, err := answer.Payload(inc, h.inv, h.clk.Now())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if _, err := h.store.Append(h.t.Context(), h.id, inc.Version, events(payload)...); err != nil {
+			h.t.Fatal(err)
+		}
+		return true
+	}
+	if next.After(h.clk.Now()) {
+		<-h.clk.Go(func() { h.clk.Wait(h.t.Context(), next, nil) })
+	}
+	return true
+}
+
+func (h *house) load() *incident.Incident {
+	h.t.Helper()
+	inc, err := h.store.Load(h.t.Context(), h.id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return inc
+}
+
+// finish visits until the story is over and returns the incident and the kinds
+// of its events.
+func (h *house) finish() (*incident.Incident, []incident.Kind) {
+	h.t.Helper()
+	for range 2000 {
+		if !h.visit() {
+			break
+		}
+	}
+	list, err := h.store.Events(h.t.Context(), h.id, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var kinds []incident.Kind
+	for _, e := range list {
+		kinds = append(kinds, e.Payload.Kind())
+	}
+	if h.t.Failed() {
+		for _, e := range list {
+			h.t.Log(e.At.Sub(three), e.Payload.Text())
+		}
+	}
+	return h.load(), kinds
+}
+
+func TestOneCycleBringsAHungServerBack(t *testing.T) {
+	h := newHouse(t)
+	inc, kinds := h.finish()
+	if h.sends != 1 || inc.Status != incident.BackInService || inc.Closure == nil {
+		t.Fatalf("%d sends, status %s, events %v", h.sends, inc.Status, kinds)
+	}
+}
+
+// Killed after any visit and started again, piket comes to the same end with
+// the same one send.
+func TestAKillBetweenAnyTwoMovesChangesNothing(t *testing.T) {
+	whole := newHouse(t)
+	moves := 0
+	for whole.visit() {
+		moves++
+	}
+	if moves < 20 {
+		t.Fatalf("the story has only %d moves", moves)
+	}
+	for n := range moves {
+		t.Run(fmt.Sprint("after move ", n), func(t *testing.T) {
+			h := newHouse(t)
+			for range n {
+				h.visit()
+			}
+			h.kill()
+			inc, kinds := h.finish()
+			if h.sends != 1 || inc.Status != incident.BackInService {
+				t.Errorf("%d sends, status %s, events %v", h.sends, inc.Status, kinds)
+			}
+		})
+	}
+}
+
+// Killed in the middle of the send itself, nobody knows what the BMC did: it
+// is looked at, and never sent again, whatever is seen.
+func TestAKillInTheMiddleOfASendIsNotRepeated(t *testing.T) {
+	for name, cured := range map[string]bool{"the BMC had carried it out": true, "the BMC had not": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.act = func(h *house, _ remediation.Order) remediation.Result {
+				h.cured = cured
+				h.store.Close() // the outcome can no longer be written
+				return remediation.Result{Outcome: incident.OutcomeDone, Detail: "nobody will read this"}
+			}
+			inc, kinds := h.finish()
+			if h.sends != 1 {
+				t.Errorf("%d sends", h.sends)
+			}
+			if inc.Action.Outcome != incident.OutcomeUnknown {
+				t.Errorf("the outcome is %q, not unknown", inc.Action.Outcome)
+			}
+			if back := inc.Status == incident.BackInService; back != cured {
+				t.Errorf("status is %s", inc.Status)
+			}
+			if !cured && inc.Order == nil {
+				t.Errorf("nobody was sent: %v", kinds)
+			}
+		})
+	}
+}
+
+// The last question before the write is asked with the session open: a freeze
+// at that moment still stops it, and so does the intent's own end.
+func TestTheLastMomentStillStopsASend(t *testing.T) {
+	tests := map[string]func(h *house, o remediation.Order){
+		"frozen": func(h *house, _ remediation.Order) { h.frozen = "by hand" },
+		"too late": func(h *house, o remediation.Order) {
+			<-h.clk.Go(func() { h.clk.Wait(context.Background(), o.Intent.NotAfter.Add(time.Second), nil) })
+		},
+	}
+	for name, happens := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.engine.Actions["power"] = func(ctx context.Context, o remediation.Order) remediation.Result {
+				happens(h, o)
+				return h.power(ctx, o)
+			}
+			inc, _ := h.finish()
+			if h.sends != 0 || inc.Action.Outcome != incident.OutcomeRefused {
+				t.Errorf("%d sends, outcome %q", h.sends, inc.Action.Outcome)
+			}
+		})
+	}
+}
+
+// An entry that was changed between yes and send is another machine.
+func TestAChangedInventoryVoidsWhatWasAgreed(t *testing.T) {
+	h := newHouse(t)
+	for h.load().Approval == nil {
+		h.visit()
+	}
+	servers := slices.Clone(h.inv.Servers)
+	servers[0].Serial = "SN9999"
+	inv, err := inventory.New(inventory.Inventory{Sites: h.inv.Sites, Servers: servers, People: h.inv.People, Teams: h.inv.Teams})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.inv = inv
+	_, kinds := h.finish()
+	if !slices.Contains(kinds, "approval_lapsed") {
+		t.Errorf("the old yes still counted: %v", kinds)
+	}
+}
