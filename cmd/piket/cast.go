@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spinware/piket/internal/desk"
@@ -18,8 +19,9 @@ import (
 // cast are the people of a headless demo: an engineer, a service desk, a
 // technician. They act through the API with their own tokens, as people do.
 type cast struct {
-	demo  *demo
-	story scenario
+	demo     *demo
+	story    scenario
+	repaired sync.Map // incidents to which somebody went by hand
 }
 
 // How long people take, in the story's time.
@@ -80,6 +82,12 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 	}
 	if o := inc.Order; o != nil {
 		list = append(list, c.orderErrand(inc, o)...)
+	}
+	if at, ok := inc.Attentions["ladder-used-up"]; ok {
+		if _, done := c.repaired.Load(inc.ID); !done {
+			list = append(list, errand{at: at.Add(toRepair), who: "noor", verb: "note", body: map[string]string{"words": "Repaired by hand."},
+				hand: func() error { c.repaired.Store(inc.ID, true); return c.demo.lab.Repair(inc.Subject.Name) }})
+		}
 	}
 	if inc.Closure != nil && inc.Closure.Passed {
 		draft := desk.Draft(inc)

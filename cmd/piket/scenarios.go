@@ -107,6 +107,26 @@ var scenarios = map[string]scenario{
 		breaks: breakServer("web-01", lab.Hung, lab.BMCWrongIdentity), answer: "yes", sends: 0,
 		events: []incident.Kind{"outcome", "step_failed", "ordered", "restored"},
 	},
+	"bmc-password-changed": {
+		about:  "The BMC refuses our password: nothing confirms the outage, so power is not touched.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCBadPassword), answer: "yes", sends: 0,
+		events: []incident.Kind{"skipped", "ordered", "restored"}, never: []incident.Kind{"intended"},
+	},
+	"bmc-stranger": {
+		about:  "The BMC shows a certificate that nobody vouches for: no password is sent to it.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCBadCert), answer: "yes", sends: 0,
+		events: []incident.Kind{"skipped", "ordered", "restored"}, never: []incident.Kind{"intended"},
+	},
+	"bmc-silent": {
+		about:  "Neither server nor BMC answers: that is no evidence of anything, a technician goes.",
+		breaks: breakServer("web-01", lab.Hung, lab.BMCUnreachable), answer: "yes", sends: 0,
+		events: []incident.Kind{"skipped", "ordered", "restored"}, never: []incident.Kind{"intended"},
+	},
+	"ssh-stranger": {
+		about:  "A service is down, and the server shows another SSH key than the one on record: no command is run.",
+		breaks: breakServer("app-01", lab.Crashed, lab.SSHKeyChanged), sends: 0,
+		events: []incident.Kind{"skipped", "attention", "restored"}, never: []incident.Kind{"intended"},
+	},
 	"left-off": {
 		about:  "The power cycle leaves the machine off: piket switches on what it switched off.",
 		breaks: breakServer("web-01", lab.Hung, lab.BMCSlowOff), answer: "yes", sends: 2,

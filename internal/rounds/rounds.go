@@ -63,6 +63,9 @@ func (r *Rounds) Run(ctx context.Context) {
 	follow, position := r.store.Unfinished, int64(0)
 	for ctx.Err() == nil {
 		ids, now, err := follow(ctx, position)
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			r.log.Error("cannot follow the timeline", "err", err)
 			r.clk.Wait(ctx, r.clk.Now().Add(firstRetry), nil)
