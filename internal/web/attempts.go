@@ -28,14 +28,25 @@ type guesses struct {
 
 func newAttempts() *attempts { return &attempts{wrong: map[string]guesses{}} }
 
-// wait returns how long a person must wait before a password for name is
-// judged again; 0 when it is judged now.
-func (a *attempts) wait(remote, name string, now time.Time) time.Duration {
+// begin counts a try before it is judged, so that many at once are not judged
+// past the limit. It returns how long to wait first; 0 lets it be judged.
+func (a *attempts) begin(remote, name string, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	address := network(remote)
-	wait := a.left(address+" "+name, maxGuessesPerName, now)
-	return max(wait, a.left(address, maxGuessesPerAddress, now))
+	a.tidy(now)
+	address, both := network(remote), network(remote)+" "+name
+	if wait := max(a.left(both, maxGuessesPerName, now), a.left(address, maxGuessesPerAddress, now)); wait > 0 {
+		return wait
+	}
+	for _, key := range []string{address, both} {
+		g := a.wrong[key]
+		if !now.Before(g.until) {
+			g = guesses{until: now.Add(guessWindow)}
+		}
+		g.count++
+		a.wrong[key] = g
+	}
+	return 0
 }
 
 func (a *attempts) left(key string, limit int, now time.Time) time.Duration {
@@ -46,19 +57,15 @@ func (a *attempts) left(key string, limit int, now time.Time) time.Duration {
 	return max(0, g.until.Sub(now))
 }
 
-// missed counts a wrong password.
-func (a *attempts) missed(remote, name string, now time.Time) {
+// forgive takes back what was counted for a password that proved right.
+func (a *attempts) forgive(remote, name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tidy(now)
 	address := network(remote)
-	for _, key := range []string{address, address + " " + name} {
-		g := a.wrong[key]
-		if !now.Before(g.until) {
-			g = guesses{until: now.Add(guessWindow)}
-		}
-		g.count++
-		a.wrong[key] = g
+	delete(a.wrong, address+" "+name)
+	if g := a.wrong[address]; g.count > 0 {
+		g.count--
+		a.wrong[address] = g
 	}
 }
 

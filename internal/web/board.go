@@ -41,7 +41,6 @@ type card struct {
 	Standing     standing
 	Where        string
 	Owner        string
-	Customers    int
 	Started      time.Time
 	Ended        time.Time
 	Lasted       string
@@ -151,7 +150,7 @@ func cardOf(h history, s setting) card {
 	inc := h.inc
 	c := card{
 		ID: inc.ID, Title: inc.Title, Priority: inc.Priority, PriorityWord: inc.Priority.Word(), Standing: standingOf(h),
-		Where: siteName(inc.Site, s.inv), Owner: personName(inc.Owner, s.inv), Customers: len(inc.Customers),
+		Where: siteName(inc.Site, s.inv), Owner: personName(inc.Owner, s.inv),
 		Started: inc.StartedAt, Ended: inc.ClosedAt, Next: nextUpdate(inc, s.updates),
 	}
 	if !c.Ended.IsZero() {

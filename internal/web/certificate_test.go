@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -68,6 +69,7 @@ func TestWebhookKnowsASenderByItsVerifiedCertificate(t *testing.T) {
 	known := x509.NewCertPool()
 	known.AddCert(ours.cert)
 	listener.TLS = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: known}
+	listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // a refused handshake is part of the test
 	listener.StartTLS()
 	defer listener.Close()
 	cases := []struct {

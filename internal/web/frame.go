@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,12 +84,11 @@ func (a *app) links(here string, person inventory.Person) []link {
 	if reporter.admits(person) {
 		links = append(links, link{Path: "/report", Title: "Report trouble"})
 	}
-	for path := range a.Extra {
+	for _, path := range slices.Sorted(maps.Keys(a.Extra)) {
 		if title := extraTitles[path]; title != "" {
 			links = append(links, link{Path: path, Title: title})
 		}
 	}
-	slices.SortFunc(links[1:], func(x, y link) int { return strings.Compare(y.Title, x.Title) })
 	for n := range links {
 		links[n].Here = links[n].Path == here
 	}

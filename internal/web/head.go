@@ -22,8 +22,6 @@ type headView struct {
 	Started      time.Time
 	Ended        time.Time // zero while it lasts
 	Lasted       string
-	Opened       time.Time
-	Acknowledged time.Time
 	Next         time.Time // when customers must hear again
 	Phases       []phase
 	Relapses     int
@@ -38,8 +36,8 @@ func headOf(h history, s setting) headView {
 		Judged:   "impact " + string(inc.Impact) + ", urgency " + string(inc.Urgency),
 		Standing: standingOf(h), Subject: subjectWords(inc.Subject), Site: siteName(inc.Site, s.inv),
 		Team: teamName(inc.Team, s.inv), Owner: personName(inc.Owner, s.inv),
-		Started: inc.StartedAt, Opened: inc.OpenedAt, Acknowledged: inc.AcknowledgedAt,
-		Next: nextUpdate(inc, s.updates), Phases: phases(h), Relapses: inc.Relapses, MergedInto: inc.MergedInto,
+		Started: inc.StartedAt,
+		Next:    nextUpdate(inc, s.updates), Phases: phases(h), Relapses: inc.Relapses, MergedInto: inc.MergedInto,
 		MayTake: inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
 	}
 	if inc.Verdict.Verdict != "" {

@@ -98,9 +98,9 @@ func TestALivePageGetsWhatHappensAfterItWasOpened(t *testing.T) {
 	if m, _ := until(t, messages, func(m message) bool { return true }); m.event != "clock" || !strings.Contains(m.data, `"now":1795402800000`) {
 		t.Fatalf("first comes %+v", m)
 	}
-	s.happen(id, incident.Note{By: "sam", Words: "the baker\ntelephoned"})
+	s.happen(id, incident.Note{By: "sam", Words: "the baker telephoned"})
 	m, before := until(t, messages, func(m message) bool { return m.event == "line" })
-	if len(before) > 0 || m.id != versionOf(s, id) || !strings.Contains(html(t, m), "the baker\ntelephoned") {
+	if len(before) > 0 || m.id != versionOf(s, id) || !strings.Contains(html(t, m), "the baker telephoned") {
 		t.Errorf("came %+v after %v", m, before)
 	}
 	s.question(id)

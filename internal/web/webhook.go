@@ -79,7 +79,9 @@ func (a *app) maySend(r *http.Request) error {
 	}
 	want, err := config.Token.Read()
 	if err != nil {
-		return fmt.Errorf("judge the sender: %w", err)
+		// Who asks is not known yet, and is not told where our secrets lie.
+		a.Log.Error("cannot read the sender's token", "err", err)
+		return complaint{http.StatusServiceUnavailable, "the sender cannot be judged right now", "look at piket's log, and send it again"}
 	}
 	if !sameSecret(token, want.Reveal()) {
 		return complaint{http.StatusUnauthorized, "the token is not the one that is configured", "compare the two token files"}
