@@ -219,9 +219,6 @@ func wait(f Facts) Move {
 	if o := inc.Order; o != nil && o.State != "refused" {
 		return waitForOrder(f, o)
 	}
-	if b := inc.Blocked; b.Guard != "" && f.Now.Before(b.Until) {
-		return f.waitUntil(b.Until)
-	}
 	a := inc.Approval
 	switch {
 	case a == nil:

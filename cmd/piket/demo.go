@@ -77,7 +77,7 @@ func startDemo(ctx context.Context, dir, address string, clk *clock.Clock, log *
 		d.lab.Close()
 		return nil, nil, err
 	}
-	d.server = newHTTPServer(d.daemon.Handler())
+	d.server = newHTTPServer(ctx, d.daemon.Handler())
 	go d.server.Serve(listener)
 	return d, func() {
 		d.server.Close()

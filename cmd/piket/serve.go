@@ -62,7 +62,7 @@ func (f serveFlags) serve(ctx context.Context, io console) error {
 	defer cancel()
 	go reloadOnHangup(ctx, daemon, log)
 	served := make(chan error, 1)
-	server := newHTTPServer(daemon.Handler())
+	server := newHTTPServer(ctx, daemon.Handler())
 	go func() {
 		served <- serveHTTP(server, listeners, f.webConfig, log)
 		cancel() // without a listener nobody could answer a question
@@ -72,15 +72,18 @@ func (f serveFlags) serve(ctx context.Context, io console) error {
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer stop()
 	if err := server.Shutdown(ending); err != nil {
-		server.Close() // an open event stream never ends by itself
+		server.Close() // somebody was slow; what counts has been committed
 	}
 	return <-served
 }
 
-// newHTTPServer bounds what a client may take; event streams write for ever
-// and set their own deadlines.
-func newHTTPServer(handler http.Handler) *http.Server {
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// newHTTPServer bounds what a client may take. Event streams write for ever:
+// they set their own deadlines, and end with ctx.
+func newHTTPServer(ctx context.Context, handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 }
 
 // serveHTTP serves until the server is shut down, with TLS and authentication

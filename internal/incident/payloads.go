@@ -245,7 +245,7 @@ type Blocked struct {
 
 func (Blocked) Kind() Kind { return "blocked" }
 func (p Blocked) Text() string {
-	return sentence("Step %s held back by guard %s: %s. Next look at %s.", p.Step, p.Guard, p.Why, p.Until.Format("15:04:05"))
+	return sentence("Step %s held back by guard %s: %s. Next look at %s.", p.Step, p.Guard, p.Why, clockTime(p.Until))
 }
 
 // ApprovalRequested asks a person before something dangerous.
@@ -263,7 +263,7 @@ type ApprovalRequested struct {
 
 func (ApprovalRequested) Kind() Kind { return "approval_requested" }
 func (p ApprovalRequested) Text() string {
-	return sentence("Asked %s for leave to %s, until %s. Without an answer: %s.", p.By, p.Action, p.Expires.Format("15:04:05"), p.Else)
+	return sentence("Asked %s for leave to %s, until %s. Without an answer: %s.", p.By, p.Action, clockTime(p.Expires), p.Else)
 }
 
 // Approved is a person's yes to one request.
@@ -412,7 +412,7 @@ type WorkOrdered struct {
 
 func (WorkOrdered) Kind() Kind { return "ordered" }
 func (p WorkOrdered) Text() string {
-	return sentence("Work order %s to %s: %s. To be acknowledged by %s.", p.Order, p.To, p.Subject, p.AcknowledgeBy.Format("15:04"))
+	return sentence("Work order %s to %s: %s. To be acknowledged by %s.", p.Order, p.To, p.Subject, clockTime(p.AcknowledgeBy))
 }
 
 // OrderProgress is one step of a work order: acknowledged, on_site, done,
@@ -560,7 +560,7 @@ func (p Undelivered) Text() string {
 	if p.RetryAt.IsZero() {
 		return sentence("Message %s was not delivered and is given up: %s.", p.Message, p.Reason)
 	}
-	return sentence("Message %s was not delivered (try %d): %s. Next try at %s.", p.Message, p.Try, p.Reason, p.RetryAt.Format("15:04:05"))
+	return sentence("Message %s was not delivered (try %d): %s. Next try at %s.", p.Message, p.Try, p.Reason, clockTime(p.RetryAt))
 }
 
 // CallTask asks a person to telephone a customer.
@@ -601,3 +601,7 @@ type Note struct {
 
 func (Note) Kind() Kind     { return "note" }
 func (p Note) Text() string { return sentence("%s notes: %s", p.By, p.Words) }
+
+// clockTime is how a time of day stands in a text: with its zone, because the
+// reader may be in another.
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
