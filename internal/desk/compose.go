@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,9 +62,10 @@ func tellStory(f Facts, c inventory.Customer, language string, next time.Time) s
 	if !next.IsZero() {
 		s.Next = localTime(next)
 	}
-	if !inc.RestoredAt.IsZero() {
-		s.Back = localTime(inc.RestoredAt)
-		s.Lasting = fmt.Sprint(int(inc.RestoredAt.Sub(inc.StartedAt).Minutes() + 0.5))
+	// What was closed without a look of ours was over when it was closed.
+	if back := cmp.Or(inc.RestoredAt, inc.ClosedAt); !back.IsZero() {
+		s.Back = localTime(back)
+		s.Lasting = fmt.Sprint(int(back.Sub(inc.StartedAt).Minutes() + 0.5))
 	}
 	if r := inc.Resolution; r != nil {
 		s.Cause, s.Solution, s.Prevention = sentence(r.Cause), sentence(r.Solution), sentence(r.Prevention)
@@ -86,6 +88,9 @@ func affected(f Facts, c inventory.Customer) string {
 		if len(server.Services) == 0 {
 			names = append(names, server.Name)
 		}
+	}
+	if len(names) == 0 { // the inventory has changed since
+		return f.Incident.Subject.Name
 	}
 	return strings.Join(names, ", ")
 }

@@ -105,24 +105,21 @@ func (b *batch) update(c inventory.Customer, every time.Duration) {
 // not been told since.
 func (b *batch) once(c inventory.Customer, purpose string) {
 	inc := b.facts.Incident
-	if _, heard := inc.Told[c.Name]; !heard {
+	_, heard := inc.Told[c.Name]
+	_, back := inc.ToldBack[c.Name]
+	switch {
+	case !heard, purpose == "restored" && (back || inc.RestoredAt.IsZero()):
 		return
-	}
-	since := inc.Told[c.Name]
-	for _, m := range inc.Messages {
-		if m.Customer == c.Name && m.Purpose == purpose && !m.QueuedAt.Before(since) {
-			return
-		}
-	}
-	for _, t := range inc.CallTasks {
-		if t.Customer == c.Name && t.Purpose == purpose && len(c.Email) == 0 {
-			return
-		}
+	case slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Customer == c.Name && m.Purpose == "summary" }):
+		return
+	case slices.ContainsFunc(inc.CallTasks, func(t *incident.Call) bool { return t.Customer == c.Name && t.Purpose == "summary" }):
+		return
 	}
 	b.tell(c, purpose, time.Time{})
 }
 
-// tell writes the mail and, for a P1, the telephone task beside it [3.1].
+// tell writes the mail and, for a P1, the telephone task beside it [3.1]. Who
+// has no mail address is telephoned whatever the priority.
 func (b *batch) tell(c inventory.Customer, purpose string, next time.Time) {
 	text := compose(b.facts, c, purpose, next)
 	if len(c.Email) > 0 {
@@ -130,7 +127,8 @@ func (b *batch) tell(c inventory.Customer, purpose string, next time.Time) {
 			Message: b.id("M"), Purpose: purpose, Customer: c.Name, To: c.Email, Subject: text.subject, Body: text.body,
 		})
 	}
-	if c.Telephone != "" && b.facts.Incident.Priority == incident.P1 && purpose != "summary" {
+	beside := b.facts.Incident.Priority == incident.P1 && purpose != "summary"
+	if c.Telephone != "" && (beside || len(c.Email) == 0) {
 		b.add(incident.CallTask{
 			Task: b.id("T"), Purpose: purpose, Customer: c.Name, Telephone: c.Telephone, Script: text.spoken, Due: b.facts.Now,
 		})

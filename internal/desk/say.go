@@ -65,7 +65,7 @@ func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) (
 		return nil, err
 	}
 	return []incident.Payload{
-		incident.Resolution{Cause: cause, Solution: solution, Prevention: strings.TrimSpace(r.Prevention), By: by.Name},
+		incident.Resolution{Cause: cause, Solution: solution, Prevention: clip(r.Prevention), By: by.Name},
 		incident.Closed{By: by.Name},
 	}, nil
 }

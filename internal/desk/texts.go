@@ -56,7 +56,7 @@ You will hear from us again at {{.Next}} at the latest, or as soon as service is
 
 We are checking everything once more and will send you a summary.
 `,
-		"restored.spoken": "{{.Services}} has been answering again since {{.Back}}. A summary follows by mail.",
+		"restored.spoken": "{{.Services}} has been answering again since {{.Back}}. A summary follows.",
 		"summary.subject": "[{{.Number}}] Summary: {{.Services}}",
 		"summary.body": `Dear {{.Customer}},
 
@@ -68,7 +68,7 @@ Solution: {{.Solution}}
 To prevent it from happening again: {{.Prevention}}
 {{- end}}
 `,
-		"summary.spoken": "The outage of {{.Services}} has been closed.",
+		"summary.spoken": "The outage of {{.Services}} has been closed. Cause: {{.Cause}} Solution: {{.Solution}}{{if .Prevention}} To prevent it from happening again: {{.Prevention}}{{end}}",
 	},
 	"nl": {
 		"first.subject": "[{{.Number}}] Storing: {{.Services}}",
@@ -99,7 +99,7 @@ U hoort uiterlijk om {{.Next}} weer van ons, of zodra de dienst terug is.
 
 We controleren alles nog een keer en sturen u een samenvatting.
 `,
-		"restored.spoken": "{{.Services}} is sinds {{.Back}} weer bereikbaar. Een samenvatting volgt per mail.",
+		"restored.spoken": "{{.Services}} is sinds {{.Back}} weer bereikbaar. Een samenvatting volgt.",
 		"summary.subject": "[{{.Number}}] Samenvatting: {{.Services}}",
 		"summary.body": `Beste {{.Customer}},
 
@@ -111,7 +111,7 @@ Oplossing: {{.Solution}}
 Om herhaling te voorkomen: {{.Prevention}}
 {{- end}}
 `,
-		"summary.spoken": "De storing van {{.Services}} is afgesloten.",
+		"summary.spoken": "De storing van {{.Services}} is afgesloten. Oorzaak: {{.Cause}} Oplossing: {{.Solution}}{{if .Prevention}} Om herhaling te voorkomen: {{.Prevention}}{{end}}",
 	},
 }
 

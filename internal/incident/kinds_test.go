@@ -2,6 +2,9 @@ package incident_test
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"reflect"
 	"strings"
 	"testing"
@@ -112,8 +115,24 @@ func TestEveryKindSaysOneCleanSentence(t *testing.T) {
 	}
 }
 
-// Payload types that the sources have and the list lacks would be written and
-// never read again; the compiler cannot say so, but the kinds can be counted.
+// A payload type that the list lacks would be written and never read again; the
+// compiler cannot say so.
+func TestEveryPayloadTypeIsListed(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "payloads.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := 0
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Kind" {
+			types++
+		}
+	}
+	if types == 0 || types != len(incident.Kinds) {
+		t.Errorf("%d types have a kind, %d kinds are listed", types, len(incident.Kinds))
+	}
+}
+
 func TestKindOfANewerVersionIsRefusedAndNotForgotten(t *testing.T) {
 	if _, err := incident.Decode("from_the_future", []byte("{}")); err == nil || !strings.Contains(err.Error(), "not known to this version") {
 		t.Errorf("got %v", err)

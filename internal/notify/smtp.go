@@ -59,7 +59,9 @@ func (s SMTP) message(m Mail) (*mail.Msg, error) {
 	// Keeps out-of-office answers away (RFC 3834).
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	message.SetDateWithValue(m.At)
-	message.Subject(m.Subject)
+	// A subject is one line. The library encodes a line break instead of
+	// refusing it, and some readers decode before they look for headers.
+	message.Subject(strings.Join(strings.Fields(m.Subject), " "))
 	message.SetBodyString(mail.TypeTextPlain, m.Body)
 	return message, nil
 }

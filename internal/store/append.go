@@ -107,6 +107,10 @@ func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {
 	if err != nil {
 		return err
 	}
+	// What cannot be read back would lock its whole incident for good.
+	if _, err := incident.Decode(e.Payload.Kind(), data); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO events (incident, seq, at, recorded, actor, kind, data, prev, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.Incident, e.Seq, e.At.UnixMicro(), e.Recorded.UnixMicro(), e.Actor, string(e.Payload.Kind()), string(data), e.Prev, e.Hash)
@@ -123,14 +127,38 @@ func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {
 	return err
 }
 
+// row is what is kept of an incident for looking it up.
+type row struct {
+	id       string
+	version  int
+	head     string
+	subject  string
+	title    string
+	status   string
+	priority string
+	site     string
+	opened   int64
+	held     sql.NullString
+}
+
+const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held`
+
+// rowOf reads the row off an incident.
+func rowOf(inc *incident.Incident, head string) row {
+	return row{
+		id: inc.ID, version: inc.Version, head: head, subject: inc.Subject.String(), title: inc.Title,
+		status: string(inc.Status), priority: string(inc.Priority), site: inc.Site, opened: inc.OpenedAt.UnixMicro(),
+		held: sql.NullString{String: inc.Held(), Valid: inc.Held() != ""},
+	}
+}
+
 // project keeps the looked-up columns in step with the events.
 func project(ctx context.Context, tx *sql.Tx, inc *incident.Incident, head string, now time.Time) error {
-	held := sql.NullString{String: inc.Held(), Valid: inc.Held() != ""}
-	_, err := tx.ExecContext(ctx, `INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	r := rowOf(inc, head)
+	_, err := tx.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
 			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held`,
-		inc.ID, inc.Version, head, inc.Subject.String(), inc.Title, string(inc.Status), string(inc.Priority),
-		inc.Site, inc.OpenedAt.UnixMicro(), now.UnixMicro(), held)
+		r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, now.UnixMicro())
 	return constraint(err)
 }
 

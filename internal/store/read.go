@@ -78,12 +78,14 @@ func events(ctx context.Context, q querier, id string, after int) ([]incident.Ev
 	return list, rows.Err()
 }
 
-// scan reads one event and its payload as the bytes that are stored.
-func scan(rows *sql.Rows) (incident.Event, []byte, error) {
+// scan reads one event and its payload as the bytes that are stored, and what
+// the query asked for beside it.
+func scan(rows *sql.Rows, more ...any) (incident.Event, []byte, error) {
 	var e incident.Event
 	var at, recorded int64
 	var kind, data string
-	if err := rows.Scan(&e.Incident, &e.Seq, &at, &recorded, &e.Actor, &kind, &data, &e.Prev, &e.Hash); err != nil {
+	columns := []any{&e.Incident, &e.Seq, &at, &recorded, &e.Actor, &kind, &data, &e.Prev, &e.Hash}
+	if err := rows.Scan(append(columns, more...)...); err != nil {
 		return e, nil, err
 	}
 	e.At, e.Recorded = time.UnixMicro(at).UTC(), time.UnixMicro(recorded).UTC()

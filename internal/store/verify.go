@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 )
 
@@ -16,114 +20,196 @@ type Report struct {
 
 // Verify reads every event and checks the record: that the file is sound, that
 // no position is missing, that each event's hash is that of its content, that
-// each links to the one before, and that what is kept for looking up agrees.
-// The error is about reading; broken chains are in the report.
+// each links to the one before, and that what is kept for looking up is what
+// the events add up to. It sees one moment of a store that is being written
+// to. The error is about reading; broken chains are in the report.
 func (s *Store) Verify(ctx context.Context) (Report, error) {
-	v := verifier{heads: map[string]incident.Event{}}
-	if err := v.integrity(ctx, s); err != nil {
-		return v.Report, err
+	// A read-only transaction takes no lock that a writer would wait for.
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return Report{}, fmt.Errorf("begin: %w", err)
 	}
-	if err := v.chains(ctx, s); err != nil {
-		return v.Report, err
+	defer tx.Rollback()
+	v := verifier{tx: tx, listed: map[string]row{}, kept: map[string]episode{}, seen: map[string]episode{}}
+	for _, step := range []func(context.Context) error{v.integrity, v.count, v.lookups, v.chains} {
+		if err := step(ctx); err != nil {
+			return v.Report, err
+		}
 	}
-	err := v.summaries(ctx, s)
-	return v.Report, err
+	v.settle()
+	v.leftovers()
+	return v.Report, nil
 }
 
 type verifier struct {
 	Report
-	heads map[string]incident.Event
+	tx     *sql.Tx
+	listed map[string]row     // the list of incidents, less what was found in order
+	kept   map[string]episode // as kept for looking up
+	seen   map[string]episode // as the events say
+
+	inc      *incident.Incident // the one being read, nil before the first
+	head     incident.Event     // its last event
+	position int64              // of that
+	garbled  bool               // some of its events cannot be read
+}
+
+// episode is the last word on one stretch of trouble.
+type episode struct {
+	incident string
+	status   alerts.Status
+	position int64
 }
 
 func (v *verifier) fault(format string, args ...any) {
 	v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
 }
 
-func (v *verifier) integrity(ctx context.Context, s *Store) error {
-	rows, err := s.read.QueryContext(ctx, "PRAGMA integrity_check")
+// each calls f for every row of a query.
+func (v *verifier) each(ctx context.Context, what, query string, f func(*sql.Rows) error) error {
+	rows, err := v.tx.QueryContext(ctx, query)
 	if err != nil {
-		return fmt.Errorf("check the file: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return fmt.Errorf("check the file: %w", err)
+		if err := f(rows); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		if line != "ok" {
-			v.fault("the database file is damaged: %s", line)
-		}
-	}
-	return rows.Err()
-}
-
-func (v *verifier) chains(ctx context.Context, s *Store) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT incident, seq, at, recorded, actor, kind, data, prev, hash FROM events ORDER BY position`)
-	if err != nil {
-		return fmt.Errorf("read events: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		e, data, err := scan(rows)
-		if err != nil {
-			v.fault("event %d of %s cannot be read: %v", e.Seq, e.Incident, err)
-			continue
-		}
-		v.Events++
-		v.link(e, data)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read events: %w", err)
-	}
-	var count, last int
-	err = s.read.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM events), COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)`).Scan(&count, &last)
-	if err != nil {
-		return fmt.Errorf("count events: %w", err)
-	}
-	if count != last {
-		v.fault("%d events were written, %d are there", last, count)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
 
-// link checks one event against the one before it.
-func (v *verifier) link(e incident.Event, data []byte) {
-	head, known := v.heads[e.Incident]
-	if !known {
-		v.Incidents++
+func (v *verifier) integrity(ctx context.Context) error {
+	return v.each(ctx, "check the file", "PRAGMA integrity_check", func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		if err == nil && line != "ok" {
+			v.fault("the database file is damaged: %s", line)
+		}
+		return err
+	})
+}
+
+// count finds events that are gone: SQLite itself remembers how many there
+// have been.
+func (v *verifier) count(ctx context.Context) error {
+	var there, written int
+	err := v.tx.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM events), COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)`).Scan(&there, &written)
+	if err != nil {
+		return fmt.Errorf("count events: %w", err)
 	}
-	if e.Seq != head.Seq+1 {
-		v.fault("%s: event %d follows event %d", e.Incident, e.Seq, head.Seq)
+	if there != written {
+		v.fault("%d events were written, %d are there", written, there)
 	}
-	if e.Prev != head.Hash {
+	return nil
+}
+
+// lookups reads what is kept for looking up.
+func (v *verifier) lookups(ctx context.Context) error {
+	err := v.each(ctx, "read incidents", `SELECT `+rowColumns+` FROM incidents`, func(rows *sql.Rows) error {
+		var r row
+		err := rows.Scan(&r.id, &r.version, &r.head, &r.subject, &r.title, &r.status, &r.priority, &r.site, &r.opened, &r.held)
+		v.listed[r.id] = r
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return v.each(ctx, "read episodes", `SELECT episode, incident, status FROM episodes`, func(rows *sql.Rows) error {
+		var name string
+		var e episode
+		err := rows.Scan(&name, &e.incident, &e.status)
+		v.kept[name] = e
+		return err
+	})
+}
+
+func (v *verifier) chains(ctx context.Context) error {
+	return v.each(ctx, "read events", `SELECT incident, seq, at, recorded, actor, kind, data, prev, hash, position
+		FROM events ORDER BY incident, seq`, func(rows *sql.Rows) error {
+		var position int64
+		e, data, err := scan(rows, &position)
+		v.Events++
+		if v.inc == nil || e.Incident != v.inc.ID {
+			v.settle()
+			v.begin(e.Incident)
+		}
+		if err != nil {
+			v.fault("event %d of %s cannot be read: %v", e.Seq, e.Incident, err)
+			v.garbled = true
+			return nil
+		}
+		v.link(e, data, position)
+		return nil
+	})
+}
+
+func (v *verifier) begin(id string) {
+	v.Incidents++
+	v.inc, v.head, v.position, v.garbled = incident.Fold(nil), incident.Event{}, 0, false
+	v.inc.ID = id
+}
+
+// link checks one event against the one before it and adds it up.
+func (v *verifier) link(e incident.Event, data []byte, position int64) {
+	if e.Seq != v.head.Seq+1 {
+		v.fault("%s: event %d follows event %d", e.Incident, e.Seq, v.head.Seq)
+	}
+	if position <= v.position {
+		v.fault("%s: event %d was written before event %d", e.Incident, e.Seq, v.head.Seq)
+	}
+	if e.Prev != v.head.Hash {
 		v.fault("%s: event %d does not link to the event before it", e.Incident, e.Seq)
 	}
 	if incident.Digest(e, data) != e.Hash {
 		v.fault("%s: event %d was changed after it was written", e.Incident, e.Seq)
 	}
-	v.heads[e.Incident] = e
+	v.head, v.position = e, position
+	v.inc.Apply(e)
+	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[a.Alert.Episode()].position < position {
+		v.seen[a.Alert.Episode()] = episode{e.Incident, a.Alert.Status, position}
+	}
 }
 
-func (v *verifier) summaries(ctx context.Context, s *Store) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, version, head FROM incidents`)
-	if err != nil {
-		return fmt.Errorf("read incidents: %w", err)
+// settle compares the incident that has been read with the list.
+func (v *verifier) settle() {
+	if v.inc == nil {
+		return
 	}
-	defer rows.Close()
-	listed := 0
-	for rows.Next() {
-		var id, head string
-		var version int
-		if err := rows.Scan(&id, &version, &head); err != nil {
-			return fmt.Errorf("read incidents: %w", err)
+	have, ok := v.listed[v.inc.ID]
+	delete(v.listed, v.inc.ID)
+	want := rowOf(v.inc, v.head.Hash)
+	switch {
+	case !ok:
+		v.fault("%s has events and is not listed", v.inc.ID)
+	case v.garbled:
+		// What its events add up to cannot be known; that is reported.
+	case have.version != want.version || have.head != want.head:
+		v.fault("%s: the timeline ends at event %d, the list says %d", v.inc.ID, want.version, have.version)
+	case have != want:
+		v.fault("%s: the list does not say what the timeline adds up to", v.inc.ID)
+	}
+}
+
+// leftovers finds what is kept for looking up and has no event behind it, and
+// what has one and is not kept.
+func (v *verifier) leftovers() {
+	for _, id := range slices.Sorted(maps.Keys(v.listed)) {
+		v.fault("%s is listed and has no events", id)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.seen)) {
+		want := v.seen[name]
+		have, ok := v.kept[name]
+		if !ok || have.incident != want.incident || have.status != want.status {
+			v.fault("%s: what is kept about alert %s is not what its timeline says", want.incident, name)
 		}
-		listed++
-		if last := v.heads[id]; last.Seq != version || last.Hash != head {
-			v.fault("%s: the timeline ends at event %d, the list says %d", id, last.Seq, version)
-		}
+		delete(v.kept, name)
 	}
-	if listed != len(v.heads) {
-		v.fault("%d incidents have events, %d are listed", len(v.heads), listed)
+	for _, name := range slices.Sorted(maps.Keys(v.kept)) {
+		v.fault("%s: alert %s is kept and no timeline has it", v.kept[name].incident, name)
 	}
-	return rows.Err()
 }

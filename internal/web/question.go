@@ -76,7 +76,7 @@ func consequence(h history, step string) string {
 	}
 	r, _ := h.book.Remedy(step)
 	if len(r.SSH) > 0 {
-		return "This one command is run over SSH, once; no shell reads it."
+		return "This one command is run over SSH, once, exactly as it stands."
 	}
 	return consequences[r.Power]
 }
@@ -84,7 +84,7 @@ func consequence(h history, step string) string {
 // otherwise says what silence means; it never means yes.
 func otherwise(word string) string {
 	if word == "escalate" {
-		return "it is not done, and the next step of the runbook follows"
+		return "it is not done, and what the runbook says for escalation follows"
 	}
 	return word
 }

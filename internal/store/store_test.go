@@ -1,0 +1,327 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
+)
+
+var (
+	ctx   = context.Background()
+	start = time.Date(2026, 1, 5, 3, 0, 0, 0, time.UTC)
+)
+
+func open(t testing.TB, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(dir, clock.Scaled(start, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func event(p incident.Payload) incident.Event { return incident.Event{Actor: "piket", Payload: p} }
+
+func note(words string) incident.Event { return event(incident.Note{By: "noor", Words: words}) }
+
+func server(name string) incident.Subject { return incident.Subject{Kind: "server", Name: name} }
+
+// create opens an incident about a server.
+func create(t testing.TB, s *store.Store, name string, more ...incident.Event) *incident.Incident {
+	t.Helper()
+	opened := event(incident.Opened{Title: name + " does not answer", Subject: server(name), Site: "ams1"})
+	inc, err := s.Create(ctx, append([]incident.Event{opened}, more...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inc
+}
+
+func add(t testing.TB, s *store.Store, inc *incident.Incident, events ...incident.Event) *incident.Incident {
+	t.Helper()
+	next, err := s.Append(ctx, inc.ID, inc.Version, events...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// raw opens the file beside the store, as somebody who tampers would.
+func raw(t testing.TB, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.FileName)+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestDecisionOnAStaleVersionIsRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	inc := create(t, s, "web-07")
+	add(t, s, inc, note("first"))
+	for _, version := range []int{0, inc.Version, inc.Version + 2} {
+		if _, err := s.Append(ctx, inc.ID, version, note("stale")); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("version %d: got %v", version, err)
+		}
+	}
+	now, err := s.Load(ctx, inc.ID)
+	if err != nil || now.Version != inc.Version+1 {
+		t.Errorf("version %d, %v", now.Version, err)
+	}
+	if _, err := s.Append(ctx, "INC-2026-9999", 0, note("x")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("no such incident: %v", err)
+	}
+}
+
+// together runs f n times at once and returns the errors.
+func together(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			<-gate
+			errs[i] = f(i)
+		})
+	}
+	close(gate)
+	all.Wait()
+	return errs
+}
+
+func TestOfManyDecisionsOnOneVersionExactlyOneIsTaken(t *testing.T) {
+	s := open(t, t.TempDir())
+	inc := create(t, s, "web-07")
+	var mu sync.Mutex
+	won := map[int]int{}
+	for i, err := range together(50, func(i int) error {
+		for {
+			now, err := s.Load(ctx, inc.ID)
+			if err != nil {
+				return err
+			}
+			next, err := s.Append(ctx, inc.ID, now.Version, note(fmt.Sprint(i)))
+			if errors.Is(err, store.ErrConflict) {
+				continue
+			}
+			if err == nil {
+				mu.Lock()
+				won[next.Version]++
+				mu.Unlock()
+			}
+			return err
+		}
+	}) {
+		if err != nil {
+			t.Errorf("writer %d: %v", i, err)
+		}
+	}
+	events, err := s.Events(ctx, inc.ID, 0)
+	if err != nil || len(events) != 51 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for n, e := range events {
+		if e.Seq != n+1 {
+			t.Errorf("event %d has sequence number %d", n+1, e.Seq)
+		}
+		if n > 0 && won[e.Seq] != 1 {
+			t.Errorf("version %d was won %d times", e.Seq, won[e.Seq])
+		}
+	}
+	whole(t, s)
+}
+
+func TestOneSubjectHasOneOpenIncident(t *testing.T) {
+	s := open(t, t.TempDir())
+	opened := 0
+	for _, err := range together(100, func(int) error {
+		_, err := s.Create(ctx, event(incident.Opened{Title: "t", Subject: server("web-07")}))
+		return err
+	}) {
+		switch {
+		case err == nil:
+			opened++
+		case !errors.Is(err, store.ErrTaken):
+			t.Error(err)
+		}
+	}
+	if opened != 1 {
+		t.Fatalf("%d incidents were opened for one server", opened)
+	}
+	list, err := s.List(ctx, store.Filter{})
+	if err != nil || len(list) != 1 || list[0].ID != "INC-2026-0001" {
+		t.Fatalf("list %+v, %v", list, err)
+	}
+	inc, err := s.Load(ctx, list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, inc, event(incident.Closed{By: "noor"}))
+	if next := create(t, s, "web-07"); next.ID != "INC-2026-0002" {
+		t.Errorf("the next incident is %s: a number was skipped or used twice", next.ID)
+	}
+}
+
+func TestServerIsHeldByOneIntentAtATime(t *testing.T) {
+	s := open(t, t.TempDir())
+	intend := func(id string) incident.Event {
+		return event(incident.Intended{Intent: id, Step: "power-cycle", Attempt: 1, Server: "web-07", Action: "power", Verb: "cycle"})
+	}
+	first, second := create(t, s, "web-07"), create(t, s, "web-08")
+	first = add(t, s, first, intend("I1"))
+	if _, err := s.Append(ctx, second.ID, second.Version, note("before"), intend("I2")); !errors.Is(err, store.ErrServerHeld) {
+		t.Fatalf("a second intent on the same server: %v", err)
+	}
+	if again, err := s.Load(ctx, second.ID); err != nil || again.Version != second.Version || again.Action != nil {
+		t.Errorf("the refused batch left something behind: %+v, %v", again, err)
+	}
+	add(t, s, first, event(incident.StepFailed{Step: "power-cycle", Reason: "no answer"}))
+	add(t, s, second, intend("I2"))
+}
+
+func TestBatchIsStoredWholeOrNotAtAll(t *testing.T) {
+	s := open(t, t.TempDir())
+	inc := create(t, s, "web-07")
+	bad := event(incident.Diagnosed{Checks: []incident.Check{{ID: "x", Facts: map[string]any{"f": func() {}}}}})
+	if _, err := s.Append(ctx, inc.ID, inc.Version, note("kept?"), bad); err == nil || !strings.Contains(err.Error(), "encode diagnosed") {
+		t.Errorf("got %v", err)
+	}
+	if now, err := s.Load(ctx, inc.ID); err != nil || now.Version != inc.Version {
+		t.Errorf("half of the batch is there: version %d, %v", now.Version, err)
+	}
+	whole(t, s)
+}
+
+func TestEventThatCouldNotBeReadBackIsRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	inc := create(t, s, "web-07")
+	_, err := s.Append(ctx, inc.ID, inc.Version, event(incident.Classified{Impact: "severe", Urgency: incident.High, Priority: incident.P1}))
+	if err == nil || !strings.Contains(err.Error(), `append to `+inc.ID+`: decode classified: "severe" is not a level`) {
+		t.Errorf("got %v", err)
+	}
+	if now, err := s.Load(ctx, inc.ID); err != nil || now.Version != inc.Version {
+		t.Errorf("the incident is lost: %v", err)
+	}
+}
+
+func TestRecordedFactNeedsNoVersion(t *testing.T) {
+	s := open(t, t.TempDir())
+	inc := create(t, s, "web-07")
+	for i, err := range together(20, func(i int) error { _, err := s.Record(ctx, inc.ID, note(fmt.Sprint(i))); return err }) {
+		if err != nil {
+			t.Errorf("fact %d: %v", i, err)
+		}
+	}
+	if now, err := s.Load(ctx, inc.ID); err != nil || now.Version != 21 {
+		t.Errorf("version %d, %v", now.Version, err)
+	}
+	if _, err := s.Record(ctx, "INC-2026-9999", note("x")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("no such incident: %v", err)
+	}
+}
+
+func TestReopeningKeepsEverything(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	when := start.Add(-time.Hour).Add(123456789)
+	inc := create(t, s, "web-07", incident.Event{Actor: "probe", At: when, Payload: incident.AlertReceived{
+		Alert: alerts.Alert{Source: "probe", Status: alerts.Firing, Fingerprint: "f", StartsAt: start, Labels: alerts.Labels{"server": "web-07"}}}})
+	before, err := s.Events(ctx, inc.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	after, err := s.Events(ctx, inc.ID, 0)
+	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("before\n%v\nafter\n%v (%v)", before, after, err)
+	}
+	if want := when.Truncate(time.Microsecond); !after[1].At.Equal(want) {
+		t.Errorf("it happened at %v, want %v", after[1].At, want)
+	}
+	id, status, err := s.Episode(ctx, "probe/f/2026-01-05T03:00:00Z")
+	if err != nil || id != inc.ID || status != alerts.Firing {
+		t.Errorf("episode: %q %q %v", id, status, err)
+	}
+	whole(t, s)
+}
+
+func TestSecondPiketOnTheSameDirectoryIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if _, err := store.Open(dir, clock.Real()); !errors.Is(err, store.ErrLocked) {
+		t.Fatalf("got %v", err)
+	}
+	inc := create(t, s, "web-07")
+	look, err := store.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close()
+	if seen, err := look.Load(ctx, inc.ID); err != nil || seen.Version != inc.Version {
+		t.Errorf("looking beside a running piket: %v", err)
+	}
+	s.Close()
+	open(t, dir)
+}
+
+func TestStoreOfANewerPiketIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir).Close()
+	if _, err := raw(t, dir).Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	want := "the store has schema version 99, this piket knows up to 1: use the newer piket"
+	if _, err := store.Open(dir, clock.Real()); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if _, err := store.OpenReadOnly(dir); err == nil || err.Error() != want {
+		t.Errorf("read only: %v", err)
+	}
+	if _, err := raw(t, dir).Exec("PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir) // the refusal has given the lock back
+}
+
+func TestLookingNeverMakesAStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "nothing")
+	if _, err := store.OpenReadOnly(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory was made: %v", err)
+	}
+}
+
+func TestNobodyElseReadsTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	create(t, open(t, dir), "web-07")
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v (%v)", e.Name(), info.Mode(), err)
+		}
+	}
+}
