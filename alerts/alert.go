@@ -34,6 +34,9 @@ const (
 	ServerUnreachable = "ServerUnreachable"
 	ServiceDown       = "ServiceDown"
 	SiteUnreachable   = "SiteUnreachable"
+	RackUnreachable   = "RackUnreachable"  // labels site, rack
+	BMCUnreachable    = "BMCUnreachable"   // labels server, site
+	ProviderIncident  = "ProviderIncident" // label site: its status page announces trouble
 )
 
 // Fingerprint is the same for the same label set, whatever the order. It is

@@ -14,6 +14,9 @@ type Config struct {
 	Timeout   time.Duration // of one probe, on the machine's own clock
 	Failures  int           // downs in a row before an alert fires
 	Successes int           // ups in a row before it is resolved
+
+	BMCInterval        time.Duration // between two probes of one BMC
+	StatusPageInterval time.Duration // between two looks at one status page
 }
 
 // What a zero field of Config means. If one probe in a hundred is lost, each by
@@ -26,11 +29,24 @@ const (
 	DefaultSuccesses = 2
 )
 
+// A BMC is a slow computer that counts sessions, and many lock an account out
+// after a few wrong passwords in a row. A status page is somebody else's, and
+// is not news within seconds.
+const (
+	DefaultBMCInterval        = 5 * time.Minute
+	DefaultStatusPageInterval = time.Minute
+)
+
 // Validate says everything that is wrong with c.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Interval < 0 || (c.Interval > 0 && c.Interval < time.Second) {
-		errs = append(errs, fmt.Errorf("probe interval is %v, want 1s or more", c.Interval))
+	for _, i := range []struct {
+		name  string
+		value time.Duration
+	}{{"probe interval", c.Interval}, {"interval of BMC probes", c.BMCInterval}, {"interval of status pages", c.StatusPageInterval}} {
+		if i.value < 0 || (i.value > 0 && i.value < time.Second) {
+			errs = append(errs, fmt.Errorf("%s is %v, want 1s or more", i.name, i.value))
+		}
 	}
 	if c.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("probe timeout is %v, want more than 0", c.Timeout))
@@ -45,5 +61,6 @@ func (c Config) withDefaults() Config {
 	return Config{
 		Interval: cmp.Or(c.Interval, DefaultInterval), Timeout: cmp.Or(c.Timeout, DefaultTimeout),
 		Failures: cmp.Or(c.Failures, DefaultFailures), Successes: cmp.Or(c.Successes, DefaultSuccesses),
+		BMCInterval: cmp.Or(c.BMCInterval, DefaultBMCInterval), StatusPageInterval: cmp.Or(c.StatusPageInterval, DefaultStatusPageInterval),
 	}
 }

@@ -66,7 +66,7 @@ var Facts = map[string]map[string]string{
 	"ssh":        {"banner": "string"},
 	"bmc":        {"state": "string"},
 	"statuspage": {"incident": "bool", "indicator": "string", "title": "string"},
-	"neighbours": {"up": "int", "asked": "int"},
+	"neighbours": {"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int"},
 	"reachable":  {},
-	"services":   {"down": "string"},
+	"services":   {"down": "string", "up": "int"},
 }

@@ -31,11 +31,32 @@ type Scheduler struct {
 	parts  Parts
 
 	inventory *inventory.Inventory // that rows were made from
-	pending   outbox
 
-	mu   sync.Mutex // guards what Snapshot reads
+	concluding sync.Mutex // one round at a time is judged and reported
+	pending    outbox
+
+	mu   sync.Mutex // guards rows and what they know
 	rows []*row
 }
+
+// lane is a loop of the scheduler. What is asked seldom and may take long is
+// looked at beside the others, so that a BMC which takes ten seconds to say
+// nothing does not hold up the look at a server.
+type lane int
+
+const (
+	quick lane = iota
+	slow
+)
+
+// parallel bounds the probes under way at once in each lane, and with them open
+// sockets; for BMCs that speak IPMI, processes too.
+var parallel = map[lane]int{quick: maxParallel, slow: maxParallelSlow}
+
+const (
+	maxParallel     = 64
+	maxParallelSlow = 16
+)
 
 // NewScheduler returns a scheduler for a valid cfg.
 func NewScheduler(cfg Config, parts Parts) *Scheduler {
@@ -57,43 +78,65 @@ func NewScheduler(cfg Config, parts Parts) *Scheduler {
 // An alert that Report refuses is offered again every round, with the same
 // times; Report must be ready to see one twice.
 func (s *Scheduler) Run(ctx context.Context) {
+	s.refresh()
+	other := s.parts.Clock.Go(func() { s.keepLooking(ctx, slow) })
+	s.keepLooking(ctx, quick)
+	<-other
+}
+
+func (s *Scheduler) keepLooking(ctx context.Context, l lane) {
 	for ctx.Err() == nil {
-		s.parts.Clock.Wait(ctx, s.round(ctx), nil)
+		if l == quick {
+			s.refresh()
+		}
+		s.parts.Clock.Wait(ctx, s.round(ctx, l), nil)
 	}
 }
 
-// round looks at everything that is due and returns when to look next.
-func (s *Scheduler) round(ctx context.Context) time.Time {
+// round looks at everything in a lane that is due and returns when to look
+// next.
+func (s *Scheduler) round(ctx context.Context, l lane) time.Time {
 	began := time.Now()
-	s.refresh()
-	due := s.due(s.parts.Clock.Now())
-	answers := s.ask(ctx, due)
+	due := s.due(l)
+	answers := s.ask(ctx, due, parallel[l])
 	if ctx.Err() != nil {
 		return time.Time{} // stopped half way: nothing in it is an answer
 	}
+	s.conclude(ctx, due, answers, began)
+	return s.next(l)
+}
+
+// conclude judges a round and reports what turned in it. Alerts leave in the
+// order in which they turned, whichever lane saw them.
+func (s *Scheduler) conclude(ctx context.Context, due []*row, answers []answer, began time.Time) {
+	s.concluding.Lock()
+	defer s.concluding.Unlock()
 	s.judge(due, answers)
 	s.report(ctx)
 	if len(due) > 0 {
 		s.parts.Metrics.round(time.Since(began), s.Snapshot(), s.pending.len())
 	}
-	return s.next()
 }
 
 // refresh makes new rows when the inventory was replaced. What is known of a
-// thing that stays, stays.
+// thing that stays, stays. The first look at it comes soon, however seldom the
+// others are: "not asked yet" must not stand on the page for minutes.
 func (s *Scheduler) refresh() {
 	inv := s.parts.Inventory()
 	if inv == nil || inv == s.inventory {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	old := make(map[string]*row, len(s.rows))
 	for _, r := range s.rows {
+		r.gone = true
 		old[r.key] = r
 	}
 	now := s.parts.Clock.Now()
 	rows := rowsOf(inv, s.cfg)
 	for _, r := range rows {
-		r.due = r.dueAfter(now, s.cfg.Interval)
+		r.due = r.dueAfter(now, min(r.interval, s.cfg.Interval))
 		r.last = unknown("not asked yet")
 		if before, ok := old[r.key]; ok {
 			r.inherit(before)
@@ -103,8 +146,6 @@ func (s *Scheduler) refresh() {
 	for _, r := range old {
 		s.abandon(r)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.inventory, s.rows = inv, rows
 }
 
@@ -116,26 +157,34 @@ func (s *Scheduler) abandon(r *row) {
 	}
 }
 
-func (s *Scheduler) due(now time.Time) []*row {
+// due lists what to ask in a lane now. What is slow is not asked while the way
+// to it is gone: a whole site of BMCs would be waited for, to learn nothing.
+func (s *Scheduler) due(l lane) []*row {
+	now := s.parts.Clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var due []*row
 	for _, r := range s.rows {
-		if !r.due.After(now) {
+		switch {
+		case r.lane != l || r.due.After(now):
+		case l == slow && r.hidden():
+			r.last = unknown("not asked while the %s does not answer", r.above.target.Name)
+			r.due = r.dueAfter(now, r.interval)
+		default:
 			due = append(due, r)
 		}
 	}
 	return due
 }
 
-// maxParallel bounds the probes under way at once, and with them open sockets.
-const maxParallel = 64
-
 type answer struct {
 	result Result
 	at     time.Time // when the question was put
 }
 
-// ask probes rows in parallel and returns their answers in the same order.
-func (s *Scheduler) ask(ctx context.Context, rows []*row) []answer {
+// ask probes rows, as many at once as may, and returns their answers in the
+// same order.
+func (s *Scheduler) ask(ctx context.Context, rows []*row, atOnce int) []answer {
 	answers := make([]answer, len(rows))
 	var taken atomic.Int64
 	work := func() {
@@ -145,7 +194,7 @@ func (s *Scheduler) ask(ctx context.Context, rows []*row) []answer {
 		}
 	}
 	var workers []<-chan struct{}
-	for range min(len(rows), maxParallel) {
+	for range min(len(rows), atOnce) {
 		workers = append(workers, s.parts.Clock.Go(work))
 	}
 	for _, done := range workers {
@@ -161,8 +210,11 @@ func (s *Scheduler) judge(rows []*row, answers []answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, r := range rows {
+		if r.gone {
+			continue // its successor is as due as it was, and asks again
+		}
 		r.judge(s.limits, answers[i].result, answers[i].at)
-		r.due = r.dueAfter(now, s.cfg.Interval)
+		r.due = r.dueAfter(now, r.interval)
 		alert, ok := r.turn(answers[i].at)
 		if !ok {
 			continue
@@ -186,12 +238,14 @@ func (s *Scheduler) report(ctx context.Context) {
 	s.pending.clear()
 }
 
-// next is when the first row is due, and at the latest an interval from now:
-// the inventory may have grown.
-func (s *Scheduler) next() time.Time {
+// next is when the first row of a lane is due, and at the latest an interval
+// from now: the inventory may have grown.
+func (s *Scheduler) next(l lane) time.Time {
 	next := s.parts.Clock.Now().Add(s.cfg.Interval)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, r := range s.rows {
-		if r.due.Before(next) {
+		if r.lane == l && r.due.Before(next) {
 			next = r.due
 		}
 	}

@@ -117,6 +117,10 @@ func (w *world) story() string {
 
 func targetName(l alerts.Labels) string {
 	switch {
+	case l["alertname"] == alerts.BMCUnreachable:
+		return "BMC of " + l["server"]
+	case l["alertname"] == alerts.ProviderIncident:
+		return "status page of " + l["site"]
 	case l["service"] != "":
 		return l["service"] + " on " + l["server"]
 	case l["server"] != "":
@@ -321,45 +325,68 @@ func TestEveryTargetIsAskedOnceAnIntervalAndNotAllAtOnce(t *testing.T) {
 }
 
 func TestRoundIsBoundedAndTimeStandsStillMeanwhile(t *testing.T) {
-	inv := &inventory.Inventory{}
-	for i := range 10 * maxParallel {
-		inv.Servers = append(inv.Servers, inventory.Server{Name: "web-07", Aliases: []string{fmt.Sprint(i)}, Address: "192.0.2.17"})
+	for name, c := range map[string]struct {
+		kind, key string
+		bound     int
+	}{
+		"servers": {"icmp", "server/web-07", maxParallel},
+		"BMCs":    {"bmc", "bmc/web-07", maxParallelSlow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inv := &inventory.Inventory{}
+			for i := range 10 * c.bound {
+				inv.Servers = append(inv.Servers, inventory.Server{
+					Name: "web-07", Aliases: []string{fmt.Sprint(i)}, Address: "192.0.2.17", BMC: &inventory.BMC{Address: "192.0.2.117"},
+				})
+			}
+			clk := clock.Jumping(start)
+			crowd := crowd{clk: clk, bound: c.bound, full: make(chan struct{})}
+			kinds := Registry{"icmp": well, "bmc": well}
+			kinds[c.kind] = crowd.probe
+			s := NewScheduler(Config{Interval: interval, BMCInterval: interval}, Parts{
+				Clock: clk, Kinds: kinds, Inventory: func() *inventory.Inventory { return inv },
+				Report: func(context.Context, []alerts.Alert) error { return nil },
+			})
+			w := &world{clk: clk}
+			w.run(t, s, 1, nil)
+			if crowd.most != c.bound || crowd.asked != len(inv.Servers) {
+				t.Errorf("%d probes at once and %d in all, want %d and %d", crowd.most, crowd.asked, c.bound, len(inv.Servers))
+			}
+			if sight := s.Snapshot()[c.key]; sight.State != Up {
+				t.Errorf("a probe says %s", sight.Reason)
+			}
+		})
 	}
-	clk := clock.Jumping(start)
-	var mu sync.Mutex
-	var now, most, asked int
-	full := make(chan struct{}) // closed when as many probes run as may
-	busy := func(_ context.Context, _ Target) Result {
-		began := clk.Now()
-		mu.Lock()
-		asked++
-		now++
-		most = max(most, now)
-		if most == maxParallel && asked == maxParallel {
-			close(full)
-		}
-		mu.Unlock()
-		<-full
-		mu.Lock()
-		now--
-		mu.Unlock()
-		if moved := clk.Now().Sub(began); moved != 0 {
-			return down("time moved by %v during a probe", moved)
-		}
-		return up("answers")
+}
+
+// crowd counts probes that wait for each other until as many run as may.
+type crowd struct {
+	clk   *clock.Clock
+	bound int
+	full  chan struct{}
+
+	mu               sync.Mutex
+	now, most, asked int
+}
+
+func (c *crowd) probe(context.Context, Target) Result {
+	began := c.clk.Now()
+	c.mu.Lock()
+	c.asked++
+	c.now++
+	c.most = max(c.most, c.now)
+	if c.most == c.bound && c.asked == c.bound {
+		close(c.full)
 	}
-	s := NewScheduler(Config{Interval: interval}, Parts{
-		Clock: clk, Kinds: Registry{"icmp": busy}, Inventory: func() *inventory.Inventory { return inv },
-		Report: func(context.Context, []alerts.Alert) error { return nil },
-	})
-	w := &world{clk: clk}
-	w.run(t, s, 1, nil)
-	if most != maxParallel || asked != len(inv.Servers) {
-		t.Errorf("%d probes at once and %d in all, want %d and %d", most, asked, maxParallel, len(inv.Servers))
+	c.mu.Unlock()
+	<-c.full
+	c.mu.Lock()
+	c.now--
+	c.mu.Unlock()
+	if moved := c.clk.Now().Sub(began); moved != 0 {
+		return down("time moved by %v during a probe", moved)
 	}
-	if sight := s.Snapshot()["server/web-07"]; sight.State != Up {
-		t.Errorf("a probe says %s", sight.Reason)
-	}
+	return up("answers")
 }
 
 func TestSnapshotShowsEveryTargetFromTheStart(t *testing.T) {
@@ -439,8 +466,10 @@ func TestProbeConfigSaysEverythingThatIsWrong(t *testing.T) {
 	if err := (Config{}).Validate(); err != nil {
 		t.Errorf("the defaults are refused: %v", err)
 	}
-	err := Config{Interval: time.Millisecond, Timeout: -1, Failures: -1}.Validate()
+	err := Config{Interval: time.Millisecond, Timeout: -1, Failures: -1, BMCInterval: -1, StatusPageInterval: time.Millisecond}.Validate()
 	want := "probe interval is 1ms, want 1s or more\n" +
+		"interval of BMC probes is -1ns, want 1s or more\n" +
+		"interval of status pages is 1ms, want 1s or more\n" +
 		"probe timeout is -1ns, want more than 0\n" +
 		"probe failures and successes are -1 and 0, want 1 or more"
 	if err == nil || err.Error() != want {

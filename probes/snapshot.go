@@ -8,7 +8,7 @@ type Sight struct {
 	Kind   string    `json:"check"`
 	Site   string    `json:"site,omitempty"`
 	Server string    `json:"server,omitempty"`
-	State  State     `json:"state"` // the last answer
+	State  State     `json:"state"` // the last answer; down for a status page that announces trouble
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at,omitzero"`    // when it was asked for; zero before the first time
 	Alarm  bool      `json:"alarm"`          // an alert stands
@@ -16,7 +16,7 @@ type Sight struct {
 }
 
 // Snapshot returns what is known of every target now, by "site/ams1",
-// "server/web-07" and "service/web-07/shop". The map is the caller's own.
+// "statuspage/ams1", "server/web-07", "service/web-07/shop" and "bmc/web-07". The map is the caller's own.
 func (s *Scheduler) Snapshot() map[string]Sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()

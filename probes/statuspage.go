@@ -44,6 +44,20 @@ func StatusPage(ctx context.Context, t Target) Result {
 	return result
 }
 
+// Announced judges not the page but what it says: Down while it announces
+// trouble, Up while it announces none, and Unknown when it could not be read.
+// page and facts are of a [StatusPage] result.
+func Announced(page State, facts map[string]any) State {
+	incident, ok := facts["incident"].(bool)
+	switch {
+	case page != Up || !ok:
+		return Unknown
+	case incident:
+		return Down
+	}
+	return Up
+}
+
 // errPage marks what this package itself finds wrong with a page; anything
 // else is the network's error.
 var errPage = errors.New("the status page")

@@ -59,13 +59,17 @@ func StatusPageOf(site inventory.Site, timeout time.Duration) (kind string, t Ta
 	}, true
 }
 
-// BMCOf makes the target for the management controller of s. It is not ok for
-// a server without one.
+// MinBMCTimeout is what a BMC gets at least: it is a slow computer, and one
+// answer takes several requests with a TLS handshake each.
+const MinBMCTimeout = 10 * time.Second
+
+// BMCOf makes the target for the management controller of s, which gets
+// MinBMCTimeout or more. It is not ok for a server without one.
 func BMCOf(s inventory.Server, timeout time.Duration) (kind string, t Target, ok bool) {
 	if s.BMC == nil {
 		return "", Target{}, false
 	}
-	return "bmc", Target{Name: "BMC of " + s.Name, Address: s.BMC.Address, BMC: s.BMC, Timeout: timeout}, true
+	return "bmc", Target{Name: "BMC of " + s.Name, Address: s.BMC.Address, BMC: s.BMC, Timeout: max(timeout, MinBMCTimeout)}, true
 }
 
 // SSHOf makes the target that says whether commands could be run on s: its SSH

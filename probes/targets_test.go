@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"cmp"
 	"reflect"
 	"testing"
 	"time"
@@ -40,7 +41,9 @@ func TestTargetsComeFromTheInventoryWithItsFallbacks(t *testing.T) {
 		{"gateway", perhaps(Gateway(site, time.Second)), "icmp", Target{Name: "gateway of ams1", Address: "192.0.2.1"}},
 		{"status page", perhaps(StatusPageOf(site, time.Second)), "statuspage", Target{
 			Name: "status page of ams1", URL: "https://status.example.net", Component: "AMS1", CAFile: "ca.pem"}},
-		{"BMC", perhaps(BMCOf(server, time.Second)), "bmc", Target{Name: "BMC of web-07", Address: "192.0.2.117", BMC: bmc}},
+		{"BMC", perhaps(BMCOf(server, time.Second)), "bmc", Target{Name: "BMC of web-07", Address: "192.0.2.117", BMC: bmc, Timeout: MinBMCTimeout}},
+		{"BMC with all the time in the world", perhaps(BMCOf(server, time.Minute)), "bmc", Target{
+			Name: "BMC of web-07", Address: "192.0.2.117", BMC: bmc, Timeout: time.Minute}},
 		{"SSH at the server", perhaps(SSHOf(server, time.Second)), "ssh", Target{
 			Name: "SSH of web-07", Address: "192.0.2.17:22", HostKeys: []string{"ssh-ed25519 AAAA"}}},
 		{"SSH elsewhere", perhaps(SSHOf(asked, time.Second)), "ssh", Target{Name: "SSH of web-07", Address: "[2001:db8::17]:2222"}},
@@ -48,7 +51,7 @@ func TestTargetsComeFromTheInventoryWithItsFallbacks(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			kind, got, ok := c.make()
-			c.want.Timeout = time.Second
+			c.want.Timeout = cmp.Or(c.want.Timeout, time.Second)
 			if !ok || kind != c.kind || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %q %+v %t, want %q %+v", kind, got, ok, c.kind, c.want)
 			}

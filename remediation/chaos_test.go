@@ -222,7 +222,7 @@ func (c *chaos) watch(power bool) {
 	if c.choose(9) == 0 {
 		state = incident.Unknown
 	}
-	c.goal = remediation.Look{At: c.now, Checks: []incident.Check{
+	c.goal = remediation.Look{At: c.now, Ended: c.now, Checks: []incident.Check{
 		{ID: "reachable", Kind: "reachable", State: state, Reason: "chaos"},
 		{ID: "services", Kind: "services", State: state, Reason: "chaos", Facts: map[string]any{"down": "shop"}},
 	}}
@@ -239,7 +239,7 @@ func (c *chaos) watch(power bool) {
 }
 
 func (c *chaos) diagnose() {
-	c.diagnosis = remediation.Look{At: c.now}
+	c.diagnosis = remediation.Look{At: c.now, Ended: c.now}
 	for _, d := range c.book.Diagnose {
 		check := remediation.DefaultFound(d.Check, d.Target)
 		switch c.choose(8) {

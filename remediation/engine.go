@@ -29,7 +29,7 @@ type Engine struct {
 	Inventory func() *inventory.Inventory
 	Looker    Looker
 	Actions   map[string]Action // by the intent's action: "power", "ssh"
-	Limits    Limits
+	Limits    func() Limits
 	Frozen    func() string                               // why everything is stopped, "" when it is not
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
 	WorkOrder WorkOrder
@@ -45,32 +45,94 @@ type WorkOrder func(server inventory.Server, site inventory.Site, inc *incident.
 
 // memory is what this process has seen with its own eyes; it is empty after a
 // start, and nothing is done on what is only remembered from before.
-type memory struct{ goal, diagnosis Look }
-
-// Visit takes one incident one move further. It is a rounds.Visit; an error
-// means that nothing was decided and the same visit may be made again.
-func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
-	inc, err := e.Store.Load(ctx, id)
-	if err != nil {
-		return time.Time{}, err
-	}
-	f, err := e.facts(inc)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return e.make(ctx, f, Next(f))
+type memory struct {
+	runbook         string // the hash of the one that asked for the looks
+	goal, diagnosis Look
 }
 
-func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
+// Visit takes one incident one step further. A look is followed at once by the
+// decision that it was taken for: with many incidents waiting, it would
+// otherwise be old again before its turn comes. It is a rounds.Visit; an error
+// means that nothing was decided and the same visit may be made again.
+func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
+	var watched, diagnosed bool
+	for {
+		inc, err := e.Store.Load(ctx, id)
+		if err != nil {
+			return time.Time{}, err
+		}
+		f, err := e.facts(ctx, inc)
+		if err != nil {
+			return time.Time{}, err
+		}
+		f.JustWatched, f.JustDiagnosed = watched, diagnosed
+		m := Next(f)
+		next, err := e.make(ctx, f, m)
+		switch m.(type) {
+		case Watch:
+			watched = true
+		case Diagnose:
+			diagnosed = true
+		default:
+			return next, err
+		}
+		if err != nil {
+			return next, err
+		}
+	}
+}
+
+func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, error) {
 	book, err := e.book(inc.Runbook)
 	if err != nil {
 		return Facts{}, err
 	}
 	seen := e.seen(inc.ID)
-	return Facts{
-		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits,
+	if seen.runbook != inc.Runbook.Hash { // what another runbook asked for answers nothing of this one
+		*seen = memory{runbook: inc.Runbook.Hash}
+	}
+	f := Facts{
+		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
 		Frozen: e.Frozen(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
-	}, nil
+	}
+	if inc.Subject.Kind == "server" && inc.Ongoing() {
+		err = e.surroundings(ctx, &f)
+	}
+	return f, err
+}
+
+// surroundings adds what other incidents mean for this one.
+func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
+	live, err := e.Store.Live(ctx)
+	if err != nil {
+		return err
+	}
+	if f.InFlight = live; f.Incident.Held() != "" {
+		f.InFlight--
+	}
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	for _, around := range []incident.Subject{{Kind: "site", Name: f.Incident.Site}, {Kind: "rack", Name: server.Rack}} {
+		id, err := e.Store.OpenFor(ctx, around)
+		if err != nil {
+			return err
+		}
+		if id == "" {
+			continue
+		}
+		wide, err := e.Store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		book, err := e.book(wide.Runbook)
+		if err != nil {
+			return err
+		}
+		// What a provider merely announces is for the diagnosis to weigh.
+		if wide.Status == incident.Open && (book == nil || book.Goal.Service()) {
+			f.Around = id
+		}
+	}
+	return nil
 }
 
 // make carries a move out and returns when to come again; a move that writes
@@ -92,7 +154,7 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 	case Decide:
 		return time.Time{}, e.append(ctx, inc, m.Payloads...)
 	case Merge:
-		return f.Now, e.merge(ctx, inc, m.Reason)
+		return f.Now, e.merge(ctx, f, m.Reason)
 	case Send:
 		return time.Time{}, e.send(ctx, f, m.Intent)
 	case Dispatch:
@@ -120,11 +182,11 @@ func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
 	var news []incident.Payload
 	holds := wellAll(look.Checks)
 	unwatched := inc.Goal.Holds && (f.Goal.At.IsZero() || look.At.Sub(f.Goal.At) > 3*f.Limits.IdlePoll)
-	if !inc.Goal.Known || holds != inc.Goal.Holds || holds && unwatched {
+	if !inc.Goal.Known || holds != inc.Goal.Holds || holds && unwatched || answers(look.Checks) != answers(inc.Goal.Checks) {
 		news = append(news, incident.GoalSeen{Holds: holds, Checks: look.Checks, Unwatched: holds && unwatched})
 	}
 	if look.Power != "" && look.Power != inc.Power {
-		news = append(news, incident.PowerSeen{Server: inc.Held(), Power: look.Power})
+		news = append(news, incident.PowerSeen{Server: inc.Subject.Name, Power: look.Power})
 	}
 	if len(news) > 0 {
 		if err := e.append(ctx, inc, news...); err != nil {
@@ -133,6 +195,12 @@ func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
 	}
 	e.seen(inc.ID).goal = look
 	return nil
+}
+
+// answers is what the subject itself says, apart from its services.
+func answers(checks []incident.Check) incident.State {
+	c, _ := check(checks, "reachable")
+	return c.State
 }
 
 // diagnose takes every look and writes the round down when it shows something
@@ -177,10 +245,9 @@ func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) er
 	// Stopping piket does not cut a send in half.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
-	result := e.carryOut(ctx, f, intent)
-	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "outcome", result.Outcome, "detail", result.Detail)
-	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket,
-		Payload: incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}})
+	said := e.carryOut(ctx, f, intent)
+	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "result", said.Text())
+	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: said})
 	if err != nil {
 		return fmt.Errorf("record the outcome of %s: %w", intent.What(), err)
 	}
@@ -189,23 +256,37 @@ func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) er
 }
 
 // carryOut hands the intent to its action, with the checks that only make
-// sense at the very last moment.
-func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended) Result {
+// sense at the very last moment, and says what came of it. What a freeze stopped was
+// never sent and does not count as a try.
+func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended) incident.Payload {
+	refused := incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeRefused}
 	server, ok := f.Inventory.Server(intent.Server)
 	if !ok || server.Serial != intent.Serial || server.UUID != intent.UUID {
-		return Result{incident.OutcomeRefused, "the inventory's entry for " + intent.Server + " has changed since this was planned"}
+		refused.Detail = "the inventory's entry for " + intent.Server + " has changed since this was planned"
+		return refused
 	}
 	action, ok := e.Actions[intent.Action]
 	if !ok {
-		return Result{incident.OutcomeRefused, fmt.Sprintf("this piket has no action %q", intent.Action)}
+		refused.Detail = fmt.Sprintf("this piket has no action %q", intent.Action)
+		return refused
 	}
-	return action(ctx, Order{Intent: intent, Server: server, Last: func() error { return e.last(ctx, intent) }})
+	var stopped error
+	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
+		stopped = e.last(ctx, intent)
+		return stopped
+	}})
+	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
+		return incident.Voided{Intent: intent.Intent, Reason: stopped.Error()}
+	}
+	return incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}
 }
+
+var errFrozen = errors.New("frozen")
 
 // last is asked with the session open, right before the write.
 func (e *Engine) last(ctx context.Context, intent incident.Intended) error {
 	if why := e.Frozen(); why != "" {
-		return errors.New("frozen: " + why)
+		return fmt.Errorf("%w: %s", errFrozen, why)
 	}
 	if now := e.Clock.Now(); now.After(intent.NotAfter) {
 		return fmt.Errorf("its time to be sent (%s) has passed", clockTime(intent.NotAfter))
@@ -231,25 +312,30 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 	})
 }
 
-// merge makes an incident part of its site's. The site's own is opened through
-// the door that every alert uses; it hears first, so that a crash in between
-// loses nothing.
-func (e *Engine) merge(ctx context.Context, inc *incident.Incident, reason string) error {
-	now := e.Clock.Now()
+// merge makes an incident part of its site's or its rack's. That one is opened
+// through the door that every alert uses; it hears first, so that a crash in
+// between loses nothing.
+func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
+	inc := f.Incident
+	around := incident.Subject{Kind: "site", Name: inc.Site}
 	labels := alerts.Labels{"alertname": alerts.SiteUnreachable, "site": inc.Site}
+	if server, _ := f.Inventory.Server(inc.Subject.Name); inc.Verdict.Verdict == incident.VerdictRack && server.Rack != "" {
+		around = incident.Subject{Kind: "rack", Name: server.Rack}
+		labels = alerts.Labels{"alertname": alerts.RackUnreachable, "site": inc.Site, "rack": server.Rack}
+	}
 	err := e.Report(ctx, []alerts.Alert{{
-		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: now,
+		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: inc.VerdictAt,
 		Annotations: alerts.Labels{"summary": reason + " (seen while looking at " + inc.Subject.Name + ")"},
 	}})
 	if err != nil {
-		return fmt.Errorf("open the site's incident: %w", err)
+		return fmt.Errorf("open the incident of %s: %w", around.Name, err)
 	}
-	parent, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: inc.Site})
+	parent, err := e.Store.OpenFor(ctx, around)
 	if err != nil {
 		return err
 	}
 	if parent == "" {
-		return fmt.Errorf("no incident is open for site %s, and none could be opened", inc.Site)
+		return fmt.Errorf("no incident is open for %s, and none could be opened", around)
 	}
 	_, err = e.Store.Record(ctx, parent, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
 		From: inc.ID, Subject: inc.Subject, Customers: inc.Customers, Told: inc.Told,
@@ -297,8 +383,7 @@ func (e *Engine) seen(id string) *memory {
 // stale makes the next visit look anew: a send has changed the world.
 func (e *Engine) stale(id string) {
 	m := e.seen(id)
-	m.goal.At = m.goal.At.Add(-e.Limits.IdlePoll)
-	m.diagnosis = Look{}
+	m.goal.Ended, m.diagnosis = time.Time{}, Look{}
 }
 
 func (e *Engine) forget(id string) {

@@ -1,6 +1,7 @@
 package remediation_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type house struct {
 	cured  bool
 	sends  int
 	frozen string
+	state  string        // what the BMC says: "on" when empty
+	slow   time.Duration // how long every probe of web-01 takes
 	// act is what the BMC does with the one power command; it has been counted.
 	act func(h *house, o remediation.Order) remediation.Result
 }
@@ -75,7 +78,7 @@ func (h *house) start() {
 		Inventory: func() *inventory.Inventory { return h.inv },
 		Looker:    remediation.Looker{Probes: h.probes(), Timeout: time.Second, Clock: h.clk},
 		Actions:   map[string]remediation.Action{"power": h.power},
-		Limits:    remediation.DefaultLimits, Frozen: func() string { return h.frozen },
+		Limits:    func() remediation.Limits { return remediation.DefaultLimits }, Frozen: func() string { return h.frozen },
 		Report: func(context.Context, []alerts.Alert) error { return errors.New("no alert is expected here") },
 		WorkOrder: func(server inventory.Server, _ inventory.Site, _ *incident.Incident, order string, _ time.Time) (string, string) {
 			return order + " " + server.Name, order
@@ -96,6 +99,9 @@ func (h *house) probes() probes.Registry {
 		return probes.Result{State: probes.Up, Reason: "answers"}
 	}
 	perhaps := func(_ context.Context, t probes.Target) probes.Result {
+		if h.slow > 0 && strings.Contains(t.Name, "web-01") {
+			h.pass(h.slow)
+		}
 		if !h.cured && (strings.Contains(t.Name, "web-01")) {
 			return probes.Result{State: probes.Down, Reason: "does not answer"}
 		}
@@ -107,10 +113,16 @@ func (h *house) probes() probes.Registry {
 			return probes.Result{State: probes.Up, Reason: "nothing announced", Facts: map[string]any{"incident": false}}
 		},
 		"bmc": func(context.Context, probes.Target) probes.Result {
-			return probes.Result{State: probes.Up, Reason: "on", Facts: map[string]any{"state": "on"}}
+			state := cmp.Or(h.state, "on")
+			return probes.Result{State: probes.Up, Reason: state, Facts: map[string]any{"state": state}}
 		},
 		"http": well,
 	}
+}
+
+// pass lets time go by.
+func (h *house) pass(d time.Duration) {
+	<-h.clk.Go(func() { h.clk.Wait(context.Background(), h.clk.Now().Add(d), nil) })
 }
 
 func (h *house) power(_ context.Context, o remediation.Order) remediation.Result {
@@ -267,9 +279,13 @@ func TestTheLastMomentStillStopsASend(t *testing.T) {
 				happens(h, o)
 				return h.power(ctx, o)
 			}
-			inc, _ := h.finish()
-			if h.sends != 0 || inc.Action.Outcome != incident.OutcomeRefused {
-				t.Errorf("%d sends, outcome %q", h.sends, inc.Action.Outcome)
+			for h.load().Action == nil {
+				h.visit()
+			}
+			h.visit()
+			a := h.load().Action
+			if h.sends != 0 || a.Outcome != incident.OutcomeRefused && !a.Voided {
+				t.Errorf("%d sends, outcome %q, voided %v", h.sends, a.Outcome, a.Voided)
 			}
 		})
 	}
@@ -291,5 +307,92 @@ func TestAChangedInventoryVoidsWhatWasAgreed(t *testing.T) {
 	_, kinds := h.finish()
 	if !slices.Contains(kinds, "approval_lapsed") {
 		t.Errorf("the old yes still counted: %v", kinds)
+	}
+}
+
+// A look that takes longer than the time between looks must not keep the
+// decisions from being made.
+func TestASlowLookStillLeadsToADecision(t *testing.T) {
+	h := newHouse(t)
+	h.slow = 2 * remediation.DefaultLimits.IdlePoll
+	h.act = func(h *house, _ remediation.Order) remediation.Result {
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"} // and nothing happens
+	}
+	inc, kinds := h.finish()
+	if h.sends != 1 || inc.Order == nil || !slices.Contains(kinds, "step_failed") {
+		t.Errorf("%d sends, order %v, events %v", h.sends, inc.Order, kinds)
+	}
+}
+
+// A machine that goes off only after the step has been given up is switched on
+// all the same.
+func TestPowerThatWentOffLateIsStillSwitchedOn(t *testing.T) {
+	h := newHouse(t)
+	h.act = func(h *house, o remediation.Order) remediation.Result {
+		if o.Intent.Verb == "on" {
+			h.state, h.cured = "on", true
+		}
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+	}
+	for h.load().Order == nil {
+		h.visit()
+	}
+	h.state = "off"
+	for range 100 {
+		next, err := h.engine.Visit(t.Context(), h.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.After(h.clk.Now()) {
+			h.pass(next.Sub(h.clk.Now()))
+		}
+	}
+	if inc := h.load(); h.sends != 2 || inc.Status != incident.BackInService {
+		t.Errorf("%d sends, status %s, power %s", h.sends, inc.Status, inc.Power)
+	}
+}
+
+// With a machine off for good, piket tries twice and then calls a person.
+func TestSwitchingOnIsTriedTwiceThenAPersonIsCalled(t *testing.T) {
+	h := newHouse(t)
+	duties := 0
+	h.act = func(h *house, o remediation.Order) remediation.Result {
+		h.state = "off"
+		if o.Intent.Duty > 0 {
+			duties++
+		}
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+	}
+	inc, _ := h.finish()
+	if _, called := inc.Attentions["left-off"]; duties != 2 || !called {
+		t.Errorf("switched on %d times, attentions %v", duties, inc.Attentions)
+	}
+}
+
+// After service was back, a new failure has its own hold-down, and what piket
+// cannot see is no failure.
+func TestARelapseIsSeenBeforeItIsBelieved(t *testing.T) {
+	h := newHouse(t)
+	inc, _ := h.finish()
+	if inc.Status != incident.BackInService {
+		t.Fatalf("status %s", inc.Status)
+	}
+	h.pass(time.Hour)
+	h.cured = false
+	broke := h.clk.Now()
+	for h.load().Status == incident.BackInService {
+		next, err := h.engine.Visit(t.Context(), h.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.After(h.clk.Now()) {
+			h.pass(next.Sub(h.clk.Now()))
+		}
+	}
+	if took := h.clk.Now().Sub(broke); took < remediation.DefaultLimits.Fresh || took > 3*time.Minute {
+		t.Errorf("a relapse was written after %v", took)
+	}
+	if since := h.load().DownSince; since.Before(broke) {
+		t.Errorf("down since %v, it broke at %v", since, broke)
 	}
 }

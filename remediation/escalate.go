@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spinware/piket/internal/incident"
 )
@@ -17,13 +18,18 @@ func escalate(f Facts) Move {
 		}
 	}
 	if next >= len(f.Runbook.Escalate) {
-		if m := attention(inc, "ladder-used-up", "the runbook has nothing left to try"); m != nil {
+		// A topic is raised once, and a runbook with a ladder may take over later.
+		topic, why := "ladder-used-up", "the runbook has nothing left to try"
+		if len(f.Runbook.Remedies) == 0 && inc.Order == nil {
+			topic, why = "by-hand", "the runbook leaves this to people"
+		}
+		if m := attention(inc, topic, why); m != nil {
 			return m
 		}
 		return f.nextLook()
 	}
 	t := *f.Runbook.Escalate[next].Technician
-	if from := inc.OpenedAt.Add(t.After); f.Now.Before(from) {
+	if from := inc.PinnedAt.Add(t.After); f.Now.Before(from) {
 		return f.waitUntil(from)
 	}
 	site, _ := f.Inventory.Site(inc.Site)
@@ -36,21 +42,26 @@ func escalate(f Facts) Move {
 	return Dispatch{Step: fmt.Sprintf("escalate-%d", next+1), Technician: t}
 }
 
+// maxOnSite is how long hands may be at a machine before somebody asks.
+const maxOnSite = 4 * time.Hour
+
 // waitForOrder keeps the clocks of a work order. While hands may be in the
 // machine, nothing else is done to it.
 func waitForOrder(f Facts, o *incident.Order) Move {
 	inc := f.Incident
+	topic, why := "", ""
 	switch {
-	case o.State == "sent" && f.Now.After(o.AcknowledgeBy):
-		if m := attention(inc, o.Order+"-unacknowledged", o.To+" has not acknowledged work order "+o.Order); m != nil {
-			return m
-		}
 	case (o.State == "sent" || o.State == "acknowledged") && f.Now.After(o.ArriveBy):
-		if m := attention(inc, o.Order+"-not-arrived", o.To+" has not arrived for work order "+o.Order); m != nil {
-			return m
-		}
+		topic, why = "-not-arrived", o.To+" has not arrived for work order "+o.Order
+	case o.State == "sent" && f.Now.After(o.AcknowledgeBy):
+		topic, why = "-unacknowledged", o.To+" has not acknowledged work order "+o.Order
+	case o.State == "on_site" && f.Now.After(o.ChangedAt.Add(maxOnSite)):
+		topic, why = "-still-on-site", fmt.Sprintf("%s has been on site for %v with work order %s", o.To, maxOnSite, o.Order)
 	case o.State == "done" && f.Now.After(o.ChangedAt.Add(f.Limits.AfterWork)):
-		if m := attention(inc, o.Order+"-did-not-help", "work order "+o.Order+" is done and service is not back"); m != nil {
+		topic, why = "-did-not-help", "work order "+o.Order+" is done and service is not back"
+	}
+	if topic != "" {
+		if m := attention(inc, o.Order+topic, why); m != nil {
 			return m
 		}
 	}

@@ -25,6 +25,8 @@ var guards = []struct {
 	{"freeze", notFrozen},
 	{"one-target", oneTarget},
 	{"site-verdict", serverVerdict},
+	{"around", allWellAround},
+	{"few-at-once", fewAtOnce},
 	{"attempts", attemptsLeft},
 	{"identity", identityKnown},
 	{"evidence", independentEvidence},
@@ -120,17 +122,61 @@ func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
 	case r.Power != "on" && state == "off":
 		return &refusal{Why: "the machine is off; " + r.Power + " would not be what it says"}
 	}
-	if reachable, ok := check(f.Goal.Checks, "reachable"); r.Power != "on" && (!ok || reachable.State != incident.Down) {
-		return &refusal{Why: "the server answers on the network, so its power is not cut"}
+	if r.Power == "on" {
+		return nil
+	}
+	return silentOnTheNetwork(f)
+}
+
+// silentOnTheNetwork: nothing of the machine answers, and it was asked in more
+// than one way. A firewall that eats pings is not a dead server.
+func silentOnTheNetwork(f Facts) *refusal {
+	ways := 0
+	for _, checks := range [][]incident.Check{f.Goal.Checks, f.Diagnosis.Checks} {
+		for _, c := range checks {
+			switch {
+			case c.Kind == "bmc" || c.Target != "server":
+			case c.State == incident.Up && !(c.Kind == "services" && number(c.Facts["up"]) == 0), number(c.Facts["up"]) > 0:
+				return &refusal{Why: "the server answers on the network (" + c.ID + "), so its power is not cut"}
+			case c.State == incident.Down:
+				ways++
+			}
+		}
+	}
+	if ways < 2 {
+		return &refusal{Why: "fewer than two ways of asking found the server silent"}
 	}
 	return nil
+}
+
+// allWellAround: while its whole rack or site is in trouble, a server's own is
+// not judged.
+func allWellAround(f Facts, _ runbooks.Remedy) *refusal {
+	if f.Around == "" {
+		return nil
+	}
+	return &refusal{Why: f.Around + " is open for its whole rack or site", Until: f.Now.Add(f.Limits.Fresh)}
+}
+
+// fewAtOnce: however many servers are in trouble, only a few are acted on at
+// the same time.
+func fewAtOnce(f Facts, _ runbooks.Remedy) *refusal {
+	if f.InFlight < f.Limits.InFlight {
+		return nil
+	}
+	return &refusal{Why: fmt.Sprintf("%d other servers are being acted on already", f.InFlight), Until: f.Now.Add(f.Limits.IdlePoll)}
 }
 
 // troubleLasts: a glitch of a minute is not worth a restart (43 seconds of
 // partition once cost 24 hours, because failover was faster than the glitch).
 func troubleLasts(f Facts, r runbooks.Remedy) *refusal {
-	// Counted from when piket itself began to look: an alert may claim any age.
-	until := f.Incident.OpenedAt.Add(f.Limits.HoldDown)
+	// Counted from what piket has seen itself: an alert may claim any age, and
+	// an incident that was open for something lesser gives no credit.
+	from := f.Incident.PinnedAt
+	if f.Incident.DownSince.After(from) {
+		from = f.Incident.DownSince
+	}
+	until := from.Add(f.Limits.HoldDown)
 	if r.Power == "" || !f.Now.Before(until) {
 		return nil
 	}

@@ -30,22 +30,33 @@ func Judge(f Facts) incident.Concluded {
 	if c, ok := neighboursGone(f); ok {
 		return c
 	}
+	if f.Incident.Subject.Kind != "server" {
+		return incident.Concluded{Verdict: incident.VerdictUnknown,
+			Reason: "the site's gateway answers, and no one server is to blame: " + badness(f.Goal.Checks)}
+	}
+	if !f.Runbook.Goal.Service() {
+		return incident.Concluded{Verdict: incident.VerdictServer, Reason: "the site's gateway answers, this does not: " + badness(f.Goal.Checks)}
+	}
 	return incident.Concluded{Verdict: incident.VerdictServer, Reason: "the site's gateway answers, the server does not"}
 }
 
-// neighboursGone: when every machine beside it is gone as well, it is not this
-// one that broke. One neighbour alone proves nothing.
+// neighboursGone: when the machines beside it are gone as well, it is not this
+// one that broke. One neighbour alone proves nothing; a second rack that is
+// well does not clear the first.
 func neighboursGone(f Facts) (incident.Concluded, bool) {
 	n, ok := f.finding("neighbours")
 	if !ok {
 		return incident.Concluded{}, false
 	}
-	asked, up := number(n.Facts["asked"]), number(n.Facts["up"])
-	if asked < 2 || up > 0 {
-		return incident.Concluded{}, false
+	if asked, up := number(n.Facts["rack_asked"]), number(n.Facts["rack_up"]); asked >= 2 && up == 0 {
+		return incident.Concluded{Verdict: incident.VerdictRack,
+			Reason: fmt.Sprintf("none of the %d machines in its rack answers either", asked)}, true
 	}
-	return incident.Concluded{Verdict: incident.VerdictRack,
-		Reason: fmt.Sprintf("none of the %d machines beside it answers either", asked)}, true
+	if asked, up := number(n.Facts["asked"]), number(n.Facts["up"]); asked >= 2 && up == 0 {
+		return incident.Concluded{Verdict: incident.VerdictSite,
+			Reason: fmt.Sprintf("none of %d other machines of the site answers either", asked)}, true
+	}
+	return incident.Concluded{}, false
 }
 
 func number(v any) int {
@@ -90,6 +101,16 @@ func wellAll(checks []incident.Check) bool {
 		}
 	}
 	return true
+}
+
+// anyDown reports whether a check is down; unknown is not down.
+func anyDown(checks []incident.Check) bool {
+	for _, c := range checks {
+		if c.State == incident.Down {
+			return true
+		}
+	}
+	return false
 }
 
 // badness says what is not up.

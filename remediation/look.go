@@ -16,11 +16,8 @@ import (
 	"github.com/spinware/piket/runbooks"
 )
 
-// bmcTimeout is what a BMC gets at least: it is a slow computer, and one answer
-// takes several requests with a TLS handshake each.
-const bmcTimeout = 10 * time.Second
-
-// maxNeighbours bounds how many machines beside a server are asked.
+// maxNeighbours bounds how many machines of a server's rack are asked, and how
+// many of other racks.
 const maxNeighbours = 5
 
 // Looker takes looks by the probes. It changes nothing anywhere.
@@ -33,13 +30,14 @@ type Looker struct {
 // looks lists how each check of a runbook is taken. What the inventory does
 // not configure is unknown: its absence proves nothing.
 var looks = map[string]func(Looker, context.Context, view) incident.Check{
-	"reachable":  Looker.reachable,
-	"services":   Looker.services,
-	"icmp":       Looker.icmp,
-	"ssh":        Looker.ssh,
-	"bmc":        Looker.bmc,
-	"statuspage": Looker.statusPage,
-	"neighbours": Looker.neighbours,
+	"reachable":    Looker.reachable,
+	"services":     Looker.services,
+	"icmp":         Looker.icmp,
+	"ssh":          Looker.ssh,
+	"bmc":          Looker.bmc,
+	"statuspage":   Looker.statusPage,
+	"announcement": Looker.announcement,
+	"neighbours":   Looker.neighbours,
 }
 
 // view is what one check looks at.
@@ -54,7 +52,9 @@ type view struct {
 
 // Diagnose takes every look of the runbook at once.
 func (l Looker) Diagnose(ctx context.Context, f Facts) Look {
-	return Look{At: l.Clock.Now(), Checks: l.all(ctx, f, f.Runbook.Diagnose)}
+	began := l.Clock.Now()
+	checks := l.all(ctx, f, f.Runbook.Diagnose)
+	return Look{At: began, Ended: l.Clock.Now(), Checks: checks}
 }
 
 // Goal looks at what "restored" means, and at the power while that may change.
@@ -66,7 +66,9 @@ func (l Looker) Goal(ctx context.Context, f Facts, power bool) Look {
 	if power {
 		list = append(list, runbooks.Diagnosis{ID: "power", Check: "bmc", Target: "server"})
 	}
-	look := Look{At: l.Clock.Now(), Checks: l.all(ctx, f, list)}
+	look := Look{At: l.Clock.Now()}
+	look.Checks = l.all(ctx, f, list)
+	look.Ended = l.Clock.Now()
 	if power {
 		last := len(look.Checks) - 1
 		look.Power, _ = look.Checks[last].Facts["state"].(string)
@@ -117,60 +119,114 @@ func (l Looker) gateway(ctx context.Context, v view) incident.Check {
 	return l.probe(ctx, kind, t, ok, "gateway for site "+v.site.Name)
 }
 
+// reachable asks whether the subject answers. For a site or a rack that is its
+// gateway and every server that became part of the incident: service is not
+// back while one of them is still silent.
 func (l Looker) reachable(ctx context.Context, v view) incident.Check {
-	if v.target != "server" {
+	switch {
+	case v.target == "site.gateway":
 		return l.gateway(ctx, v)
-	}
-	if v.server.Name == "" {
+	case v.target != "server":
+		return l.parts(ctx, v)
+	case v.server.Name == "":
 		return notConfigured("server " + v.subject.Name)
 	}
 	kind, t := probes.Reachable(v.server, l.Timeout)
 	return l.probe(ctx, kind, t, true, "")
 }
 
-// services asks every service of the server; for a site, of every server that
-// became part of its incident.
-func (l Looker) services(ctx context.Context, v view) incident.Check {
-	servers := []inventory.Server{v.server}
-	if v.subject.Kind != "server" {
-		servers = nil
-		for _, part := range v.parts {
-			if s, ok := v.inventory.Server(part.Name); ok && part.Kind == "server" {
-				servers = append(servers, s)
-			}
-		}
+func (l Looker) parts(ctx context.Context, v view) incident.Check {
+	gateway := l.gateway(ctx, v)
+	if gateway.State != incident.Up {
+		return gateway
 	}
-	bad := map[incident.State][]string{}
-	count := 0
-	for _, s := range servers {
-		for _, service := range s.Services {
-			kind, t := probes.Service(s, service, l.Timeout)
-			r := l.Probes.Probe(ctx, kind, t)
-			bad[incident.State(r.State)] = append(bad[incident.State(r.State)], service.Name+"\x00"+r.Reason)
-			count++
-		}
-	}
-	return servicesFinding(count, bad)
+	answers := together(v.servers(), func(s inventory.Server) answer {
+		kind, t := probes.Reachable(s, l.Timeout)
+		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
+	})
+	return summary(answers, "the gateway and %d of %d servers answer")
 }
 
-func servicesFinding(count int, byState map[incident.State][]string) incident.Check {
-	for _, state := range []incident.State{incident.Down, incident.Unknown} {
-		var names, reasons []string
-		for _, entry := range byState[state] {
-			name, reason, _ := strings.Cut(entry, "\x00")
-			names = append(names, name)
-			reasons = append(reasons, name+" "+reason)
-		}
-		if len(names) == 0 {
-			continue
-		}
-		c := incident.Check{State: state, Reason: strings.Join(reasons, ", ")}
-		if state == incident.Down {
-			c.Facts = map[string]any{"down": strings.Join(names, ",")}
-		}
-		return c
+// services asks every service of the server; for a site or a rack, of every
+// server that became part of its incident.
+func (l Looker) services(ctx context.Context, v view) incident.Check {
+	type one struct {
+		server  inventory.Server
+		service inventory.Service
 	}
-	return incident.Check{State: incident.Up, Reason: fmt.Sprintf("%d of %d answer", count, count), Facts: map[string]any{"down": ""}}
+	var list []one
+	for _, s := range v.servers() {
+		for _, service := range s.Services {
+			list = append(list, one{s, service})
+		}
+	}
+	if v.target == "server" && v.server.Name == "" {
+		return notConfigured("server " + v.subject.Name)
+	}
+	return summary(together(list, func(o one) answer {
+		kind, t := probes.Service(o.server, o.service, l.Timeout)
+		return answer{o.service.Name, l.Probes.Probe(ctx, kind, t)}
+	}), "%d of %d answer")
+}
+
+// servers are the machines that the incident is about.
+func (v view) servers() []inventory.Server {
+	if v.target == "server" {
+		return []inventory.Server{v.server}
+	}
+	var list []inventory.Server
+	for _, part := range v.parts {
+		if s, ok := v.inventory.Server(part.Name); ok && part.Kind == "server" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// answer is what one of several targets said.
+type answer struct {
+	name   string
+	result probes.Result
+}
+
+// maxTogether bounds how many targets one check asks at once.
+const maxTogether = 32
+
+// together asks for every item at once, within the bound; the answers stand in
+// the order of the items.
+func together[T any](items []T, ask func(T) answer) []answer {
+	answers := make([]answer, len(items))
+	slots := make(chan struct{}, maxTogether)
+	var wg sync.WaitGroup
+	for n, item := range items {
+		slots <- struct{}{}
+		wg.Go(func() {
+			answers[n] = ask(item)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+// summary judges several answers as one: down when one is down, up only when
+// all are. None at all is up: what is not there cannot be missed; whether the
+// server itself answers is asked apart.
+func summary(answers []answer, format string) incident.Check {
+	names := map[probes.State][]string{}
+	reasons := map[probes.State][]string{}
+	for _, a := range answers {
+		names[a.result.State] = append(names[a.result.State], a.name)
+		reasons[a.result.State] = append(reasons[a.result.State], a.name+" "+a.result.Reason)
+	}
+	up := len(names[probes.Up])
+	facts := map[string]any{"down": strings.Join(names[probes.Down], ","), "up": up}
+	for _, state := range []probes.State{probes.Down, probes.Unknown} {
+		if len(names[state]) > 0 {
+			return incident.Check{State: incident.State(state), Reason: strings.Join(reasons[state], ", "), Facts: facts}
+		}
+	}
+	return incident.Check{State: incident.Up, Reason: fmt.Sprintf(format, up, len(answers)), Facts: facts}
 }
 
 func (l Looker) icmp(ctx context.Context, v view) incident.Check {
@@ -190,7 +246,7 @@ func (l Looker) ssh(ctx context.Context, v view) incident.Check {
 }
 
 func (l Looker) bmc(ctx context.Context, v view) incident.Check {
-	kind, t, ok := probes.BMCOf(v.server, max(l.Timeout, bmcTimeout))
+	kind, t, ok := probes.BMCOf(v.server, l.Timeout)
 	return l.probe(ctx, kind, t, ok, "BMC for "+v.subject.Name)
 }
 
@@ -199,36 +255,56 @@ func (l Looker) statusPage(ctx context.Context, v view) incident.Check {
 	return l.probe(ctx, kind, t, ok, "status page for site "+v.site.Name)
 }
 
-// neighbours asks machines on the same site whether they answer, those in the
-// same rack first.
-func (l Looker) neighbours(ctx context.Context, v view) incident.Check {
-	list := slices.DeleteFunc(slices.Clone(v.inventory.ServersOn(v.site.Name)), func(s inventory.Server) bool { return s.Name == v.subject.Name })
-	slices.SortStableFunc(list, func(a, b inventory.Server) int {
-		return boolOrder(a.Rack == v.server.Rack, b.Rack == v.server.Rack)
-	})
-	list = list[:min(len(list), maxNeighbours)]
-	states := make([]probes.State, len(list))
-	var wg sync.WaitGroup
-	for n, s := range list {
-		wg.Go(func() {
-			kind, t := probes.Reachable(s, l.Timeout)
-			states[n] = l.Probes.Probe(ctx, kind, t).State
-		})
-	}
-	wg.Wait()
-	return neighbourFinding(states)
+// announcement judges what the status page says, where statusPage judges
+// whether it can be read.
+func (l Looker) announcement(ctx context.Context, v view) incident.Check {
+	c := l.statusPage(ctx, v)
+	c.State = incident.State(probes.Announced(probes.State(c.State), c.Facts))
+	return c
 }
 
-func neighbourFinding(states []probes.State) incident.Check {
-	tally := map[probes.State]int{}
-	for _, s := range states {
-		tally[s]++
+// neighbours asks machines in the same rack, and machines of the same site in
+// other racks, whether they answer.
+func (l Looker) neighbours(ctx context.Context, v view) incident.Check {
+	var beside, elsewhere []inventory.Server
+	for _, s := range v.inventory.ServersOn(v.site.Name) {
+		switch {
+		case s.Name == v.subject.Name:
+		case s.Rack != "" && s.Rack == v.server.Rack:
+			beside = append(beside, s)
+		default:
+			elsewhere = append(elsewhere, s)
+		}
 	}
-	asked, up := tally[probes.Up]+tally[probes.Down], tally[probes.Up]
+	beside = beside[:min(len(beside), maxNeighbours)]
+	elsewhere = elsewhere[:min(len(elsewhere), maxNeighbours)]
+	answers := together(append(slices.Clone(beside), elsewhere...), func(s inventory.Server) answer {
+		kind, t := probes.Reachable(s, l.Timeout)
+		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
+	})
+	return neighbourFinding(answers[:len(beside)], answers)
+}
+
+// neighbourFinding counts who answers, in the rack and in all. A probe that
+// could not be taken counts as not asked.
+func neighbourFinding(rack, all []answer) incident.Check {
+	count := func(answers []answer) (asked, up int) {
+		for _, a := range answers {
+			switch a.result.State {
+			case probes.Up:
+				asked, up = asked+1, up+1
+			case probes.Down:
+				asked++
+			}
+		}
+		return asked, up
+	}
+	rackAsked, rackUp := count(rack)
+	asked, up := count(all)
 	c := incident.Check{
 		State:  incident.Unknown,
-		Reason: fmt.Sprintf("%d of %d machines beside it answer", up, asked),
-		Facts:  map[string]any{"up": up, "asked": asked},
+		Reason: fmt.Sprintf("%d of %d machines beside it answer, %d of %d in its rack", up, asked, rackUp, rackAsked),
+		Facts:  map[string]any{"up": up, "asked": asked, "rack_up": rackUp, "rack_asked": rackAsked},
 	}
 	switch {
 	case up > 0:
@@ -239,17 +315,6 @@ func neighbourFinding(states []probes.State) incident.Check {
 	return c
 }
 
-// boolOrder sorts true before false.
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
-}
-
 // Checks lists the kinds of check that can be taken; a test holds it together
-// with what runbooks may ask.
+// with what the diagnosis and the goal of a runbook may ask.
 func Checks() []string { return slices.Sorted(maps.Keys(looks)) }

@@ -24,17 +24,25 @@ type Facts struct {
 	Goal      Look   // this process's latest look at the goal
 	Diagnosis Look   // and at the rest
 	Now       time.Time
+
+	// A look that was taken for this very decision is as fresh as looks get,
+	// however long it took.
+	JustWatched, JustDiagnosed bool
+
+	InFlight int    // other servers that are being acted on right now
+	Around   string // the incident that is open for the server's whole rack or site, "" when none
 }
 
-// Look is what was seen at one moment. The zero Look is no look at all: after
-// a start piket has seen nothing yet, whatever the timeline says.
+// Look is what was seen. The zero Look is no look at all: after a start piket
+// has seen nothing yet, whatever the timeline says.
 type Look struct {
-	At     time.Time
+	At     time.Time // when it began: no finding is younger
+	Ended  time.Time // when it ended: the next one is due a while after that
 	Checks []incident.Check
 	Power  string // "on", "off", "unknown"; "" when not asked
 }
 
-// Limits are times that hold for every incident.
+// Limits hold for every incident.
 type Limits struct {
 	HoldDown  time.Duration // trouble lasts this long before power is touched
 	Fresh     time.Duration // findings older than this decide nothing
@@ -42,13 +50,14 @@ type Limits struct {
 	IdlePoll  time.Duration // between looks while people work
 	NotAfter  time.Duration // from intent to send; later it is not sent
 	PowerOn   time.Duration // power that we cut may be off this long before it is duty to restore it
+	InFlight  int           // servers that are acted on at the same time, at most
 	AfterWork time.Duration // from "the technician is done" to asking a person why it is still down
 }
 
 // DefaultLimits are the limits when the configuration names none.
 var DefaultLimits = Limits{
 	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second,
-	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
+	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, InFlight: 5, AfterWork: 15 * time.Minute,
 }
 
 // Move is the one thing to do now.
@@ -89,17 +98,18 @@ func (Dispatch) move() {}
 // rules are asked from the top; the first that has something to do decides. A
 // rule that returns nil has nothing to say.
 var rules = []func(Facts) Move{
-	settle,   // an intent on its way comes before everything else
-	watch,    // never decide on an old look at the goal
-	restore,  // the goal has held for its time
-	finish,   // service is back: closure check, or it failed again
-	verify,   // an action was done: has it helped?
-	wait,     // a person has been asked, or is on site
-	diagnose, // look before touching
-	conclude, // whose trouble is it?
-	hold,     // not the server's: touch nothing
-	ladder,   // the next remedy that applies
-	escalate, // none is left: send somebody
+	settle,    // an intent on its way comes before everything else
+	watch,     // never decide on an old look at the goal
+	restore,   // the goal has held for its time
+	finish,    // service is back: closure check, or it failed again
+	powerDuty, // what piket switched off, it switches on
+	verify,    // an action was done: has it helped?
+	wait,      // a person has been asked, or is on site
+	diagnose,  // look before touching
+	conclude,  // whose trouble is it?
+	hold,      // not the server's: touch nothing
+	ladder,    // the next remedy that applies
+	escalate,  // none is left: send somebody
 }
 
 // Next decides what to do now. It is a pure function: the same facts give the
@@ -154,27 +164,40 @@ func send(f Facts, intent incident.Intended) Move {
 // watch keeps the look at the goal fresh. After a start there is none, so
 // looking is the first thing that happens to every incident.
 func watch(f Facts) Move {
-	if f.Goal.At.IsZero() || f.Now.Sub(f.Goal.At) >= f.poll() {
+	if !f.JustWatched && (f.Goal.At.IsZero() || f.Now.Sub(f.Goal.Ended) >= f.poll()) {
 		a := f.Incident.Action
-		return Watch{Power: a.Live() && a.Action == "power"}
+		return Watch{Power: f.owing() || a.Live() && a.Action == "power"}
 	}
 	return nil
 }
 
 // poll is how often to look: often while something is about to change.
 func (f Facts) poll() time.Duration {
-	if f.Incident.Action.Live() || f.Incident.Goal.Holds && f.Incident.Status == incident.Open {
+	inc := f.Incident
+	changing := inc.Goal.Holds == (inc.Status == incident.Open) // coming back, or failing again
+	if inc.Action.Live() || f.owing() && inc.Power != "on" || changing {
 		return f.Limits.Poll
 	}
 	return f.Limits.IdlePoll
 }
 
+// stayedOnFor is how long a machine must have stayed on before it is no longer
+// expected to go off because of what piket did to it.
+const stayedOnFor = time.Hour
+
+// owing reports whether power that piket may have cut must still be watched.
+func (f Facts) owing() bool {
+	inc := f.Incident
+	stayedOn := inc.Power == "on" && f.Now.Sub(inc.PowerAt) > stayedOnFor && !inc.Action.Live()
+	return inc.Owes != nil && !stayedOn
+}
+
 // nextLook waits until the goal must be looked at again.
-func (f Facts) nextLook() Move { return Wait{Until: f.Goal.At.Add(f.poll())} }
+func (f Facts) nextLook() Move { return Wait{Until: f.Goal.Ended.Add(f.poll())} }
 
 // waitUntil waits for a moment, but not past the next look.
 func (f Facts) waitUntil(t time.Time) Move {
-	if look := f.Goal.At.Add(f.poll()); look.Before(t) {
+	if look := f.Goal.Ended.Add(f.poll()); look.Before(t) {
 		t = look
 	}
 	return Wait{Until: t}
@@ -204,13 +227,40 @@ func finish(f Facts) Move {
 	case inc.Status != incident.BackInService:
 		return nil
 	case !inc.Goal.Holds:
-		return decide(incident.Relapsed{Reason: badness(inc.Goal.Checks)})
+		return relapse(f)
 	case inc.Closure != nil:
-		return f.nextLook()
+		return f.remind()
 	case !f.Goal.At.After(inc.RestoredAt):
 		return f.nextLook() // the closure check is a look of its own
 	}
 	return decide(incident.ClosureChecked{Passed: true, Checks: f.Goal.Checks})
+}
+
+// relapse opens the incident again once the failure has been seen for a while.
+// What piket cannot see is no failure: customers are not told of its own
+// trouble.
+func relapse(f Facts) Move {
+	lasts := f.Incident.Goal.Since.Add(f.Limits.Fresh)
+	switch {
+	case !anyDown(f.Goal.Checks):
+		return f.nextLook()
+	case f.Now.Before(lasts):
+		return f.waitUntil(lasts)
+	}
+	return decide(incident.Relapsed{Reason: badness(f.Goal.Checks)})
+}
+
+// closeWithin is how long a finished incident may wait for its description.
+const closeWithin = 24 * time.Hour
+
+// remind calls for somebody to close what is long over.
+func (f Facts) remind() Move {
+	if f.Now.Sub(f.Incident.RestoredAt) > closeWithin {
+		if m := attention(f.Incident, "not-closed", "service is back since "+clockTime(f.Incident.RestoredAt)+", and nobody has closed the incident"); m != nil {
+			return m
+		}
+	}
+	return f.nextLook()
 }
 
 // wait leaves people their time: one who was asked, and one who is on site.
@@ -237,7 +287,7 @@ func wait(f Facts) Move {
 
 // diagnose takes a fresh look before anything is concluded.
 func diagnose(f Facts) Move {
-	if f.Diagnosis.At.IsZero() || f.Now.Sub(f.Diagnosis.At) >= f.Limits.Fresh {
+	if !f.JustDiagnosed && (f.Diagnosis.At.IsZero() || f.Now.Sub(f.Diagnosis.Ended) >= f.Limits.Fresh) {
 		return Diagnose{}
 	}
 	return nil
@@ -262,11 +312,17 @@ func hold(f Facts) Move {
 	case incident.VerdictServer:
 		return nil
 	case incident.VerdictSite, incident.VerdictRack:
-		return Merge{Reason: v.Reason}
+		// Where no service is at stake, one lost look at the gateway must not
+		// become an outage of the site that customers are told of; the scheduler,
+		// which looks several times, opens that.
+		if f.Runbook.Goal.Service() && f.Diagnosis.At.After(inc.VerdictAt) {
+			return Merge{Reason: v.Reason} // a second look has found the same
+		}
+		return f.block("", refusal{Guard: "verdict", Why: v.Reason, Until: f.Now.Add(f.Limits.Fresh)})
 	case incident.VerdictRecovered:
 		return f.nextLook()
 	default:
-		if f.Now.Sub(inc.OpenedAt) > 2*f.Limits.HoldDown {
+		if f.Now.Sub(inc.PinnedAt) > 2*f.Limits.HoldDown {
 			if m := attention(inc, "verdict-unknown", "piket cannot tell where the trouble lies: "+v.Reason); m != nil {
 				return m
 			}

@@ -1,12 +1,16 @@
 package remediation_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
@@ -27,9 +31,8 @@ func world(t testing.TB) *inventory.Inventory {
 		servers = append(servers, inventory.Server{
 			Name: name, Site: "ams1", Address: "192.0.2.1" + digit,
 			Serial: "SN000" + digit, UUID: "6f1c1c6e-2f0a-4c55-9d3c-5a1f0d3b7e1" + digit,
-			BMC: &inventory.BMC{Protocol: inventory.Redfish, Address: "192.0.2.11" + digit, Username: "piket", Password: nowhere},
-			SSH: &inventory.SSH{User: "piket", Key: nowhere, HostKeys: []string{
-				"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHSwXmBeJwKZJxOqYrE8zwOCSXlVS4mta0xZbDWwLJ3m"}},
+			BMC:      &inventory.BMC{Protocol: inventory.Redfish, Address: "192.0.2.11" + digit, Username: "piket", Password: nowhere},
+			SSH:      &inventory.SSH{User: "piket", Key: nowhere, HostKeys: []string{hostKey(t, byte(n))}},
 			Services: []inventory.Service{{Name: "shop", Unit: "shop.service", Probe: inventory.Endpoint{Check: "tcp", Address: "192.0.2.11:80"}}},
 		})
 	}
@@ -51,6 +54,17 @@ func world(t testing.TB) *inventory.Inventory {
 		t.Fatal(err)
 	}
 	return inv
+}
+
+// hostKey returns the n-th of some host keys that are all different.
+func hostKey(t testing.TB, n byte) string {
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
+	public, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(ssh.MarshalAuthorizedKey(public))
 }
 
 func shipped(t testing.TB, name string) *runbooks.Runbook {

@@ -71,7 +71,7 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 		Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
 	}
-	if a := f.Incident.Approval; a != nil {
+	if a := f.Incident.Approval; a != nil && a.Step == p.Step && a.PlanHash == i.PlanHash {
 		i.Approval = a.Approval
 	}
 	return i

@@ -130,7 +130,7 @@ func (w *simulation) decide(payloads []incident.Payload) {
 }
 
 func (w *simulation) watch(power bool) {
-	w.goal = Look{At: w.now}
+	w.goal = Look{At: w.now, Ended: w.now}
 	for _, name := range w.book.Goal.Checks {
 		w.goal.Checks = append(w.goal.Checks, w.finding(name, name, "server"))
 	}
@@ -147,7 +147,7 @@ func (w *simulation) watch(power bool) {
 }
 
 func (w *simulation) diagnose() {
-	w.diagnosis = Look{At: w.now}
+	w.diagnosis = Look{At: w.now, Ended: w.now}
 	for _, d := range w.book.Diagnose {
 		w.diagnosis.Checks = append(w.diagnosis.Checks, w.finding(d.ID, d.Check, d.Target))
 	}
@@ -166,8 +166,11 @@ func (w *simulation) finding(id, kind, target string) incident.Check {
 		c.State, c.Reason = incident.Up, "answers"
 	}
 	c.ID, c.Kind, c.Target = id, kind, target
-	if kind == "services" && c.State == incident.Down {
-		c.Facts = map[string]any{"down": w.firstService()}
+	switch {
+	case kind == "services" && c.State == incident.Down:
+		c.Facts = map[string]any{"down": w.firstService(), "up": 0}
+	case kind == "services" && c.State == incident.Up:
+		c.Facts = map[string]any{"down": "", "up": 1}
 	}
 	return c
 }
@@ -189,7 +192,7 @@ func DefaultFound(kind, target string) incident.Check {
 	case kind == "statuspage":
 		return incident.Check{State: incident.Up, Reason: "nothing announced", Facts: map[string]any{"incident": false, "indicator": "none", "title": ""}}
 	case kind == "neighbours":
-		return incident.Check{State: incident.Up, Reason: "3 of 3 machines beside it answer", Facts: map[string]any{"up": 3, "asked": 3}}
+		return incident.Check{State: incident.Up, Reason: "3 of 3 machines beside it answer", Facts: map[string]any{"up": 3, "asked": 3, "rack_up": 2, "rack_asked": 2}}
 	case kind == "bmc":
 		return incident.Check{State: incident.Up, Reason: "the machine is on", Facts: map[string]any{"state": "on"}}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/spinware/piket/internal/incident"
 )
 
-// maxDuty bounds how often piket tries to bring back power that it cut itself
-// before it calls a person.
+// maxDuty bounds how often piket switches on what it switched off before it
+// calls a person.
 const maxDuty = 2
 
 // verify waits for the effect of an action. "The BMC accepted it" is not
@@ -16,21 +16,24 @@ const maxDuty = 2
 func verify(f Facts) Move {
 	inc := f.Incident
 	a := inc.Action
-	if !a.Live() || a.Outcome == "" {
-		return nil
-	}
-	if m := powerDuty(f, a); m != nil {
-		return m
-	}
 	switch {
+	case !a.Live() || a.Outcome == "":
+		return nil
 	case a.Outcome == incident.OutcomeRefused && a.Duty == 0:
 		return decide(f.failed("it was not carried out: " + a.Detail))
 	case f.Now.Before(a.VerifyBy):
 		return f.waitUntil(a.VerifyBy)
-	case a.Outcome == incident.OutcomeUnknown:
-		return decide(f.failed("it is not known whether it was carried out, and service did not come back by " + clockTime(a.VerifyBy)))
 	}
-	return decide(f.failed("service did not come back by " + clockTime(a.VerifyBy)))
+	why := "service did not come back by " + clockTime(a.VerifyBy)
+	if a.Outcome == incident.OutcomeUnknown {
+		why = "it is not known whether it was carried out, and " + why
+	}
+	if inc.Owes != nil && inc.Power != "on" {
+		if m := attention(inc, "power-not-seen-on", inc.Owes.Server+" has not been seen on since \""+inc.Owes.What()+"\""); m != nil {
+			return m
+		}
+	}
+	return decide(f.failed(why))
 }
 
 // failed ends the attempt. After an unknown outcome there is no other: a
@@ -42,30 +45,36 @@ func (f Facts) failed(why string) incident.StepFailed {
 	return incident.StepFailed{Step: a.Step, Reason: why, Final: final}
 }
 
-// powerDuty brings back power that piket itself may have cut: a server is
-// never left off. "On" is harmless when it happens twice, and it needs no new
-// approval, because it undoes what was approved.
-func powerDuty(f Facts, a *incident.Action) Move {
-	if !a.Cut || f.Incident.Power != "off" || f.Goal.Power != "off" {
+// powerDuty brings back power that piket itself may have cut: a server is never
+// left off, also when the step is long over. "On" is harmless when it happens
+// twice, and it needs no new approval, because it undoes what was approved.
+// While hands may be in the machine it stays as they want it.
+func powerDuty(f Facts) Move {
+	inc := f.Incident
+	owed := inc.Owes
+	a := inc.Action
+	switch {
+	case owed == nil || inc.Power != "off" || f.Goal.Power != "off":
+		return nil
+	case a.Live() && a.Outcome == "" || inc.Order.Open() && inc.Order.State != "sent":
 		return nil
 	}
-	settled := a.SettledAt.Add(f.Limits.PowerOn)
+	settled := inc.PowerAt.Add(f.Limits.PowerOn)
 	switch {
 	case f.Now.Before(settled):
 		return f.waitUntil(settled)
 	case f.Frozen != "":
-		return f.block(a.Step, refusal{Guard: "freeze", Why: "the server is off and piket is frozen: " + f.Frozen, Until: f.Now.Add(f.Limits.IdlePoll)})
-	case a.Duty >= maxDuty:
-		return attention(f.Incident, "left-off", fmt.Sprintf("%s is off after a power action of piket's, and %d tries to switch it on did not help", a.Server, a.Duty))
+		return f.block(owed.Step, refusal{Guard: "freeze", Why: "the server is off and piket is frozen: " + f.Frozen, Until: f.Now.Add(f.Limits.IdlePoll)})
+	case inc.DutyTries >= maxDuty:
+		return attention(inc, "left-off", fmt.Sprintf("%s is off after a power action of piket's, and %d tries to switch it on did not help", owed.Server, inc.DutyTries))
 	}
-	return decide(f.duty(a))
+	return decide(f.duty(*owed))
 }
 
 // duty is the intent to switch on what was switched off.
-func (f Facts) duty(a *incident.Action) incident.Intended {
-	on := a.Intended
+func (f Facts) duty(on incident.Intended) incident.Intended {
 	on.Intent = fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1)
-	on.Verb, on.Duty = "on", a.Duty+1
+	on.Verb, on.Duty = "on", f.Incident.DutyTries+1
 	on.NotAfter = f.Now.Add(f.Limits.NotAfter)
 	if boot := f.Now.Add(10 * time.Minute); boot.After(on.VerifyBy) {
 		on.VerifyBy = boot
@@ -73,19 +82,20 @@ func (f Facts) duty(a *incident.Action) incident.Intended {
 	return on
 }
 
-// restored says how service came back, as far as that is known.
+// restored says how service came back, as far as that is known. A step has the
+// credit only when it was carried out.
 func (f Facts) restored() incident.Restored {
 	inc := f.Incident
 	held := fmt.Sprintf("all checks have answered for %v", f.Runbook.Goal.For)
-	if a := inc.Action; a.Live() && a.Outcome == incident.OutcomeUnknown {
-		return incident.Restored{Step: a.Step, How: held + "; whether \"" + a.What() + "\" did it is not known"}
-	} else if a.Live() {
+	a, o := inc.Action, inc.Order
+	switch {
+	case a.Live() && a.Outcome == incident.OutcomeDone:
 		return incident.Restored{Step: a.Step, How: held + " after \"" + a.What() + "\""}
-	}
-	if o := inc.Order; o != nil && o.State == "done" {
+	case a.Live() && a.Outcome == incident.OutcomeUnknown:
+		return incident.Restored{How: held + "; whether \"" + a.What() + "\" did it is not known"}
+	case o != nil && o.State == "done":
 		return incident.Restored{Step: o.Step, How: held + " after the technician's work"}
-	}
-	if a := inc.Action; a != nil && !a.Voided {
+	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused:
 		return incident.Restored{How: held + "; \"" + a.What() + "\" had already been given up"}
 	}
 	return incident.Restored{How: held + "; piket had done nothing for it"}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 
@@ -75,9 +76,6 @@ func (c *checker) goal() {
 	g := &c.book.Goal
 	for i := range g.Checks {
 		c.word(&g.Checks[i], "check of a goal", GoalChecks)
-	}
-	if g.For < 0 {
-		c.add(&g.For, "for is negative")
 	}
 }
 
@@ -151,15 +149,22 @@ func (c *checker) remedy(i int) {
 		c.add(r, "remedy without an action; give it ssh or power")
 	}
 	c.word(&r.Power, "power verb", Verbs)
-	if r.Attempts < 0 || r.Attempts > 5 {
+	if c.doc.Given(&r.Attempts) && (r.Attempts < 1 || r.Attempts > 5) {
 		c.add(&r.Attempts, "attempts is %d, want 1 to 5", r.Attempts)
 	}
-	if r.Verify < 0 {
-		c.add(&r.Verify, "verify is negative")
-	}
+	c.time(&r.Verify, "verify")
 	c.command(r)
 	if r.Approve != nil {
+		c.time(&r.Approve.Within, "within")
 		c.word(&r.Approve.Otherwise, "otherwise", otherwises)
+	}
+}
+
+// time checks that a duration leaves any time at all; the decoder knows none
+// that is negative.
+func (c *checker) time(field *time.Duration, name string) {
+	if c.doc.Given(field) && *field == 0 {
+		c.add(field, "%s is 0s, want more than nothing", name)
 	}
 }
 
@@ -192,6 +197,8 @@ func (c *checker) escalation(e *Escalation) {
 	}
 	c.word(&t.To, "recipient", Recipients)
 	c.word(&t.Order, "order", Orders)
+	c.time(&t.Acknowledge, "acknowledge")
+	c.time(&t.Arrive, "arrive")
 	if t.Arrive < t.Acknowledge {
 		c.add(&t.Arrive, "arrive (%v) is earlier than acknowledge (%v)", t.Arrive, t.Acknowledge)
 	}

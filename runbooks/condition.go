@@ -2,6 +2,7 @@ package runbooks
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ const (
 // condition is a "when", type-checked.
 type condition struct {
 	program   cel.Program
-	variables []string
+	variables []string          // the facts that it mentions
+	types     map[string]string // of every fact there may be
 }
 
 // Answer is what a condition says about the findings at hand. A condition that
@@ -38,7 +40,7 @@ var celTypes = map[string]*cel.Type{
 // variables returns the facts that conditions of b may use, with their types.
 func (b *Runbook) variables() map[string]string {
 	vars := map[string]string{}
-	for _, name := range GoalChecks {
+	for _, name := range b.Goal.valid() {
 		vars[name+".ok"] = "bool"
 	}
 	for _, d := range b.Diagnose {
@@ -48,6 +50,15 @@ func (b *Runbook) variables() map[string]string {
 		}
 	}
 	return vars
+}
+
+// valid returns the checks of the goal, or all that there are while the goal
+// itself is wrong: one mistake is not reported twice.
+func (g Goal) valid() []string {
+	if len(g.Checks) == 0 || slices.ContainsFunc(g.Checks, func(name string) bool { return !slices.Contains(GoalChecks, name) }) {
+		return GoalChecks
+	}
+	return g.Checks
 }
 
 // environment declares every fact under its dotted name, so that a misspelt
@@ -90,7 +101,7 @@ func compile(env *cel.Env, text string, vars map[string]string) (condition, erro
 	if err != nil {
 		return condition{}, &conditionError{what: err.Error()}
 	}
-	return condition{program: program, variables: used(text, vars)}, nil
+	return condition{program: program, variables: used(text, vars), types: vars}, nil
 }
 
 var (
@@ -106,7 +117,7 @@ func undeclared(text string, column int, message string) (string, bool) {
 	if m == nil {
 		m = undefField.FindStringSubmatch(message)
 	}
-	if m == nil {
+	if m == nil || strings.HasPrefix(text[min(column, len(text)):], "(") { // a function is no fact
 		return "", false
 	}
 	for _, span := range dotted.FindAllStringIndex(text, -1) {
@@ -136,7 +147,7 @@ func (b *Runbook) Applies(remedy string, facts map[string]any) Answer {
 	if !ok {
 		return Answer{Holds: true, Known: true}
 	}
-	value, _, err := c.program.Eval(facts)
+	value, _, err := c.program.Eval(c.typed(facts))
 	if err != nil {
 		return Answer{Missing: c.missing(facts, err)}
 	}
@@ -145,6 +156,18 @@ func (b *Runbook) Applies(remedy string, facts map[string]any) Answer {
 		return Answer{Missing: "a true or false answer"}
 	}
 	return Answer{Holds: holds, Known: true}
+}
+
+// typed gives whole numbers back their type: a timeline that was read again
+// from JSON has them as floating point, which CEL will not calculate with.
+func (c condition) typed(facts map[string]any) map[string]any {
+	typed := maps.Clone(facts)
+	for name, value := range typed {
+		if number, ok := value.(float64); ok && c.types[name] == "int" {
+			typed[name] = int64(number)
+		}
+	}
+	return typed
 }
 
 func (c condition) missing(facts map[string]any, err error) string {

@@ -16,7 +16,7 @@ func (b *Runbook) Explain() string {
 	say("")
 	say("Meant for alerts with %s.", strings.Join(b.Match, " and "))
 	say("Impact %s, urgency %s. The team %s takes it.", b.Classify.Impact, b.Classify.Urgency, b.Assign)
-	say("Service counts as back when %s answers for %s.", strings.Join(b.Goal.Checks, " and "), duration(b.Goal.For))
+	say("Service counts as back when %s answers for %s.", b.Goal.explain(), duration(b.Goal.For))
 	say("")
 	say("It looks first, and touches nothing:")
 	for _, d := range b.Diagnose {
@@ -38,6 +38,14 @@ func (b *Runbook) Explain() string {
 		say("When nothing is left, a person of the team is called.")
 	}
 	return t.String()
+}
+
+func (g Goal) explain() string {
+	words := make([]string, len(g.Checks))
+	for n, name := range g.Checks {
+		words[n] = goalWords[name]
+	}
+	return strings.Join(words, " and ")
 }
 
 func (r Remedy) explain() string {

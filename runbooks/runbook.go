@@ -8,6 +8,7 @@
 package runbooks
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -82,6 +83,12 @@ type Technician struct {
 	Acknowledge time.Duration `yaml:"acknowledge,required"` // from sending to "we have it"
 	Arrive      time.Duration `yaml:"arrive,required"`      // from sending to being there
 	After       time.Duration `yaml:"after"`                // not before the incident is this old
+}
+
+// Service reports whether the goal is that a server or what runs on it answers.
+// A goal about a BMC or an announcement is not: nobody's service is at stake.
+func (g Goal) Service() bool {
+	return slices.Contains(g.Checks, "reachable") || slices.Contains(g.Checks, "services")
 }
 
 // MaxAttempts returns how often a remedy may be tried on one incident.

@@ -13,17 +13,26 @@ var Checks = map[string]struct {
 	Facts   map[string]string
 }{
 	"reachable":  {Targets: []string{"server", "site.gateway"}},
-	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string"}},
+	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string", "up": "int"}},
 	"icmp":       {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
 	"ssh":        {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
 	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string"}},
 	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string"}},
-	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{"up": "int", "asked": "int"}},
+	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int"}},
 }
 
-// GoalChecks lists what a goal may demand: that the subject answers, and that
-// every service on it does.
-var GoalChecks = []string{"reachable", "services"}
+// GoalChecks lists what a goal may demand: that the subject answers, that every
+// service on it does, that its BMC says whether it is on, and that the status
+// page of its site announces nothing.
+var GoalChecks = []string{"reachable", "services", "bmc", "announcement"}
+
+// goalWords says each of them in [Runbook.Explain].
+var goalWords = map[string]string{
+	"reachable":    "reachable",
+	"services":     "services",
+	"bmc":          "the BMC",
+	"announcement": "a status page that announces nothing",
+}
 
 // Verbs lists what may be asked of a BMC. "reset" is not among them: through
 // Redfish it has been seen to end with the machine off and report success.

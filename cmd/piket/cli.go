@@ -96,9 +96,9 @@ func complain(w io.Writer, err error) {
 	if errors.As(err, &problems) {
 		fmt.Fprintln(w, problems.Error())
 		fmt.Fprintf(w, "error: %s\n", mistakes(err))
-		return
+	} else {
+		fmt.Fprintf(w, "error: %v\n", err)
 	}
-	fmt.Fprintf(w, "error: %v\n", err)
 	var h hinted
 	if errors.As(err, &h) {
 		fmt.Fprintf(w, "hint: %s\n", h.hint)

@@ -22,7 +22,8 @@ type Config struct {
 	Mail      Mail                     `yaml:"mail"`
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
-	Updates   map[string]time.Duration `yaml:"updates"` // priority → how often its customers hear
+	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
+	Timezone  string                   `yaml:"timezone"` // of the times that customers read
 }
 
 // Storage is the directory that holds everything piket must not lose.
@@ -71,6 +72,9 @@ type Probes struct {
 	Timeout   time.Duration `yaml:"timeout"`
 	Failures  int           `yaml:"failures"`
 	Successes int           `yaml:"successes"`
+
+	BMCInterval        time.Duration `yaml:"bmc_interval"`
+	StatusPageInterval time.Duration `yaml:"statuspage_interval"`
 }
 
 // Guards bound what piket does to machines by itself.
@@ -82,12 +86,16 @@ type Guards struct {
 // defaultConfig is what a file that says nothing means.
 func defaultConfig() *Config {
 	return &Config{
-		Web:     Web{SessionTTL: 12 * time.Hour},
-		Intake:  Intake{Labels: []string{"server", "instance", "host"}},
-		Mail:    Mail{TLS: "starttls"},
-		Probes:  Probes{Interval: 10 * time.Second, Timeout: 3 * time.Second, Failures: 3, Successes: 2},
-		Guards:  Guards{HoldDown: 5 * time.Minute, FactsFresh: time.Minute},
-		Updates: map[string]time.Duration{"P1": 30 * time.Minute},
+		Web:    Web{SessionTTL: 12 * time.Hour},
+		Intake: Intake{Labels: []string{"server", "instance", "host"}},
+		Mail:   Mail{TLS: "starttls"},
+		Probes: Probes{
+			Interval: 10 * time.Second, Timeout: 3 * time.Second, Failures: 3, Successes: 2,
+			BMCInterval: 5 * time.Minute, StatusPageInterval: time.Minute,
+		},
+		Guards:   Guards{HoldDown: 5 * time.Minute, FactsFresh: time.Minute},
+		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
+		Timezone: "UTC",
 	}
 }
 

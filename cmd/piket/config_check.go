@@ -34,6 +34,7 @@ func (c *configChecker) check() {
 	c.intake()
 	c.mail()
 	c.updates()
+	c.timezone()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {
@@ -53,8 +54,10 @@ func (c *configChecker) bounds() {
 		{"session_ttl", &w.SessionTTL, 5 * time.Minute, 30 * day},
 		{"interval", &p.Interval, time.Second, time.Hour},
 		{"timeout", &p.Timeout, 100 * time.Millisecond, time.Minute},
-		{"hold_down", &g.HoldDown, 0, day},
-		{"facts_fresh", &g.FactsFresh, time.Second, time.Hour},
+		{"bmc_interval", &p.BMCInterval, 30 * time.Second, time.Hour},
+		{"statuspage_interval", &p.StatusPageInterval, 30 * time.Second, time.Hour},
+		{"hold_down", &g.HoldDown, 5 * time.Second, day},
+		{"facts_fresh", &g.FactsFresh, 10 * time.Second, time.Hour},
 	} {
 		c.between(b.name, b.field, *b.field, b.least, b.most)
 	}
@@ -177,5 +180,14 @@ func (c *configChecker) updates() {
 		if every < time.Minute || every > 7*day {
 			c.problems.Add(pos, "%s: want a duration from 1m to 1w, found %s", priority, model.Duration(every))
 		}
+	}
+}
+
+// timezone refuses "Local" too: what customers read must not depend on the
+// machine on which piket happens to run.
+func (c *configChecker) timezone() {
+	field := &c.config.Timezone
+	if _, err := time.LoadLocation(*field); err != nil || *field == "" || *field == "Local" {
+		c.add(field, "timezone: %q is not the name of a time zone such as Europe/Amsterdam or UTC", *field)
 	}
 }

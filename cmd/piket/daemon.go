@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	_ "time/tzdata" // the time zones: a container or a bare machine may have none of its own
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
@@ -37,6 +38,7 @@ type settings struct {
 	config    *Config
 	inventory *inventory.Inventory
 	runbooks  *runbooks.Library
+	zone      *time.Location
 }
 
 // loadSettings reads everything that path names. The error holds the mistakes
@@ -53,7 +55,11 @@ func loadSettings(path string) (*settings, error) {
 	if err := checkTeams(library, inv); err != nil {
 		return nil, err
 	}
-	return &settings{config, inv, library}, nil
+	zone, err := time.LoadLocation(config.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("load the time zone: %w", err)
+	}
+	return &settings{config, inv, library, zone}, nil
 }
 
 // Daemon is the whole program as a value: make it, run it, stop it by its
@@ -98,7 +104,7 @@ func (d *Daemon) assemble(config *Config) {
 	kinds := d.metrics.probes.Around(allProbes())
 	d.door = &intake.Door{
 		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
-		Clock: d.clk, Labels: config.Intake.Labels, Count: d.metrics.alert,
+		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
 	}
 	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
 	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
@@ -108,7 +114,7 @@ func (d *Daemon) assemble(config *Config) {
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk},
 		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
-		Limits:  limits(config.Guards), Frozen: d.freeze.Why, Report: report,
+		Limits:  d.limits, Frozen: d.freeze.Why, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(),
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
@@ -132,8 +138,8 @@ func allProbes() probes.Registry {
 	}
 }
 
-func limits(g Guards) remediation.Limits {
-	l := remediation.DefaultLimits
+func (d *Daemon) limits() remediation.Limits {
+	l, g := remediation.DefaultLimits, d.settings.Load().config.Guards
 	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
 	return l
 }
@@ -187,12 +193,12 @@ func (d *Daemon) Reload() error {
 func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inventory }
 
 func (d *Daemon) policy() desk.Policy {
-	config := d.settings.Load().config
+	s := d.settings.Load()
 	updates := map[incident.Priority]time.Duration{}
-	for priority, every := range config.Updates {
+	for priority, every := range s.config.Updates {
 		updates[incident.Priority(priority)] = every
 	}
-	return desk.Policy{Updates: updates, ExternalURL: config.Web.ExternalURL}
+	return desk.Policy{Updates: updates, ExternalURL: s.config.Web.ExternalURL, Zone: s.zone}
 }
 
 func (d *Daemon) webConfig() web.Config {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -194,6 +195,32 @@ func (s scenario) misses(result told, kinds map[incident.Kind]bool) []string {
 		if kinds[k] {
 			miss("an event %q, which must not be", k)
 		}
+	}
+	return append(failures, s.weighs(result.Events)...)
+}
+
+// weighs lists in what the story was taken more or less seriously than its
+// scenario says, or told to somebody whom it does not concern.
+func (s scenario) weighs(events []incident.Event) []string {
+	var failures []string
+	var priority incident.Priority
+	told := map[string]bool{}
+	for _, e := range events {
+		switch p := e.Payload.(type) {
+		case incident.Classified:
+			priority = p.Priority
+		case incident.MessageQueued:
+			told[p.Customer] = true
+		case incident.CallTask:
+			told[p.Customer] = true
+		}
+	}
+	delete(told, "") // our own people
+	if s.priority != "" && priority != s.priority {
+		failures = append(failures, fmt.Sprintf("it ended as %s, not %s", priority, s.priority))
+	}
+	if heard := slices.Sorted(maps.Keys(told)); s.quiet != (len(heard) == 0) && (s.quiet || s.priority == incident.P1) {
+		failures = append(failures, fmt.Sprintf("customers told: %q", heard))
 	}
 	return failures
 }

@@ -169,7 +169,8 @@ var says = []struct {
 	{"note", "Add a remark.", "noted", []sayFlag{{name: "words", help: "The remark."}}},
 	{"close", "Close it, with its full description.", "closed", []sayFlag{
 		{name: "cause", help: "What caused it."}, {name: "solution", help: "What solved it."},
-		{name: "prevention", help: "What keeps it from happening again.", optional: true}}},
+		{name: "prevention", help: "What keeps it from happening again.", optional: true},
+		{name: "unchecked", help: "Close it although nothing can check it any more: WHY.", optional: true}}},
 	{"order", "Report how far a work order has come.", "recorded", []sayFlag{
 		{name: "order", help: "Number of the work order."},
 		{name: "state", help: "One of " + strings.Join(incident.OrderStates, ", ") + "."},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,10 @@ func declareFreeze(c *cli) {
 			return withHint(err, "is this the storage directory of a piket, and may you write there?")
 		}
 		fmt.Fprintf(io.out, "frozen: no new action begins until piket thaw (%s)\n", freeze.In(dir).Path)
+		if _, err := os.Stat(filepath.Join(dir, store.FileName)); errors.Is(err, os.ErrNotExist) {
+			return withHint(fmt.Errorf("no piket has its record in %s, so this may stop none", dir),
+				"name the storage directory of the one that runs with --storage.path")
+		}
 		return nil
 	})
 	where.declare(cmd)
@@ -99,13 +104,17 @@ func declareTimeline(c *cli) {
 
 func verifyTimeline(ctx context.Context, dir string, io console) error {
 	s, err := store.OpenReadOnly(dir)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return withHint(err, "name the storage directory with --storage.path")
+	}
+	const damaged = "the file is damaged or is no store of piket's; restore the last good copy beside it and compare"
+	if err != nil {
+		return withHint(err, damaged)
 	}
 	defer s.Close()
 	report, err := s.Verify(ctx)
 	if err != nil {
-		return withHint(err, "the file is damaged or is no store of piket's; restore the last good copy beside it and compare")
+		return withHint(err, damaged)
 	}
 	if io.json {
 		err = json.NewEncoder(io.out).Encode(report)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,9 @@ type scenario struct {
 	sends  int                         // power commands that reach a BMC
 	events []incident.Kind             // that must be on the timeline
 	never  []incident.Kind             // that must not
+
+	priority incident.Priority // that it ends with; "" for P1 or P2
+	quiet    bool              // no customer hears of it
 }
 
 // breakServer makes a scenario's beginning.
@@ -45,12 +49,16 @@ func breakSite(name string, faults ...lab.SiteFault) func(*lab.Datacenter) error
 	}
 }
 
+func healServer(name string) func(*lab.Datacenter) error {
+	return func(d *lab.Datacenter) error { return d.Heal(name) }
+}
+
 func healSite(name string) func(*lab.Datacenter) error {
 	return func(d *lab.Datacenter) error { return d.HealSite(name) }
 }
 
 // scenarios are the stories by name. All of them end closed, with a whole
-// record and every customer told.
+// record, and with every customer told whose service was at stake.
 var scenarios = map[string]scenario{
 	"server-hangs": {
 		about:  "A server hangs; the engineer agrees, one power cycle brings it back.",
@@ -81,6 +89,16 @@ var scenarios = map[string]scenario{
 		about:  "The provider announces an outage of the site before anybody calls: piket waits with it.",
 		breaks: breakSite("rtm1", lab.Announced, lab.Cut), later: healSite("rtm1"), sends: 0,
 		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested"},
+	},
+	"provider-warns": {
+		about:  "The provider announces trouble and everything still answers: one medium incident, and no customer is told.",
+		breaks: breakSite("rtm1", lab.Announced), later: healSite("rtm1"), sends: 0, priority: incident.P3, quiet: true,
+		events: []incident.Kind{"concluded", "attention", "restored"}, never: []incident.Kind{"intended", "approval_requested", "ordered", "merged"},
+	},
+	"bmc-gone": {
+		about:  "The BMC of a healthy server stops answering: a low incident for a person, before the night on which it is needed.",
+		breaks: breakServer("web-01", lab.BMCUnreachable), later: healServer("web-01"), sends: 0, priority: incident.P4, quiet: true,
+		events: []incident.Kind{"concluded", "attention", "restored"}, never: []incident.Kind{"intended", "approval_requested", "ordered", "merged"},
 	},
 	"approval-denied": {
 		about:  "The engineer says no: nothing is sent, a technician goes.",
@@ -138,6 +156,13 @@ var scenarios = map[string]scenario{
 const laterAfter = 35 * time.Minute
 
 func listScenarios(io console) error {
+	if io.json {
+		list := map[string]string{}
+		for name, s := range scenarios {
+			list[name] = s.about
+		}
+		return json.NewEncoder(io.out).Encode(list)
+	}
 	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
 		fmt.Fprintf(io.out, "%-20s %s\n", name, scenarios[name].about)
 	}

@@ -28,6 +28,7 @@ type Clock struct {
 	anchor  time.Time // the machine's time when it said so
 	speed   float64   // seconds of this clock per second of the machine
 	jumping bool
+	wall    func() time.Time     // of a real clock: what the machine says now; nil for the others
 	busy    int                  // goroutines of Go that are not in Wait
 	waiting map[*waiter]struct{} // everybody in Wait
 	respeed chan struct{}        // closed when the speed changes
@@ -39,8 +40,16 @@ type waiter struct {
 	done  bool
 }
 
-// Real returns the machine's own clock.
-func Real() *Clock { return newClock(time.Now(), 1, false) }
+// Real returns the machine's own clock. It counts the time in which the machine
+// was suspended, and follows when somebody corrects the machine's clock: what
+// must not happen after a moment is held to that moment by everybody's watch.
+func Real() *Clock { return following(time.Now) }
+
+func following(wall func() time.Time) *Clock {
+	c := newClock(wall(), 1, false)
+	c.wall = wall
+	return c
+}
 
 // Scaled returns a clock that starts at start and runs speed times as fast as
 // the machine's.
@@ -67,19 +76,22 @@ func (c *Clock) Now() time.Time {
 }
 
 func (c *Clock) now() time.Time {
-	if c.jumping {
+	switch {
+	case c.jumping:
 		return c.base.UTC().Round(0)
+	case c.wall != nil:
+		return c.wall().UTC().Round(0)
 	}
 	elapsed := time.Duration(float64(time.Since(c.anchor)) * c.speed)
 	return c.base.Add(elapsed).UTC().Round(0)
 }
 
 // SetSpeed changes how fast a scaled clock runs from now on. It has no effect
-// on a jumping clock.
+// on any other.
 func (c *Clock) SetSpeed(speed float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.jumping || speed == c.speed {
+	if c.jumping || c.wall != nil || speed == c.speed {
 		return
 	}
 	c.base, c.anchor, c.speed = c.now(), time.Now(), speed
@@ -167,8 +179,14 @@ func (c *Clock) sleep(ctx context.Context, w *waiter) {
 	}
 }
 
-// left returns how long the machine takes until w's moment, whether it comes
-// with the passing of time at all, and what to watch for a change of speed.
+// maxTimer bounds one timer on a real clock. Timers run on the machine's
+// monotonic clock, which stands still while the machine is suspended and does
+// not notice when the wall clock is set; so the wall clock is read this often.
+const maxTimer = time.Minute
+
+// left returns how long to sleep before looking again at whether w's moment has
+// come, whether it comes with the passing of time at all, and what to watch for
+// a change of speed.
 func (c *Clock) left(w *waiter) (left time.Duration, timed bool, respeed <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,6 +196,9 @@ func (c *Clock) left(w *waiter) (left time.Duration, timed bool, respeed <-chan 
 	remaining := w.until.Sub(c.now())
 	if remaining <= 0 {
 		return 0, true, c.respeed
+	}
+	if c.wall != nil {
+		return min(remaining, maxTimer), true, c.respeed
 	}
 	// One nanosecond more than computed: the division rounds down.
 	return time.Duration(float64(remaining)/c.speed) + 1, true, c.respeed

@@ -24,6 +24,7 @@ type story struct {
 	Doing               string // what is done now and by whom
 	Cause, Solution     string
 	Prevention, Lasting string
+	Unchecked           bool // closed without a look at whether service is back
 }
 
 // compose words a message in the customer's language. Every statement in it is
@@ -53,22 +54,17 @@ func render(t *template.Template, s story) string {
 func tellStory(f Facts, c inventory.Customer, language string, next time.Time) story {
 	inc := f.Incident
 	s := story{
-		Number: inc.ID, Customer: c.Title, Services: affected(f, c),
-		Begun: localTime(inc.StartedAt), Doing: words[language].doing(inc),
-	}
-	if s.Customer == "" {
-		s.Customer = c.Name
-	}
-	if !next.IsZero() {
-		s.Next = localTime(next)
-	}
-	// What was closed without a look of ours was over when it was closed.
-	if back := cmp.Or(inc.RestoredAt, inc.ClosedAt); !back.IsZero() {
-		s.Back = localTime(back)
-		s.Lasting = fmt.Sprint(int(back.Sub(inc.StartedAt).Minutes() + 0.5))
+		Number: inc.ID, Customer: cmp.Or(c.Title, c.Name), Services: affected(f, c),
+		Begun: f.clock(inc.StartedAt), Next: f.clock(next), Doing: words[language].doing(inc),
 	}
 	if r := inc.Resolution; r != nil {
 		s.Cause, s.Solution, s.Prevention = sentence(r.Cause), sentence(r.Solution), sentence(r.Prevention)
+		s.Unchecked = r.Unchecked != ""
+	}
+	// What nothing checks, and a person has closed, was over when it was closed.
+	if back := cmp.Or(inc.RestoredAt, inc.ClosedAt); !back.IsZero() && !s.Unchecked {
+		s.Back = f.clock(back)
+		s.Lasting = fmt.Sprint(int(back.Sub(inc.StartedAt).Minutes() + 0.5))
 	}
 	return s
 }
@@ -79,7 +75,7 @@ func affected(f Facts, c inventory.Customer) string {
 	subjects := append([]incident.Subject{f.Incident.Subject}, f.Incident.Parts...)
 	for _, subject := range subjects {
 		server, ok := f.Inventory.Server(subject.Name)
-		if !ok || !slices.Contains(server.Customers, c.Name) {
+		if !ok || subject.Kind != "server" || !slices.Contains(server.Customers, c.Name) {
 			continue
 		}
 		for _, service := range server.Services {
@@ -103,18 +99,26 @@ func sentence(s string) string {
 	return s + "."
 }
 
-func localTime(t time.Time) string { return t.UTC().Format("15:04 UTC") }
+// clock writes a time as customers read it on their wall, with its zone; "" for
+// none.
+func (f Facts) clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(cmp.Or(f.Policy.Zone, time.UTC)).Format("15:04 MST")
+}
 
-// phrases says what is being done now in one language.
+// phrases says what is being done now in one language. A person is spoken of
+// only when the timeline names one.
 type phrases struct {
-	looking, asked, acting, verifying, technician, onSite, site string
+	looking, owned, asked, acting, verifying, technician, onSite, site string
 }
 
 func (p phrases) doing(inc *incident.Incident) string {
 	switch {
-	case inc.Order != nil && inc.Order.State == "on_site":
+	case inc.Order.Open() && inc.Order.State == "on_site":
 		return p.onSite
-	case inc.Order != nil:
+	case inc.Order.Open():
 		return p.technician
 	case inc.Action.Live() && inc.Action.Outcome == "":
 		return p.acting
@@ -124,6 +128,8 @@ func (p phrases) doing(inc *incident.Incident) string {
 		return p.asked
 	case inc.Subject.Kind == "site" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
 		return p.site
+	case inc.Owner != "":
+		return p.owned
 	}
 	return p.looking
 }

@@ -21,10 +21,12 @@ type Facts struct {
 	Now       time.Time
 }
 
-// Policy says how often customers hear, by priority, and where links lead.
+// Policy says how often customers hear, by priority, by whose clock, and where
+// links lead.
 type Policy struct {
 	Updates     map[incident.Priority]time.Duration // a priority that is not in it is not told
 	ExternalURL string                              // of piket's own page; "" leaves links out
+	Zone        *time.Location                      // of the times that customers read; nil means UTC
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -81,7 +83,9 @@ func (b *batch) customers() {
 		case incident.BackInService:
 			b.once(customer, "restored")
 		case incident.Finished:
-			b.once(customer, "restored")
+			if inc.Resolution == nil || inc.Resolution.Unchecked == "" {
+				b.once(customer, "restored")
+			}
 			b.once(customer, "summary")
 		}
 	}
@@ -151,14 +155,18 @@ func (b *batch) attention(topic, why string) {
 
 // pages mails the engineers on duty what they must know or answer: that a
 // pressing incident is open, that something is asked of them, that piket
-// cannot go on. Each is mailed once.
+// cannot go on. Each is mailed once, and once more when service fails again.
 func (b *batch) pages() {
 	inc := b.facts.Incident
 	if !inc.Ongoing() {
 		return
 	}
 	if inc.Priority == incident.P1 || inc.Priority == incident.P2 {
-		b.page("open", fmt.Sprintf("[%s] %s %s", inc.ID, inc.Priority, inc.Title),
+		again := ""
+		if inc.Relapses > 0 {
+			again = " again:"
+		}
+		b.page("open", fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title),
 			inc.Title+".\n"+attentions(inc))
 	}
 	if a := inc.Approval; a != nil && a.GrantedBy == "" {
@@ -174,23 +182,46 @@ func (b *batch) pages() {
 func (b *batch) page(topic, subject, body string) {
 	inc := b.facts.Incident
 	purpose := "page " + topic
+	if inc.Relapses > 0 {
+		purpose += fmt.Sprintf(", relapse %d", inc.Relapses)
+	}
 	if slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Purpose == purpose }) {
 		return
 	}
-	var to []string
-	for _, p := range b.facts.Inventory.OnDuty(inc.Team) {
-		if p.Email != "" {
-			to = append(to, p.Email)
-		}
-	}
+	to := b.onDuty()
 	if len(to) == 0 {
-		b.attention("nobody-on-duty", fmt.Sprintf("nobody who can be mailed is on duty in team %q", inc.Team))
+		where := fmt.Sprintf("in team %q", inc.Team)
+		if inc.Team == "" {
+			where = "in any team"
+		}
+		b.attention("nobody-on-duty", "nobody who can be mailed is on duty "+where)
 		return
 	}
 	if url := b.facts.Policy.ExternalURL; url != "" {
 		body += "\n" + url + "/incidents/" + inc.ID + "\n"
 	}
 	b.add(incident.MessageQueued{Message: b.id("M"), Purpose: purpose, To: to, Subject: subject, Body: body})
+}
+
+// onDuty lists the addresses of who is on duty in the incident's team. What no
+// runbook has given to a team concerns every team.
+func (b *batch) onDuty() []string {
+	inv, teams := b.facts.Inventory, []string{b.facts.Incident.Team}
+	if teams[0] == "" {
+		teams = nil
+		for _, team := range inv.Teams {
+			teams = append(teams, team.Name)
+		}
+	}
+	var to []string
+	for _, team := range teams {
+		for _, p := range inv.OnDuty(team) {
+			if p.Email != "" && !slices.Contains(to, p.Email) {
+				to = append(to, p.Email)
+			}
+		}
+	}
+	return to
 }
 
 func sortedTopics(inc *incident.Incident) []string {
@@ -205,7 +236,11 @@ func sortedTopics(inc *incident.Incident) []string {
 }
 
 func attentions(inc *incident.Incident) string {
-	text := fmt.Sprintf("Priority %s %s, team %s, since %s.\n", inc.Priority, inc.Priority.Word(), inc.Team, clockTime(inc.OpenedAt))
+	team := "no team"
+	if inc.Team != "" {
+		team = "team " + inc.Team
+	}
+	text := fmt.Sprintf("Priority %s %s, %s, since %s.\n", inc.Priority, inc.Priority.Word(), team, clockTime(inc.OpenedAt))
 	if v := inc.Verdict; v.Verdict != "" {
 		text += v.Text() + "\n"
 	}

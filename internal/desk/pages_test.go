@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
 )
 
 // pages lists who is mailed about what among the staff.
@@ -61,7 +62,7 @@ func TestLessPressingIncidentWakesNobodyUntilSomethingIsAsked(t *testing.T) {
 }
 
 func TestNobodyOnDutyIsSaidOnce(t *testing.T) {
-	for _, team := range []string{"empty", "without-mail", "no-such-team", ""} {
+	for _, team := range []string{"empty", "without-mail", "no-such-team"} {
 		h := newHistory(t, incident.P1)
 		h.happens(incident.Assigned{Team: team}, incident.Attention{Topic: "ladder-used-up", Why: "nothing helped"})
 		duties, _ := h.settle()
@@ -72,6 +73,64 @@ func TestNobodyOnDutyIsSaidOnce(t *testing.T) {
 		h.happens(incident.Assigned{Team: "network-and-server"})
 		if duties, _ := h.settle(); len(pages(duties)) != 2 {
 			t.Errorf("team %q: once somebody is on duty, got %v", team, pages(duties))
+		}
+	}
+}
+
+// What no runbook is meant for is given to no team; somebody must hear of it
+// all the same.
+func TestIncidentOfNoTeamConcernsWhoeverIsOnDuty(t *testing.T) {
+	h := newHistory(t, incident.P2)
+	h.happens(incident.Assigned{})
+	h.inv = withTeams(t, inventory.Team{Name: "network", Members: []string{"noor", "sam"}, OnDuty: []string{"noor", "sam"}},
+		inventory.Team{Name: "storage", Members: []string{"noor", "daan"}, OnDuty: []string{"daan", "noor"}},
+		inventory.Team{Name: "off", Members: []string{"eva"}})
+	duties, _ := h.settle()
+	if got := pages(duties); !slices.Equal(got, []string{"page open to noor@example.net,daan@example.net"}) {
+		t.Errorf("paged %q", got)
+	}
+	if body := duties[0].(incident.MessageQueued).Body; !strings.Contains(body, "P2 high, no team, since") {
+		t.Errorf("the page says\n%s", body)
+	}
+	h = newHistory(t, incident.P2)
+	h.happens(incident.Assigned{})
+	h.inv = withTeams(t, inventory.Team{Name: "off", Members: []string{"eva"}})
+	duties, _ = h.settle()
+	call := incident.Attention{Topic: "nobody-on-duty", Why: "nobody who can be mailed is on duty in any team"}
+	if len(duties) != 1 || duties[0] != incident.Payload(call) {
+		t.Errorf("with nobody at all: %v", duties)
+	}
+}
+
+func withTeams(t *testing.T, teams ...inventory.Team) *inventory.Inventory {
+	t.Helper()
+	inv, err := inventory.New(inventory.Inventory{Teams: teams, People: []inventory.Person{
+		{Name: "noor", Email: "noor@example.net"}, {Name: "daan", Email: "daan@example.net"}, {Name: "eva", Email: "eva@example.net"}, {Name: "sam"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func TestAfterARelapseEngineersHearAgainOncePerTopic(t *testing.T) {
+	h := newHistory(t, incident.P1)
+	stuck := incident.Attention{Topic: "ladder-used-up", Why: "nothing helped"}
+	h.happens(stuck)
+	h.settle()
+	for n, again := range []string{", relapse 1", ", relapse 2"} {
+		h.happens(incident.Restored{How: "it answers"})
+		if duties, _ := h.settle(); len(pages(duties)) > 0 {
+			t.Errorf("paged although service is back: %q", pages(duties))
+		}
+		h.happens(incident.Relapsed{Reason: "no answer"}, stuck)
+		duties, _ := h.settle()
+		want := []string{"page open" + again + " to noor@example.net", "page ladder-used-up" + again + " to noor@example.net"}
+		if got := pages(duties); !slices.Equal(got, want) {
+			t.Errorf("relapse %d: paged %q, want %q", n+1, got, want)
+		}
+		if subject := duties[0].(incident.MessageQueued).Subject; subject != "[INC-2026-0001] P1 again: Server web-07 does not answer" {
+			t.Errorf("relapse %d: %q", n+1, subject)
 		}
 	}
 }

@@ -46,31 +46,63 @@ func Note(inc *incident.Incident, by inventory.Person, words string) ([]incident
 }
 
 // Close records the full description and closes. Service must be back and the
-// closure check passed [2.5].
+// closure check passed [2.5]. What cannot be checked (nothing answers any more,
+// no runbook says what to check) is closed by an engineer who says why, in
+// r.Unchecked, once nobody and nothing is at work on it.
 func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) ([]incident.Payload, error) {
-	cause, causeErr := said(r.Cause, "the cause")
-	solution, solutionErr := said(r.Solution, "the solution")
-	switch {
-	case !slices.Contains(by.Roles, inventory.Engineer):
+	if !slices.Contains(by.Roles, inventory.Engineer) {
 		return nil, ErrRole
-	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
-		// Nothing checks an incident without a runbook; the person's word and
-		// the resolved alerts are all there is.
-	case inc.Status != incident.BackInService:
-		return nil, fmt.Errorf("close: %w: service is not back", ErrNotNow)
-	case inc.Closure == nil || !inc.Closure.Passed:
-		return nil, fmt.Errorf("close: %w: the closure check has not passed yet", ErrNotNow)
 	}
-	if err := errors.Join(causeErr, solutionErr); err != nil {
-		return nil, err
+	r = incident.Resolution{
+		Cause: clip(r.Cause), Solution: clip(r.Solution), Prevention: clip(r.Prevention), Unchecked: clip(r.Unchecked), By: by.Name,
 	}
-	return []incident.Payload{
-		incident.Resolution{Cause: cause, Solution: solution, Prevention: clip(r.Prevention), By: by.Name},
-		incident.Closed{By: by.Name},
-	}, nil
+	may := closable(inc)
+	if r.Unchecked != "" {
+		may = closableUnchecked(inc)
+	}
+	switch {
+	case may != nil:
+		return nil, fmt.Errorf("close: %w", may)
+	case r.Cause == "":
+		return nil, fmt.Errorf("close: %w: the cause", ErrIncomplete)
+	case r.Solution == "":
+		return nil, fmt.Errorf("close: %w: the solution", ErrIncomplete)
+	}
+	return []incident.Payload{r, incident.Closed{By: by.Name}}, nil
 }
 
-// ReportOrder records how far a work order has come.
+// closable says why an incident cannot be closed in the ordinary way, nil when
+// it can.
+func closable(inc *incident.Incident) error {
+	switch {
+	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
+		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
+	case inc.Status != incident.BackInService:
+		return fmt.Errorf("%w: service is not back", ErrNotNow)
+	case inc.Closure == nil || !inc.Closure.Passed:
+		return fmt.Errorf("%w: the closure check has not passed yet", ErrNotNow)
+	}
+	return nil
+}
+
+// closableUnchecked says why an incident cannot be closed on an engineer's word
+// alone, nil when it can. A machine that piket is acting on, or that hands are
+// at, must not be left by itself half way.
+func closableUnchecked(inc *incident.Incident) error {
+	switch {
+	case !inc.Ongoing():
+		return fmt.Errorf("%w: it is %s", ErrNotNow, inc.Status)
+	case closable(inc) == nil:
+		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)
+	case inc.Action.Live():
+		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
+	case inc.Order.Open():
+		return fmt.Errorf("%w: hands are at work on order %s; record how that ended first", ErrNotNow, inc.Order.Order)
+	}
+	return nil
+}
+
+// ReportOrder records how far a work order has come. Engineers and support may.
 func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderProgress) ([]incident.Payload, error) {
 	o := inc.Order
 	switch {
@@ -87,8 +119,12 @@ func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderPr
 	return []incident.Payload{p}, nil
 }
 
-// ReportCall records what came of a telephone task.
+// ReportCall records what came of a telephone task. Whoever has a role may: the
+// one who has the customer on the line writes it down.
 func ReportCall(inc *incident.Incident, by inventory.Person, task, outcome string) ([]incident.Payload, error) {
+	if len(by.Roles) == 0 {
+		return nil, ErrRole
+	}
 	if !slices.Contains(incident.CallOutcomes, outcome) {
 		return nil, fmt.Errorf("call: %w: %q is not one of %s", ErrIncomplete, outcome, strings.Join(incident.CallOutcomes, ", "))
 	}

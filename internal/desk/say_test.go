@@ -121,6 +121,57 @@ func TestClosingNeedsServiceACheckACauseAndASolution(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeCheckedIsClosedByAnEngineerWhoSaysWhy(t *testing.T) {
+	full := incident.Resolution{Cause: "c", Solution: "s", Unchecked: " the server is gone "}
+	pinned := incident.RunbookPinned{Name: "r", Hash: "h"}
+	firing := incident.AlertReceived{Alert: alerts.Alert{Status: alerts.Firing, StartsAt: start}}
+	back, failed, passed := incident.Restored{How: "h"}, incident.ClosureChecked{}, incident.ClosureChecked{Passed: true}
+	intended := incident.Intended{Intent: "I", Step: "power-cycle", Attempt: 1, Server: "web-07", Action: "power", Verb: "cycle"}
+	ordered := incident.WorkOrdered{Order: "W1"}
+	at := func(state string) incident.OrderProgress { return incident.OrderProgress{Order: "W1", State: state} }
+	for name, c := range map[string]struct {
+		happened []incident.Payload
+		by       inventory.Person
+		said     incident.Resolution
+		want     error
+	}{
+		"service is not back":       {[]incident.Payload{pinned}, engineer, full, nil},
+		"no runbook, and it fires":  {[]incident.Payload{firing}, engineer, full, nil},
+		"the check failed":          {[]incident.Payload{pinned, back, failed}, engineer, full, nil},
+		"piket acts":                {[]incident.Payload{pinned, intended}, engineer, full, desk.ErrNotNow},
+		"piket has acted":           {[]incident.Payload{pinned, intended, incident.Voided{Intent: "I", Reason: "r"}}, engineer, full, nil},
+		"hands are asked":           {[]incident.Payload{pinned, ordered}, engineer, full, desk.ErrNotNow},
+		"hands are there":           {[]incident.Payload{pinned, ordered, at("on_site")}, engineer, full, desk.ErrNotNow},
+		"hands are done":            {[]incident.Payload{pinned, ordered, at("done")}, engineer, full, nil},
+		"hands refused":             {[]incident.Payload{pinned, ordered, at("refused")}, engineer, full, nil},
+		"the check passed":          {[]incident.Payload{pinned, back, passed}, engineer, full, desk.ErrNotNow},
+		"closed":                    {[]incident.Payload{pinned, incident.Closed{By: "noor"}}, engineer, full, desk.ErrNotNow},
+		"merged":                    {[]incident.Payload{pinned, incident.Merged{Into: "x"}}, engineer, full, desk.ErrNotNow},
+		"by support":                {[]incident.Payload{pinned}, support, full, desk.ErrRole},
+		"by a manager":              {[]incident.Payload{pinned}, manager, full, desk.ErrRole},
+		"no cause":                  {[]incident.Payload{pinned}, engineer, incident.Resolution{Solution: "s", Unchecked: "u"}, desk.ErrIncomplete},
+		"no solution":               {[]incident.Payload{pinned}, engineer, incident.Resolution{Cause: "c", Unchecked: "u"}, desk.ErrIncomplete},
+		"no reason, only a blank":   {[]incident.Payload{pinned}, engineer, incident.Resolution{Cause: "c", Solution: "s", Unchecked: " \n"}, desk.ErrNotNow},
+		"nothing fires, no runbook": {nil, engineer, full, desk.ErrNotNow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inc := stage(t, c.happened...)
+			got, err := desk.Close(inc, c.by, c.said)
+			check(t, got, err, c.want)
+			if err == nil && got[0] != incident.Payload(incident.Resolution{Cause: "c", Solution: "s", Unchecked: "the server is gone", By: "noor"}) {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestClosingWithoutACheckIsSaidOnTheTimeline(t *testing.T) {
+	r := incident.Resolution{Cause: "fire.", Solution: "none", Unchecked: "the site is gone."}
+	if got := r.Text(); got != "Cause: fire. Solution: none. Closed without a check: the site is gone." {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestWorkOrderMovesByThoseWhoMayAndForwardOnly(t *testing.T) {
 	ordered := incident.WorkOrdered{Order: "W1"}
 	at := func(state string) incident.OrderProgress { return incident.OrderProgress{Order: "W1", State: state} }
@@ -171,6 +222,9 @@ func TestCallIsReportedOnceWithAKnownOutcome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := desk.ReportCall(c.inc, support, c.task, c.outcome)
 			check(t, got, err, c.want)
+			if _, err := desk.ReportCall(c.inc, inventory.Person{Name: "x"}, c.task, c.outcome); !errors.Is(err, desk.ErrRole) {
+				t.Errorf("by somebody without a role: %v", err)
+			}
 			if err == nil && got[0] != incident.Payload(incident.Called{Task: "T1", Outcome: c.outcome, By: "sami"}) {
 				t.Errorf("got %v", got)
 			}

@@ -5,22 +5,24 @@ import "text/template"
 // words are the phrases for what is being done, by language.
 var words = map[string]phrases{
 	"en": {
-		looking:    "Our systems are finding the cause; the engineer on duty has been called.",
-		asked:      "We are about to restart the server; the engineer on duty is judging that.",
+		looking:    "Our systems are finding the cause, and report to our engineers.",
+		owned:      "One of our engineers is working on it.",
+		asked:      "The next step is a restart; one of our engineers must agree to it first.",
 		acting:     "We are restarting the server or the service.",
 		verifying:  "A restart has been carried out; we are checking whether everything comes back.",
-		technician: "Restarting from afar did not help. A technician has been asked to go to the server.",
-		onSite:     "A technician is at the server.",
-		site:       "The trouble lies with the datacenter or the way to it, not with your server. We are in contact with them.",
+		technician: "A technician in the datacenter has been asked to go and look.",
+		onSite:     "A technician is on site.",
+		site:       "The trouble lies with the datacenter or the way to it, not with your server.",
 	},
 	"nl": {
-		looking:    "Onze systemen zoeken de oorzaak; de dienstdoende engineer is opgeroepen.",
-		asked:      "We staan op het punt de server te herstarten; de dienstdoende engineer beoordeelt dat.",
+		looking:    "Onze systemen zoeken de oorzaak en houden onze engineers op de hoogte.",
+		owned:      "Een van onze engineers werkt eraan.",
+		asked:      "De volgende stap is een herstart; een van onze engineers moet daar eerst mee instemmen.",
 		acting:     "We herstarten de server of de dienst.",
 		verifying:  "Er is een herstart uitgevoerd; we controleren of alles terugkomt.",
-		technician: "Herstarten op afstand heeft niet geholpen. Er is een monteur gevraagd naar de server te gaan.",
-		onSite:     "Er is een monteur bij de server.",
-		site:       "De storing ligt bij het datacenter of de verbinding ernaartoe, niet bij uw server. We hebben contact met hen.",
+		technician: "Er is een monteur in het datacenter gevraagd om te gaan kijken.",
+		onSite:     "Er is een monteur ter plaatse.",
+		site:       "De storing ligt bij het datacenter of de verbinding ernaartoe, niet bij uw server.",
 	},
 }
 
@@ -60,7 +62,9 @@ We are checking everything once more and will send you a summary.
 		"summary.subject": "[{{.Number}}] Summary: {{.Services}}",
 		"summary.body": `Dear {{.Customer}},
 
-The outage of {{.Services}} from {{.Begun}} to {{.Back}} ({{.Lasting}} minutes) has been closed.
+The outage of {{.Services}} {{if .Unchecked}}that began at {{.Begun}} has been closed. We have not been able to check whether service is back. Please tell us if anything does not work.
+{{- else}}from {{.Begun}} to {{.Back}} ({{.Lasting}} minutes) has been closed.
+{{- end}}
 
 Cause: {{.Cause}}
 Solution: {{.Solution}}
@@ -68,7 +72,7 @@ Solution: {{.Solution}}
 To prevent it from happening again: {{.Prevention}}
 {{- end}}
 `,
-		"summary.spoken": "The outage of {{.Services}} has been closed. Cause: {{.Cause}} Solution: {{.Solution}}{{if .Prevention}} To prevent it from happening again: {{.Prevention}}{{end}}",
+		"summary.spoken": "The outage of {{.Services}} has been closed.{{if .Unchecked}} We have not been able to check whether service is back. Please tell us if anything does not work.{{end}} Cause: {{.Cause}} Solution: {{.Solution}}{{if .Prevention}} To prevent it from happening again: {{.Prevention}}{{end}}",
 	},
 	"nl": {
 		"first.subject": "[{{.Number}}] Storing: {{.Services}}",
@@ -103,7 +107,9 @@ We controleren alles nog een keer en sturen u een samenvatting.
 		"summary.subject": "[{{.Number}}] Samenvatting: {{.Services}}",
 		"summary.body": `Beste {{.Customer}},
 
-De storing van {{.Services}} van {{.Begun}} tot {{.Back}} ({{.Lasting}} minuten) is afgesloten.
+De storing van {{.Services}} {{if .Unchecked}}die om {{.Begun}} begon, is afgesloten. We hebben niet kunnen controleren of de dienst terug is. Laat het ons weten als iets niet werkt.
+{{- else}}van {{.Begun}} tot {{.Back}} ({{.Lasting}} minuten) is afgesloten.
+{{- end}}
 
 Oorzaak: {{.Cause}}
 Oplossing: {{.Solution}}
@@ -111,7 +117,7 @@ Oplossing: {{.Solution}}
 Om herhaling te voorkomen: {{.Prevention}}
 {{- end}}
 `,
-		"summary.spoken": "De storing van {{.Services}} is afgesloten. Oorzaak: {{.Cause}} Oplossing: {{.Solution}}{{if .Prevention}} Om herhaling te voorkomen: {{.Prevention}}{{end}}",
+		"summary.spoken": "De storing van {{.Services}} is afgesloten.{{if .Unchecked}} We hebben niet kunnen controleren of de dienst terug is. Laat het ons weten als iets niet werkt.{{end}} Oorzaak: {{.Cause}} Oplossing: {{.Solution}}{{if .Prevention}} Om herhaling te voorkomen: {{.Prevention}}{{end}}",
 	},
 }
 

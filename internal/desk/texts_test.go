@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,65 @@ func TestCustomersReadPlainWordsInTheirLanguage(t *testing.T) {
 	}
 }
 
+// The customer reads the time on the customer's wall.
+func TestTimesAreThoseOfTheConfiguredZone(t *testing.T) {
+	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		zone        *time.Location
+		at          time.Time
+		begun, next string
+	}{
+		"none":   {nil, start, "Since 03:00 UTC", "again at 03:30 UTC at"},
+		"winter": {amsterdam, start, "Since 04:00 CET", "again at 04:30 CET at"},
+		"summer": {amsterdam, time.Date(2026, 7, 5, 22, 50, 0, 0, time.UTC), "Since 00:50 CEST", "again at 01:20 CEST at"},
+	} {
+		h := newHistory(t, incident.P1, "acme")
+		for n := range h.events {
+			h.events[n].At = c.at
+		}
+		h.now, h.policy.Zone = c.at, c.zone
+		duties, _ := h.settle()
+		if text := told(t, duties, "first"); strings.Count(text, c.begun) != 2 || !strings.Contains(text, c.next) {
+			t.Errorf("%s: got\n%s", name, text)
+		}
+	}
+}
+
+// What nobody could check is not called back, to nobody and in no language.
+func TestClosedWithoutACheckNeverSaysThatServiceIsBack(t *testing.T) {
+	unchecked := incident.Resolution{Cause: "the server has been taken away", Solution: "none", Unchecked: "it is gone", By: "noor"}
+	for name, before := range map[string][]incident.Payload{
+		"while it was open":       nil,
+		"before its word was out": {incident.Restored{How: "it answers"}},
+	} {
+		h := newHistory(t, incident.P1, "acme", "bakker", "caller")
+		h.settle()
+		h.now = start.Add(90 * time.Minute)
+		h.happens(append(before, unchecked, incident.Closed{By: "noor"})...)
+		duties, _ := h.settle()
+		want(t, duties, "mail summary acme", "mail summary bakker", "call summary caller")
+		text := told(t, duties, "summary")
+		for _, claim := range []string{"answering again", "weer bereikbaar", "04:30", "minut", "it is gone"} {
+			if strings.Contains(text, claim) {
+				t.Errorf("%s: the summary says %q:\n%s", name, claim, text)
+			}
+		}
+		for sentence, times := range map[string]int{
+			"We have not been able to check whether service is back.":      2, // by mail, and for who is telephoned
+			"We hebben niet kunnen controleren of de dienst terug is.":     1,
+			"The outage of shop, mail that began at 03:00 UTC has been":    1,
+			"De storing van shop, mail die om 03:00 UTC begon, is afgeslo": 1,
+		} {
+			if got := strings.Count(text, sentence); got != times {
+				t.Errorf("%s: %q stands there %d times:\n%s", name, sentence, got, text)
+			}
+		}
+	}
+}
+
 func TestSummaryWithoutPreventionLeavesTheLineOut(t *testing.T) {
 	h := newHistory(t, incident.P1, "acme")
 	h.settle()
@@ -82,12 +142,16 @@ func TestUpdateSaysWhatIsBeingDone(t *testing.T) {
 		happens []incident.Payload
 		en, nl  string
 	}{
-		"nothing yet":     {nil, "Our systems are finding the cause", "Onze systemen zoeken de oorzaak"},
-		"leave is asked":  {[]incident.Payload{incident.ApprovalRequested{Approval: "A"}}, "We are about to restart the server", "We staan op het punt de server te herstarten"},
+		"nothing yet":     {nil, "Our systems are finding the cause, and report", "Onze systemen zoeken de oorzaak en houden"},
+		"taken by nobody": {[]incident.Payload{incident.Attention{Topic: "x"}}, "Our systems are finding the cause", "Onze systemen zoeken de oorzaak"},
+		"taken":           {[]incident.Payload{incident.Acknowledged{By: "noor"}}, "One of our engineers is working on it", "Een van onze engineers werkt eraan"},
+		"hands are done":  {[]incident.Payload{order, incident.OrderProgress{Order: "W", State: "done"}}, "Our systems are finding the cause", "Onze systemen zoeken de oorzaak"},
+		"hands refused":   {[]incident.Payload{order, incident.OrderProgress{Order: "W", State: "refused"}, incident.Acknowledged{By: "noor"}}, "One of our engineers", "Een van onze engineers"},
+		"leave is asked":  {[]incident.Payload{incident.ApprovalRequested{Approval: "A"}}, "The next step is a restart; one of our engineers must agree", "De volgende stap is een herstart; een van onze engineers moet"},
 		"being sent":      {[]incident.Payload{intended}, "We are restarting", "We herstarten"},
 		"sent":            {[]incident.Payload{intended, sent}, "A restart has been carried out", "Er is een herstart uitgevoerd"},
-		"it did not help": {[]incident.Payload{intended, sent, incident.StepFailed{Step: "power-cycle"}, order}, "A technician has been asked", "Er is een monteur gevraagd"},
-		"on site":         {[]incident.Payload{order, onSite}, "A technician is at the server", "Er is een monteur bij de server"},
+		"it did not help": {[]incident.Payload{intended, sent, incident.StepFailed{Step: "power-cycle"}, order}, "A technician in the datacenter has been asked", "Er is een monteur in het datacenter gevraagd"},
+		"on site":         {[]incident.Payload{order, onSite}, "A technician is on site", "Er is een monteur ter plaatse"},
 		"the site":        {[]incident.Payload{incident.Concluded{Verdict: incident.VerdictSite}}, "The trouble lies with the datacenter", "De storing ligt bij het datacenter"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -40,14 +41,20 @@ type Incident struct {
 	Relapses                                       int
 	MergedInto                                     string
 
-	Alerts  []alerts.Alert // the latest of each episode, in order of arrival
-	Runbook RunbookPinned
+	Alerts   []alerts.Alert // the latest of each episode, in order of arrival
+	Runbook  RunbookPinned
+	PinnedAt time.Time // when that runbook was chosen: its trouble is no older
 
 	Diagnosis   []Check // the latest round
 	DiagnosedAt time.Time
 	Verdict     Concluded
 	Goal        Goal
-	Power       string // as last seen after an action of ours, "" before
+	DownSince   time.Time // since when "reachable" has been seen down without a break, zero while it is not
+	VerdictAt   time.Time // when the verdict was drawn
+	Power       string    // as last seen after an action of ours, "" before
+	PowerAt     time.Time // since when
+	Owes        *Intended // the action that may have cut power, until service is back or hands have been there
+	DutyTries   int       // how often the power that it cut was switched on again
 
 	Steps    map[string]*Step
 	Approval *Approval // the one that is asked or granted and not yet used up
@@ -98,7 +105,6 @@ type Action struct {
 	Outcome   Outcome // "" until known
 	Detail    string
 	SettledAt time.Time // when the outcome was recorded
-	Cut       bool      // power may have been cut by it, or by what it makes good
 	Ended     bool      // verified, failed or voided: the server is free again
 }
 
@@ -158,6 +164,7 @@ func (i *Incident) Apply(e Event) {
 		i.alert(p.Alert)
 	case Classified:
 		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
+		i.Title = cmp.Or(p.Title, i.Title)
 	case Assigned:
 		i.Team = p.Team
 	case Acknowledged:
@@ -166,18 +173,17 @@ func (i *Incident) Apply(e Event) {
 			i.AcknowledgedAt = e.At
 		}
 	case RunbookPinned:
-		i.Runbook = p
+		i.pin(p, e.At)
 	case Merged:
 		i.Status, i.MergedInto, i.ClosedAt = Joined, p.Into, e.At
 	case Absorbed:
 		i.absorb(p)
 	case Restored:
 		i.Status, i.RestoredAt = BackInService, e.At
+		i.Owes = nil
 		i.endAction()
 	case Relapsed:
-		i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
-		i.Relapses++
-		i.disappoint()
+		i.relapse()
 	case ClosureChecked:
 		i.Closure = &p
 	case Resolution:
@@ -197,6 +203,27 @@ func (i *Incident) Apply(e Event) {
 	}
 }
 
+// pin takes a runbook. What was seen and concluded by another one says nothing
+// about the goal and the trouble of this.
+func (i *Incident) pin(p RunbookPinned, at time.Time) {
+	if i.Runbook.Hash != p.Hash {
+		i.Goal, i.Verdict, i.Blocked = Goal{}, Concluded{}, Blocked{}
+	}
+	i.Runbook, i.PinnedAt = p, at
+}
+
+// relapse opens the incident again. Whoever was called before is called again,
+// and hands that were there before are not there now.
+func (i *Incident) relapse() {
+	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
+	i.Relapses++
+	i.disappoint()
+	clear(i.Attentions)
+	if !i.Order.Open() {
+		i.Order = nil
+	}
+}
+
 // disappoint makes the next word due at once to everybody who was told that
 // service is back: it is not, and their clock must not run from before that.
 func (i *Incident) disappoint() {
@@ -212,11 +239,29 @@ func (i *Incident) look(e Event) {
 	case Diagnosed:
 		i.Diagnosis, i.DiagnosedAt = p.Checks, e.At
 	case Concluded:
-		i.Verdict = p
+		i.Verdict, i.VerdictAt = p, e.At
 	case GoalSeen:
-		i.Goal = Goal{Known: true, Holds: p.Holds, Since: e.At, Checks: p.Checks}
+		i.goal(p, e.At)
 	case PowerSeen:
-		i.Power = p.Power
+		i.Power, i.PowerAt = p.Power, e.At
+	}
+}
+
+// goal books a look at the goal, and since when the subject has been silent. A
+// look that could not be taken neither breaks nor begins the silence.
+func (i *Incident) goal(p GoalSeen, at time.Time) {
+	if !i.Goal.Known || i.Goal.Holds != p.Holds || p.Unwatched {
+		i.Goal.Since = at
+	}
+	i.Goal.Known, i.Goal.Holds, i.Goal.Checks = true, p.Holds, p.Checks
+	for _, c := range p.Checks {
+		switch {
+		case c.ID != "reachable":
+		case c.State == Up:
+			i.DownSince = time.Time{}
+		case c.State == Down && i.DownSince.IsZero():
+			i.DownSince = at
+		}
 	}
 }
 
@@ -243,7 +288,7 @@ func (i *Incident) advance(e Event) {
 		i.lapse(p)
 	case Intended:
 		i.Approval, i.Blocked = nil, Blocked{}
-		i.Action = &Action{Intended: p, PlannedAt: e.At, Cut: p.Duty > 0}
+		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
 	case Claimed, Voided, OutcomeRecorded:
 		i.settle(e)
@@ -263,32 +308,43 @@ func (i *Incident) settle(e Event) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
 			a.ClaimedAt = e.At
+			if a.Duty > 0 {
+				i.DutyTries++
+			}
 		}
 	case Voided:
 		if a.Live() && a.Intent == p.Intent {
-			i.void(p, e.At)
+			i.void(p)
 		}
 	case OutcomeRecorded:
 		if a.Live() && a.Intent == p.Intent {
-			a.Outcome, a.Detail, a.SettledAt = p.Outcome, p.Detail, e.At
-			a.Cut = a.Cut || a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused
-			i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
-			i.Power = ""
+			i.outcome(p, e.At)
 		}
 	}
 }
 
-// void books that the live intent was never sent. The duty to bring back power
-// outlives the intent that could not.
-func (i *Incident) void(p Voided, at time.Time) {
+// outcome books what is known of a send. Power that may have been cut is owed
+// back from here on, whatever becomes of the step.
+func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	a := i.Action
-	a.Detail = p.Reason
-	if a.Duty > 0 {
-		a.Outcome, a.SettledAt = OutcomeRefused, at
-		return
+	a.Outcome, a.Detail, a.SettledAt = p.Outcome, p.Detail, at
+	i.Power, i.PowerAt = "", at
+	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
+	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
+		owed := a.Intended
+		i.Owes, i.DutyTries = &owed, 0
 	}
-	a.Voided = true
-	i.step(a.Step).Attempts = a.Attempt - 1 // it does not count as one
+}
+
+// void books that the live intent was not sent after all. It does not count as
+// an attempt.
+func (i *Incident) void(p Voided) {
+	i.Action.Voided, i.Action.Detail = true, p.Reason
+	if i.Action.Duty == 0 {
+		i.step(i.Action.Step).Attempts = i.Action.Attempt - 1
+	} else if !i.Action.ClaimedAt.IsZero() {
+		i.DutyTries--
+	}
 	i.endAction()
 }
 
@@ -307,7 +363,12 @@ func (i *Incident) lapse(p ApprovalLapsed) {
 func (i *Incident) leave(step, why, reason string) {
 	s := i.step(step)
 	s.Done, s.Reason = why, reason
-	i.Approval, i.Blocked = nil, Blocked{}
+	if i.Approval != nil && i.Approval.Step == step {
+		i.Approval = nil
+	}
+	if i.Blocked.Step == step {
+		i.Blocked = Blocked{}
+	}
 }
 
 func (i *Incident) endAction() {
@@ -372,6 +433,9 @@ func (i *Incident) order(e Event) {
 	case OrderProgress:
 		if i.Order.Open() && i.Order.Order == p.Order {
 			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
+			if p.State == "done" {
+				i.Owes = nil // hands have been there; the machine is as they left it
+			}
 		}
 	}
 }

@@ -56,10 +56,10 @@ func read[P Payload](data []byte) (Payload, error) {
 	return p, err
 }
 
-// Subject is what an incident is about: one server, one site, or, for an alert
-// that names nothing in the inventory, that alert.
+// Subject is what an incident is about: one server, one rack, one site, or, for
+// an alert that is about none of them, that alert.
 type Subject struct {
-	Kind string `json:"kind"` // "server", "site", "alert"
+	Kind string `json:"kind"` // "server", "rack", "site", "alert"
 	Name string `json:"name"`
 }
 
@@ -93,7 +93,10 @@ func (p AlertReceived) Text() string {
 }
 
 // Classified sets impact and urgency; the priority follows from the matrix.
+// When something worse than what opened the incident raises it, Title is what
+// the incident is called from then on.
 type Classified struct {
+	Title    string   `json:"title,omitempty"`
 	Impact   Level    `json:"impact"`
 	Urgency  Level    `json:"urgency"`
 	Priority Priority `json:"priority"`
@@ -102,7 +105,11 @@ type Classified struct {
 
 func (Classified) Kind() Kind { return "classified" }
 func (p Classified) Text() string {
-	return sentence("Priority %s %s: impact %s, urgency %s (%s).", p.Priority, p.Priority.Word(), p.Impact, p.Urgency, p.Reason)
+	text := fmt.Sprintf("Priority %s %s: impact %s, urgency %s (%s).", p.Priority, p.Priority.Word(), p.Impact, p.Urgency, p.Reason)
+	if p.Title != "" {
+		text += fmt.Sprintf(" It is now: %s.", strings.TrimSuffix(p.Title, "."))
+	}
+	return sentence("%s", text)
 }
 
 // Assigned names the team that works on the incident.
@@ -481,12 +488,17 @@ type Resolution struct {
 	Cause      string `json:"cause"`
 	Solution   string `json:"solution"`
 	Prevention string `json:"prevention,omitempty"`
+	Unchecked  string `json:"unchecked,omitempty"` // why it is closed without a passed check; "" when one passed
 	By         string `json:"by"`
 }
 
 func (Resolution) Kind() Kind { return "resolution" }
 func (p Resolution) Text() string {
-	return sentence("Cause: %s. Solution: %s.", strings.TrimSuffix(p.Cause, "."), strings.TrimSuffix(p.Solution, "."))
+	text := fmt.Sprintf("Cause: %s. Solution: %s.", strings.TrimSuffix(p.Cause, "."), strings.TrimSuffix(p.Solution, "."))
+	if p.Unchecked != "" {
+		text += fmt.Sprintf(" Closed without a check: %s.", strings.TrimSuffix(p.Unchecked, "."))
+	}
+	return sentence("%s", text)
 }
 
 // Closed ends the incident.

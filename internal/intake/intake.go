@@ -2,7 +2,7 @@
 // it: it opens an incident or joins one, and it has committed before it
 // returns.
 //
-//	door := &intake.Door{Store: s, Inventory: inv, Runbooks: lib, Clock: clk}
+//	door := &intake.Door{Store: s, Inventory: inv, Runbooks: lib, Clock: clk, …}
 //	err := door.Receive(ctx, alerts, 0)
 //
 // An alert is a lookup key and nothing else: what it says can find a server in
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
@@ -31,7 +32,7 @@ type Door struct {
 	Inventory func() *inventory.Inventory
 	Runbooks  func() *runbooks.Library
 	Clock     *clock.Clock
-	Labels    []string // the labels by which an alert may name a server, in order
+	Labels    func() []string // the labels by which an alert may name a server, in order
 	Count     func(a alerts.Alert, result string)
 
 	// One alert at a time passes: a burst about one server would otherwise
@@ -48,7 +49,7 @@ const (
 	opened    = "opened"
 	joined    = "joined"
 	duplicate = "duplicate"
-	late      = "late"      // firing, older than the resolved that is already known
+	late      = "late"      // firing, overtaken by the resolved that is already known
 	unmatched = "unmatched" // resolved, of something never seen firing
 )
 
@@ -86,34 +87,44 @@ func (d *Door) take(ctx context.Context, a alerts.Alert, cut uint64) (string, er
 	return "", fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
 }
 
+// overtaken is how long after a resolved the firing of the same episode is one
+// that was on its way longer. Later it is news: an Alertmanager that had lost
+// sight of the trouble (resolve_timeout, a Prometheus that was restarted) takes
+// it up again with the moment at which it began, and repeats nothing before its
+// repeat_interval, which is hours.
+const overtaken = 10 * time.Minute
+
 func (d *Door) try(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
-	known, status, err := d.Store.Episode(ctx, a.Episode())
+	known, err := d.Store.Episode(ctx, a.Episode())
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case a.Status == alerts.Resolved && known == "":
+	case a.Status == alerts.Resolved && known.Incident == "":
 		return unmatched, nil
-	case a.Status == alerts.Firing && status == alerts.Resolved:
-		return late, nil
-	case known != "":
-		return d.again(ctx, known, status, a, cut)
+	case a.Status == alerts.Firing && known.Status == alerts.Resolved:
+		if d.Clock.Now().Sub(known.Recorded) < overtaken {
+			return late, nil
+		}
+		return d.enter(ctx, a, cut)
+	case known.Incident != "":
+		return d.again(ctx, known, a, cut)
 	}
 	return d.enter(ctx, a, cut)
 }
 
 // again takes an alert whose episode is known.
-func (d *Door) again(ctx context.Context, id string, status alerts.Status, a alerts.Alert, cut uint64) (string, error) {
-	inc, err := d.current(ctx, id)
+func (d *Door) again(ctx context.Context, known store.Episode, a alerts.Alert, cut uint64) (string, error) {
+	inc, err := d.current(ctx, known.Incident)
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case a.Status == status && inc.Ongoing():
+	case a.Status == known.Status && inc.Ongoing():
 		return duplicate, nil
 	case a.Status == alerts.Firing:
 		return d.enter(ctx, a, cut) // it fires on after its incident was closed
-	case a.Status == status:
+	case a.Status == known.Status:
 		return duplicate, nil
 	}
 	_, err = d.Store.Record(ctx, inc.ID, event(a, cut))
@@ -138,49 +149,107 @@ func (d *Door) enter(ctx context.Context, a alerts.Alert, cut uint64) (string, e
 		if err != nil {
 			return "", err
 		}
-		if id != "" {
-			return joined, d.join(ctx, id, about, a, cut)
+		if id == "" {
+			continue
+		}
+		inc, err := d.Store.Load(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if d.covers(inc, about.subject, a) {
+			return joined, d.join(ctx, inc, about, a, cut)
 		}
 	}
 	_, err := d.Store.Create(ctx, d.opening(about, a, cut)...)
 	return opened, err
 }
 
-// join adds an alert to an open incident. A server whose site's incident is
-// open becomes part of that.
-func (d *Door) join(ctx context.Context, id string, about about, a alerts.Alert, cut uint64) error {
-	inc, err := d.Store.Load(ctx, id)
-	if err != nil {
-		return err
+// covers reports whether an alert about subject can be part of inc. The
+// incident of a site or a rack looks after its servers only while it is open and
+// its goal is that they answer: one whose service is back, or one that waits for
+// the end of the provider's announcement, would be closed with the server still
+// down, and nothing would ever be tried for it. What touches nobody's service,
+// like a BMC, is never part of an outage that customers are told of.
+func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts.Alert) bool {
+	if inc.Subject == subject {
+		return true
 	}
+	if inc.Status != incident.Open {
+		return false
+	}
+	if book := d.Runbooks().Select(a.Labels); book != nil && !book.Goal.Service() {
+		return false
+	}
+	book, err := runbooks.Parse(inc.Runbook.Name, []byte(inc.Runbook.Source))
+	return err == nil && book.Goal.Service()
+}
+
+// join adds an alert to an open incident. A server whose site's or rack's
+// incident is open becomes part of that.
+func (d *Door) join(ctx context.Context, inc *incident.Incident, about about, a alerts.Alert, cut uint64) error {
 	events := []incident.Event{event(a, cut)}
 	if inc.Subject != about.subject && !slices.Contains(inc.Parts, about.subject) {
 		events = append(events, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
 			From: a.Name(), Subject: about.subject, Customers: about.customers,
 		}})
 	}
-	if book := d.Runbooks().Select(a.Labels); book != nil && worse(book, inc.Priority) {
-		for _, p := range judged(book, "worse than what opened it") {
-			events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
-		}
+	for _, p := range d.raise(inc, about, a) {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
 	}
-	_, err = d.Store.Append(ctx, id, inc.Version, events...)
+	_, err := d.Store.Append(ctx, inc.ID, inc.Version, events...)
 	return err
+}
+
+// raise is what an alert makes of an incident that it is worse than; nothing
+// is ever lowered. What no runbook judges is worse than the least. The team and
+// the runbook are those for the incident's own subject: what a server needs is
+// not what its site needs.
+func (d *Door) raise(inc *incident.Incident, about about, a alerts.Alert) []incident.Payload {
+	const why = "worse than what opened it"
+	own := inc.Subject == about.subject
+	title := ""
+	if own {
+		title = about.title
+	}
+	book := d.Runbooks().Select(a.Labels)
+	switch {
+	case book != nil && worse(book, inc.Priority) && own:
+		return judged(book, title, why)
+	case book != nil && worse(book, inc.Priority):
+		return []incident.Payload{classified(book, title, why)}
+	case book == nil && unjudgedPriority < inc.Priority:
+		return unjudged(title, why)
+	}
+	return nil
 }
 
 // worse reports whether a runbook's classification is more pressing than what
 // an incident has: a server that stops answering is more than a service down.
 func worse(book *runbooks.Runbook, than incident.Priority) bool {
-	return incident.PriorityOf(incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)) < than
+	return classified(book, "", "").Priority < than
 }
 
 // judged is what a runbook says of the incidents it is meant for.
-func judged(book *runbooks.Runbook, why string) []incident.Payload {
-	impact, urgency := incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)
+func judged(book *runbooks.Runbook, title, why string) []incident.Payload {
 	return []incident.Payload{
-		incident.Classified{Impact: impact, Urgency: urgency, Priority: incident.PriorityOf(impact, urgency), Reason: why},
+		classified(book, title, why),
 		incident.Assigned{Team: book.Assign},
 		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source},
+	}
+}
+
+func classified(book *runbooks.Runbook, title, why string) incident.Classified {
+	impact, urgency := incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)
+	return incident.Classified{Title: title, Impact: impact, Urgency: urgency, Priority: incident.PriorityOf(impact, urgency), Reason: why}
+}
+
+var unjudgedPriority = incident.PriorityOf(incident.Medium, incident.Medium)
+
+// unjudged is what holds for an alert that no runbook is meant for.
+func unjudged(title, why string) []incident.Payload {
+	return []incident.Payload{
+		incident.Classified{Title: title, Impact: incident.Medium, Urgency: incident.Medium, Priority: unjudgedPriority, Reason: why},
+		incident.Attention{Topic: "no-runbook", Why: "no runbook is meant for this alert, so nothing is done by itself"},
 	}
 }
 
@@ -191,14 +260,11 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
 	}
 	if book := d.Runbooks().Select(a.Labels); book != nil {
-		payloads = append(payloads, judged(book, "as the runbook "+book.Name+" says")...)
+		payloads = append(payloads, judged(book, "", "as the runbook "+book.Name+" says")...)
 	} else {
-		payloads = append(payloads,
-			incident.Classified{Impact: incident.Medium, Urgency: incident.Medium,
-				Priority: incident.PriorityOf(incident.Medium, incident.Medium), Reason: "no runbook judges it"},
-			incident.Attention{Topic: "no-runbook", Why: "no runbook is meant for this alert, so nothing is done by itself"})
+		payloads = append(payloads, unjudged("", "no runbook judges it")...)
 	}
-	if about.subject.Kind == "alert" {
+	if about.unknown != "" {
 		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
 	}
 	events := make([]incident.Event, 0, len(payloads)+1)

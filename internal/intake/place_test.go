@@ -21,7 +21,9 @@ var start = time.Date(2026, 1, 5, 3, 0, 0, 0, time.UTC)
 // place is a door with a store and a small inventory behind it.
 type place struct {
 	*intake.Door
-	t *testing.T
+	t      *testing.T
+	clock  *clock.Clock
+	labels []string
 
 	mu      sync.Mutex
 	results []string
@@ -29,20 +31,20 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	clk := clock.Scaled(start, 1)
+	clk := clock.Jumping(start)
 	s, err := store.Open(t.TempDir(), clk)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	library, err := runbooks.Load()
+	library, err := runbooks.Load("testdata/*.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{t: t}
+	p := &place{t: t, clock: clk, labels: intake.DefaultLabels}
 	inv := world(t)
 	p.Door = &intake.Door{
-		Store: s, Clock: clk, Labels: intake.DefaultLabels,
+		Store: s, Clock: clk, Labels: func() []string { return p.labels },
 		Inventory: func() *inventory.Inventory { return inv },
 		Runbooks:  func() *runbooks.Library { return library },
 		Count: func(_ alerts.Alert, result string) {
@@ -58,11 +60,11 @@ func world(t *testing.T) *inventory.Inventory {
 	t.Helper()
 	service := inventory.Service{Name: "shop", Probe: inventory.Endpoint{Check: "tcp", Address: "192.0.2.7:443"}}
 	inv, err := inventory.New(inventory.Inventory{
-		Sites:     []inventory.Site{{Name: "ams1"}},
+		Sites:     []inventory.Site{{Name: "ams1", Racks: []inventory.Rack{{Name: "a12"}, {Name: "a13"}}}},
 		Customers: []inventory.Customer{{Name: "acme", Email: []string{"it@acme.example.net"}}},
 		Servers: []inventory.Server{
-			{Name: "web-07", Site: "ams1", Address: "192.0.2.7", Customers: []string{"acme"}, Services: []inventory.Service{service}},
-			{Name: "web-08", Site: "ams1", Address: "192.0.2.8"},
+			{Name: "web-07", Rack: "a12", Address: "192.0.2.7", Customers: []string{"acme"}, Services: []inventory.Service{service}},
+			{Name: "web-08", Rack: "a13", Address: "192.0.2.8"},
 			{Name: "node-a", Site: "ams1", Address: "192.0.2.9", Aliases: []string{"127.0.0.1:9198"}},
 			{Name: "node-b", Site: "ams1", Address: "192.0.2.10", Aliases: []string{"127.0.0.1:9199"}},
 			{Name: "node-c", Site: "ams1", Address: "192.0.2.11", Aliases: []string{"127.0.0.1:9200"}},
@@ -72,6 +74,11 @@ func world(t *testing.T) *inventory.Inventory {
 		t.Fatal(err)
 	}
 	return inv
+}
+
+// forward lets time pass.
+func (p *place) forward(d time.Duration) {
+	<-p.clock.Go(func() { p.clock.Wait(p.t.Context(), p.clock.Now().Add(d), nil) })
 }
 
 // take sends a batch through the door and returns how each alert ended.

@@ -17,7 +17,7 @@ type checker struct {
 
 	sites, racks, servers, customers, people, teams map[string]*string // name → where it was given first
 	siteOfRack                                      map[string]string
-	serials, uuids, bmcs, aliases                   map[string]*string
+	serials, uuids, bmcs, aliases, hostKeys         map[string]*string
 	sorted                                          map[string][]string // what → the names of that kind
 }
 
@@ -25,7 +25,7 @@ func newChecker(parts []*Inventory, doc *yamlpos.Document) *checker {
 	c := &checker{doc: doc, parts: parts, siteOfRack: map[string]string{}, sorted: map[string][]string{}}
 	for _, m := range []*map[string]*string{
 		&c.sites, &c.racks, &c.servers, &c.customers, &c.people, &c.teams,
-		&c.serials, &c.uuids, &c.bmcs, &c.aliases,
+		&c.serials, &c.uuids, &c.bmcs, &c.aliases, &c.hostKeys,
 	} {
 		*m = map[string]*string{}
 	}
@@ -106,16 +106,26 @@ func (c *checker) name(what string, name *string, seen map[string]*string) {
 }
 
 func (c *checker) once(what, key string, field *string, seen map[string]*string) {
-	first, twice := seen[key]
-	if !twice {
-		seen[key] = field
-		return
+	if first := c.first(key, field, seen); first != nil {
+		c.add(field, "%s %q is given twice%s", what, *field, c.firstAt(first))
 	}
-	where := ""
+}
+
+// first notes where key was given, and returns where that had been done before,
+// nil when nowhere.
+func (c *checker) first(key string, field *string, seen map[string]*string) *string {
+	if first, twice := seen[key]; twice {
+		return first
+	}
+	seen[key] = field
+	return nil
+}
+
+func (c *checker) firstAt(first *string) string {
 	if pos := c.doc.At(first); pos.Line > 0 {
-		where = ", first at " + pos.String()
+		return ", first at " + pos.String()
 	}
-	c.add(field, "%s %q is given twice%s", what, *field, where)
+	return ""
 }
 
 // reference checks that a field names something that exists. An empty field

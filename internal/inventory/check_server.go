@@ -113,10 +113,18 @@ func (c *checker) ssh(s *SSH) {
 	}
 }
 
+// hostKey checks one key, and that no other server has it. A machine made as
+// the copy of another one keeps its keys, and then the key proves nothing: a
+// command meant for one could be run on the other.
 func (c *checker) hostKey(key *string) {
-	_, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(*key))
+	public, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(*key))
 	if err != nil || len(options) > 0 || len(bytes.TrimSpace(rest)) > 0 {
 		c.hint(key, "ssh-keyscan HOST shows it behind the host's name", "host key: want one public key such as \"ssh-ed25519 AAAA…\"")
+		return
+	}
+	if first := c.first(string(public.Marshal()), key, c.hostKeys); first != nil {
+		hint := "make new ones on the copy: rm /etc/ssh/ssh_host_*, then ssh-keygen -A"
+		c.hint(key, hint, "host key is given twice%s (a command for one server could be run on the other that has it)", c.firstAt(first))
 	}
 }
 

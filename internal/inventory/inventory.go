@@ -138,9 +138,9 @@ type Role string
 
 // The roles.
 const (
-	Engineer Role = "engineer" // acknowledge, approve, close, report on work orders
-	Manager  Role = "manager"  // reads; may also freeze and thaw
-	Support  Role = "support"  // notes, calls
+	Engineer Role = "engineer" // may do everything: acknowledge, approve, close, freeze
+	Manager  Role = "manager"  // may report and note, and freeze and thaw
+	Support  Role = "support"  // may report and note, and say what came of calls and work orders
 )
 
 // Roles lists every role.

@@ -50,15 +50,10 @@ func index(parts []*Inventory) *Inventory {
 		inv.People = append(inv.People, part.People...)
 		inv.Teams = append(inv.Teams, part.Teams...)
 	}
-	siteOfRack := map[string]string{}
-	for _, site := range inv.Sites {
-		for _, rack := range site.Racks {
-			siteOfRack[rack.Name] = site.Name
-		}
-	}
+	racks := siteOfRack(inv.Sites)
 	for i, s := range inv.Servers {
 		if s.Site == "" {
-			s.Site = siteOfRack[s.Rack]
+			s.Site = racks[s.Rack]
 		}
 		inv.Servers[i] = s.withDefaults()
 	}

@@ -8,24 +8,26 @@ import (
 
 // lookup finds things by name. It is built once and never changed.
 type lookup struct {
-	sites     map[string]Site
-	servers   map[string]Server
-	customers map[string]Customer
-	people    map[string]Person
-	teams     map[string]Team
-	onSite    map[string][]Server
-	known     map[string]string // what an alert may call a server → its name, "" when two share it
+	sites      map[string]Site
+	siteOfRack map[string]string
+	servers    map[string]Server
+	customers  map[string]Customer
+	people     map[string]Person
+	teams      map[string]Team
+	onSite     map[string][]Server
+	known      map[string]string // what an alert may call a server → its name, "" when two share it
 }
 
 func newLookup(inv *Inventory) lookup {
 	l := lookup{
-		sites:     byName(inv.Sites, func(s Site) string { return s.Name }),
-		servers:   byName(inv.Servers, func(s Server) string { return s.Name }),
-		customers: byName(inv.Customers, func(c Customer) string { return c.Name }),
-		people:    byName(inv.People, func(p Person) string { return p.Name }),
-		teams:     byName(inv.Teams, func(t Team) string { return t.Name }),
-		onSite:    map[string][]Server{},
-		known:     map[string]string{},
+		sites:      byName(inv.Sites, func(s Site) string { return s.Name }),
+		siteOfRack: siteOfRack(inv.Sites),
+		servers:    byName(inv.Servers, func(s Server) string { return s.Name }),
+		customers:  byName(inv.Customers, func(c Customer) string { return c.Name }),
+		people:     byName(inv.People, func(p Person) string { return p.Name }),
+		teams:      byName(inv.Teams, func(t Team) string { return t.Name }),
+		onSite:     map[string][]Server{},
+		known:      map[string]string{},
 	}
 	for _, s := range inv.Servers {
 		l.onSite[s.Site] = append(l.onSite[s.Site], s)
@@ -42,6 +44,17 @@ func byName[T any](list []T, name func(T) string) map[string]T {
 		m[name(thing)] = thing
 	}
 	return m
+}
+
+// siteOfRack says on which site each rack stands.
+func siteOfRack(sites []Site) map[string]string {
+	on := map[string]string{}
+	for _, site := range sites {
+		for _, rack := range site.Racks {
+			on[rack.Name] = site.Name
+		}
+	}
+	return on
 }
 
 // learn notes that word stands for a server; once two servers have claimed it,
@@ -65,6 +78,15 @@ func canonical(host string) string {
 func (inv *Inventory) Site(name string) (Site, bool) {
 	s, ok := inv.lookup.sites[name]
 	return s, ok
+}
+
+// SiteOfRack returns the site on which the rack with that name stands.
+func (inv *Inventory) SiteOfRack(rack string) (Site, bool) {
+	name, ok := inv.lookup.siteOfRack[rack]
+	if !ok {
+		return Site{}, false
+	}
+	return inv.Site(name)
 }
 
 // Server returns the server with that name. It takes no other value: a command

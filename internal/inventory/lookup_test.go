@@ -57,6 +57,15 @@ func TestAnAlertFindsExactlyOneServer(t *testing.T) {
 	}
 }
 
+func TestARackStandsOnItsSite(t *testing.T) {
+	inv := load(t)
+	for rack, want := range map[string]string{"r1": "ams1", "r2": "ams1", "r9": "rtm1", "r3": "", "ams1": "", "": "", "r*": ""} {
+		if site, ok := inv.SiteOfRack(rack); site.Name != want || ok != (want != "") {
+			t.Errorf("rack %q is on %q, %t, want %q", rack, site.Name, ok, want)
+		}
+	}
+}
+
 func FuzzFindNeverPicksAnUnrelatedServer(f *testing.F) {
 	inv, err := inventory.Load("testdata/good/places.yml", "testdata/good/servers.yml")
 	if err != nil {

@@ -8,7 +8,9 @@ package notify
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
@@ -83,33 +85,46 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	payload := o.result(m, accepted, err)
+	var events []incident.Event
+	for _, p := range o.result(m, accepted, err) {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
+	}
 	// What was delivered is written down even while piket is being stopped.
-	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: payload})
+	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
 	return err
 }
 
-func (o *Outbox) result(m *incident.Message, accepted string, err error) incident.Payload {
+func (o *Outbox) result(m *incident.Message, accepted string, err error) []incident.Payload {
 	purpose := kindOf(m.Purpose)
 	if err == nil {
 		o.Count(purpose, "delivered")
-		return incident.Delivered{Message: m.Message, Detail: accepted}
+		return []incident.Payload{incident.Delivered{Message: m.Message, Detail: accepted}}
 	}
 	o.Log.Warn("message not delivered", "message", m.Message, "err", err)
 	failed := incident.Undelivered{Message: m.Message, Try: m.Tries + 1, Reason: err.Error()}
 	if m.Tries < len(retries) {
-		failed.RetryAt = o.Clock.Now().Add(retries[m.Tries])
 		o.Count(purpose, "failed")
-	} else {
-		o.Count(purpose, "given_up")
+		failed.RetryAt = o.Clock.Now().Add(retries[m.Tries])
+		return []incident.Payload{failed}
 	}
-	return failed
+	o.Count(purpose, "given_up")
+	if purpose == page {
+		return []incident.Payload{failed} // it would be paged, and given up, again and again
+	}
+	return []incident.Payload{failed, incident.Attention{
+		Topic: "undelivered-" + m.Message,
+		Why: fmt.Sprintf("the mail (%s) to %s could not be delivered in %d tries; tell them in another way",
+			m.Purpose, strings.Join(m.To, ", "), failed.Try),
+	}}
 }
+
+// page is what mail to the engineers on duty is for.
+const page = "page"
 
 // kindOf is the purpose without the topic of a page, for metrics.
 func kindOf(purpose string) string {
-	if len(purpose) >= 4 && purpose[:4] == "page" {
-		return "page"
+	if strings.HasPrefix(purpose, page) {
+		return page
 	}
 	return purpose
 }

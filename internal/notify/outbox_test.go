@@ -162,12 +162,41 @@ func TestMessageIsGivenUpAfterTheLastTryAndThatIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := events[len(events)-1].Payload.Text()
+	last := events[len(events)-2].Payload.Text()
 	if !strings.HasPrefix(last, "Message "+o.id+"/M2 was not delivered and is given up: send mail through "+o.server.address) || !strings.Contains(last, "451") {
-		t.Errorf("the timeline ends with %q", last)
+		t.Errorf("the timeline says %q", last)
 	}
 	if fmt.Sprint(o.counts) != "map[update failed:11 update given_up:1]" {
 		t.Errorf("counted %v", o.counts)
+	}
+}
+
+// Somebody must tell the customer, or the technician, in another way. A page
+// that is given up calls for nobody: the call would be a page again.
+func TestMailThatIsGivenUpCallsForAPersonUnlessItIsAPage(t *testing.T) {
+	for _, purpose := range []string{"first", "summary", "work-order", "page open", "page open, relapse 1"} {
+		o := newOffice(t)
+		o.server.refuse = func(int) error { return busy }
+		o.queue(2, purpose)
+		o.run()
+		events, err := o.store.Events(t.Context(), o.id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calls []incident.Payload
+		for _, e := range events {
+			if call, ok := e.Payload.(incident.Attention); ok {
+				calls = append(calls, call)
+			}
+		}
+		var want []incident.Payload
+		if !strings.HasPrefix(purpose, "page") {
+			want = []incident.Payload{incident.Attention{Topic: "undelivered-" + o.id + "/M2",
+				Why: "the mail (" + purpose + ") to it@acme.example.net could not be delivered in 12 tries; tell them in another way"}}
+		}
+		if !slices.Equal(calls, want) {
+			t.Errorf("%s: got %v", purpose, calls)
+		}
 	}
 }
 

@@ -18,6 +18,12 @@ import (
 // for the subject. After any other error it is not known to the caller whether
 // it was stored; the subject's uniqueness makes trying again harmless.
 func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident.Incident, error) {
+	if len(events) == 0 {
+		return nil, errors.New("create an incident: it has no events")
+	}
+	if _, ok := events[0].Payload.(incident.Opened); !ok {
+		return nil, fmt.Errorf("create an incident: it begins with %q, not with %q", events[0].Payload.Kind(), incident.Opened{}.Kind())
+	}
 	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
 		year := s.clk.Now().Year()
 		var number int
@@ -121,9 +127,9 @@ func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {
 	if !ok {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO episodes VALUES (?, ?, ?)
-		ON CONFLICT (episode) DO UPDATE SET incident = excluded.incident, status = excluded.status`,
-		a.Alert.Episode(), e.Incident, string(a.Alert.Status))
+	_, err = tx.ExecContext(ctx, `INSERT INTO episodes VALUES (?, ?, ?, ?)
+		ON CONFLICT (episode) DO UPDATE SET incident = excluded.incident, status = excluded.status, recorded = excluded.recorded`,
+		a.Alert.Episode(), e.Incident, string(a.Alert.Status), e.Recorded.UnixMicro())
 	return err
 }
 

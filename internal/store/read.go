@@ -134,17 +134,37 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
-// Episode returns the incident that an alert's episode belongs to and the last
-// status known of it; an empty id when it was never seen.
-func (s *Store) Episode(ctx context.Context, episode string) (id string, status alerts.Status, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT incident, status FROM episodes WHERE episode = ?`, episode).Scan(&id, &status)
+// Episode is the last word on one stretch of trouble.
+type Episode struct {
+	Incident string // that it belongs to, "" when it was never seen
+	Status   alerts.Status
+	Recorded time.Time // when that status was written down
+}
+
+// Episode returns what is known of an alert's episode; the zero Episode when it
+// was never seen.
+func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
+	var e Episode
+	var recorded int64
+	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = ?`, name).Scan(&e.Incident, &e.Status, &recorded)
 	if err == sql.ErrNoRows {
-		return "", "", nil
+		return Episode{}, nil
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("look for episode: %w", err)
+		return Episode{}, fmt.Errorf("look for episode: %w", err)
 	}
-	return id, status, nil
+	e.Recorded = time.UnixMicro(recorded).UTC()
+	return e, nil
+}
+
+// Live returns how many incidents hold a server right now: those with an
+// intent that has been written down and not yet been judged.
+func (s *Store) Live(ctx context.Context) (int, error) {
+	var live int
+	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM incidents WHERE held IS NOT NULL`).Scan(&live); err != nil {
+		return 0, fmt.Errorf("count live intents: %w", err)
+	}
+	return live, nil
 }
 
 // Changes returns the incidents that have events after position, and the

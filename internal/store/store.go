@@ -89,7 +89,8 @@ CREATE UNIQUE INDEX one_live_intent_per_server ON incidents (held) WHERE held IS
 CREATE TABLE episodes (
 	episode  TEXT PRIMARY KEY,
 	incident TEXT NOT NULL,
-	status   TEXT NOT NULL
+	status   TEXT NOT NULL,
+	recorded INTEGER NOT NULL -- when that status was written down
 );
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 `

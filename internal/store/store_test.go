@@ -235,6 +235,51 @@ func TestRecordedFactNeedsNoVersion(t *testing.T) {
 	}
 }
 
+func TestIncidentBeginsWithItsOpening(t *testing.T) {
+	s := open(t, t.TempDir())
+	opened := event(incident.Opened{Title: "t", Subject: server("web-07")})
+	for name, c := range map[string]struct {
+		events []incident.Event
+		want   string
+	}{
+		"nothing":         {nil, "create an incident: it has no events"},
+		"a note":          {[]incident.Event{note("first")}, `create an incident: it begins with "note", not with "opened"`},
+		"a note, then it": {[]incident.Event{note("first"), opened}, `create an incident: it begins with "note", not with "opened"`},
+	} {
+		if inc, err := s.Create(ctx, c.events...); err == nil || err.Error() != c.want || inc != nil {
+			t.Errorf("%s: got %v, %v", name, inc, err)
+		}
+	}
+	if list, err := s.List(ctx, store.Filter{}); err != nil || len(list) != 0 {
+		t.Errorf("something was written down: %v (%v)", list, err)
+	}
+	if inc := create(t, s, "web-07"); inc.ID != "INC-2026-0001" {
+		t.Errorf("a refusal used the number up: %s", inc.ID)
+	}
+}
+
+func TestServersThatAreHeldAreCounted(t *testing.T) {
+	s := open(t, t.TempDir())
+	live := func(want int) {
+		t.Helper()
+		if got, err := s.Live(ctx); err != nil || got != want {
+			t.Errorf("%d are held, want %d (%v)", got, want, err)
+		}
+	}
+	live(0)
+	var held []*incident.Incident
+	for n, name := range []string{"web-07", "web-08", "web-09"} {
+		inc := create(t, s, name)
+		live(n)
+		intended := incident.Intended{Intent: inc.ID + "/I1", Step: "power-cycle", Attempt: 1, Server: name, Action: "power", Verb: "cycle"}
+		held = append(held, add(t, s, inc, event(intended)))
+		live(n + 1)
+	}
+	add(t, s, held[0], event(incident.Voided{Intent: held[0].ID + "/I1", Reason: "it is not the machine"}))
+	add(t, s, held[1], event(incident.Restored{How: "it answers"}))
+	live(1)
+}
+
 func TestReopeningKeepsEverything(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -256,9 +301,9 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	if want := when.Truncate(time.Microsecond); !after[1].At.Equal(want) {
 		t.Errorf("it happened at %v, want %v", after[1].At, want)
 	}
-	id, status, err := s.Episode(ctx, "probe/f/2026-01-05T03:00:00Z")
-	if err != nil || id != inc.ID || status != alerts.Firing {
-		t.Errorf("episode: %q %q %v", id, status, err)
+	known, err := s.Episode(ctx, "probe/f/2026-01-05T03:00:00Z")
+	if want := (store.Episode{Incident: inc.ID, Status: alerts.Firing, Recorded: after[1].Recorded}); err != nil || known != want {
+		t.Errorf("episode: %+v, want %+v (%v)", known, want, err)
 	}
 	whole(t, s)
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 )
 
@@ -30,7 +30,7 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
-	v := verifier{tx: tx, listed: map[string]row{}, kept: map[string]episode{}, seen: map[string]episode{}}
+	v := verifier{tx: tx, listed: map[string]row{}, kept: map[string]Episode{}, seen: map[string]sighting{}}
 	for _, step := range []func(context.Context) error{v.integrity, v.count, v.lookups, v.chains} {
 		if err := step(ctx); err != nil {
 			return v.Report, err
@@ -44,9 +44,9 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 type verifier struct {
 	Report
 	tx     *sql.Tx
-	listed map[string]row     // the list of incidents, less what was found in order
-	kept   map[string]episode // as kept for looking up
-	seen   map[string]episode // as the events say
+	listed map[string]row      // the list of incidents, less what was found in order
+	kept   map[string]Episode  // as kept for looking up
+	seen   map[string]sighting // as the events say
 
 	inc      *incident.Incident // the one being read, nil before the first
 	head     incident.Event     // its last event
@@ -54,11 +54,10 @@ type verifier struct {
 	garbled  bool               // some of its events cannot be read
 }
 
-// episode is the last word on one stretch of trouble.
-type episode struct {
-	incident string
-	status   alerts.Status
-	position int64
+// sighting is the last word on one stretch of trouble, as an event says it.
+type sighting struct {
+	Episode
+	position int64 // of that event
 }
 
 func (v *verifier) fault(format string, args ...any) {
@@ -119,10 +118,12 @@ func (v *verifier) lookups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.each(ctx, "read episodes", `SELECT episode, incident, status FROM episodes`, func(rows *sql.Rows) error {
+	return v.each(ctx, "read episodes", `SELECT episode, incident, status, recorded FROM episodes`, func(rows *sql.Rows) error {
 		var name string
-		var e episode
-		err := rows.Scan(&name, &e.incident, &e.status)
+		var e Episode
+		var recorded int64
+		err := rows.Scan(&name, &e.Incident, &e.Status, &recorded)
+		e.Recorded = time.UnixMicro(recorded).UTC()
 		v.kept[name] = e
 		return err
 	})
@@ -171,7 +172,7 @@ func (v *verifier) link(e incident.Event, data []byte, position int64) {
 	v.head, v.position = e, position
 	v.inc.Apply(e)
 	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[a.Alert.Episode()].position < position {
-		v.seen[a.Alert.Episode()] = episode{e.Incident, a.Alert.Status, position}
+		v.seen[a.Alert.Episode()] = sighting{Episode{e.Incident, a.Alert.Status, e.Recorded}, position}
 	}
 }
 
@@ -202,14 +203,13 @@ func (v *verifier) leftovers() {
 		v.fault("%s is listed and has no events", id)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.seen)) {
-		want := v.seen[name]
-		have, ok := v.kept[name]
-		if !ok || have.incident != want.incident || have.status != want.status {
-			v.fault("%s: what is kept about alert %s is not what its timeline says", want.incident, name)
+		want := v.seen[name].Episode
+		if have, ok := v.kept[name]; !ok || have != want {
+			v.fault("%s: what is kept about alert %s is not what its timeline says", want.Incident, name)
 		}
 		delete(v.kept, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.kept)) {
-		v.fault("%s: alert %s is kept and no timeline has it", v.kept[name].incident, name)
+		v.fault("%s: alert %s is kept and no timeline has it", v.kept[name].Incident, name)
 	}
 }

@@ -76,9 +76,10 @@ func TestTamperingIsFound(t *testing.T) {
 		"the listed opening":        `UPDATE incidents SET opened = opened + 1 WHERE id = 'INC-2026-0001'`,
 		"a server held by nobody":   `UPDATE incidents SET held = 'web-07' WHERE id = 'INC-2026-0001'`,
 		"an alert called resolved":  `UPDATE episodes SET status = 'resolved' WHERE incident = 'INC-2026-0001'`,
+		"when it was last heard of": `UPDATE episodes SET recorded = recorded + 1 WHERE incident = 'INC-2026-0001'`,
 		"an alert of another":       `UPDATE episodes SET incident = 'INC-2026-0002' WHERE incident = 'INC-2026-0001'`,
 		"an alert forgotten":        `DELETE FROM episodes WHERE incident = 'INC-2026-0001'`,
-		"an alert invented":         `INSERT INTO episodes VALUES ('probe/x/y', 'INC-2026-0001', 'resolved')`,
+		"an alert invented":         `INSERT INTO episodes VALUES ('probe/x/y', 'INC-2026-0001', 'resolved', 0)`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()

@@ -27,6 +27,7 @@ type said struct {
 	Cause      string `json:"cause"`
 	Solution   string `json:"solution"`
 	Prevention string `json:"prevention"`
+	Unchecked  string `json:"unchecked"` // why it is closed without a passed check
 	Order      string `json:"order"`
 	State      string `json:"state"`
 	Task       string `json:"task"`
@@ -55,7 +56,9 @@ var deeds = map[string]deed{
 		return desk.Note(m.incident, m.by, s.Words)
 	},
 	"close": func(m moment, s said) ([]incident.Payload, error) {
-		return desk.Close(m.incident, m.by, incident.Resolution{Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention})
+		return desk.Close(m.incident, m.by, incident.Resolution{
+			Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention, Unchecked: s.Unchecked,
+		})
 	},
 	"order": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.ReportOrder(m.incident, m.by, incident.OrderProgress{Order: s.Order, State: s.State, Words: s.Words})
@@ -156,7 +159,7 @@ func saidInForm(r *http.Request) said {
 	f := r.PostFormValue
 	return said{
 		Approval: f("approval"), PlanHash: f("plan_hash"), Reason: f("reason"), Words: f("words"),
-		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"),
+		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"), Unchecked: f("unchecked"),
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
 	}
 }

@@ -80,7 +80,7 @@ func newDoor(t *testing.T, db *store.Store, clk *clock.Clock, inv *inventory.Inv
 		t.Fatal(err)
 	}
 	return &intake.Door{
-		Store: db, Clock: clk, Labels: intake.DefaultLabels, Count: func(alerts.Alert, string) {},
+		Store: db, Clock: clk, Labels: func() []string { return intake.DefaultLabels }, Count: func(alerts.Alert, string) {},
 		Inventory: func() *inventory.Inventory { return inv }, Runbooks: func() *runbooks.Library { return library },
 	}
 }

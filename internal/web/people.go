@@ -6,7 +6,6 @@ import (
 
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
-	"github.com/spinware/piket/internal/inventory"
 )
 
 // orderView is the work order and what hands on site may report.
@@ -191,13 +190,14 @@ func attentionsOf(h history, _ setting) *attentionsView {
 
 // closeView is the form that ends an incident, or the words that ended it.
 type closeView struct {
-	ID       string
-	Ready    bool
-	Waits    string // what closing still waits for
-	Draft    incident.Resolution
-	Final    *incident.Resolution
-	FinalBy  string
-	Reported bool // a person's report is open, and a person can end it
+	ID        string
+	Ready     bool
+	Waits     string // what closing still waits for
+	Draft     incident.Resolution
+	Final     *incident.Resolution
+	FinalBy   string
+	Reported  bool // a person's report is open, and a person can end it
+	Unchecked bool // this person may close it on their word alone
 }
 
 func closeOf(h history, s setting) *closeView {
@@ -210,15 +210,17 @@ func closeOf(h history, s setting) *closeView {
 	v.Reported = inc.Ongoing() && inc.Runbook.Hash == "" && hands.admits(s.me) &&
 		slices.ContainsFunc(inc.Firing(), alertOfPerson)
 	// Asked of the desk itself, so that the page offers what it would take.
-	_, err := desk.Close(inc, inventory.Person{Name: s.me.Name, Roles: s.me.Roles}, incident.Resolution{Cause: "-", Solution: "-"})
+	_, err := desk.Close(inc, s.me, incident.Resolution{Cause: "-", Solution: "-"})
 	v.Ready = err == nil
+	_, err = desk.Close(inc, s.me, incident.Resolution{Cause: "-", Solution: "-", Unchecked: "-"})
+	v.Unchecked = err == nil
 	if !v.Ready && inc.Status == incident.BackInService {
 		v.Waits = "The closure check must pass first; then an engineer closes it."
 		if inc.Closure != nil && inc.Closure.Passed {
 			v.Waits = "The closure check has passed. An engineer closes it."
 		}
 	}
-	if !v.Ready && v.Waits == "" && !v.Reported {
+	if !v.Ready && v.Waits == "" && !v.Reported && !v.Unchecked {
 		return nil
 	}
 	return v

@@ -85,8 +85,8 @@ func (a *app) take(ctx context.Context, t told, by inventory.Person) (id string,
 	if err := a.Receive(ctx, []alerts.Alert{alert}, 0); err != nil {
 		return "", err
 	}
-	id, _, err = a.Store.Episode(ctx, alert.Episode())
-	return id, err
+	known, err := a.Store.Episode(ctx, alert.Episode())
+	return known.Incident, err
 }
 
 func (a *app) apiReport(w http.ResponseWriter, r *http.Request) {

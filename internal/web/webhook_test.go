@@ -99,8 +99,8 @@ func TestWebhookOfARealAlertmanagerIsCommittedWhenItIsAnswered(t *testing.T) {
 				t.Fatalf("answered %d %s, want %s", answer.status, answer.body, want)
 			}
 			for _, a := range decoded.Alerts {
-				if id, _, err := s.store.Episode(t.Context(), a.Episode()); err != nil || (id == "") != (a.Status == alerts.Resolved) {
-					t.Errorf("%s %s: incident %q, %v", a.Status, a.Labels, id, err)
+				if known, err := s.store.Episode(t.Context(), a.Episode()); err != nil || (known.Incident == "") != (a.Status == alerts.Resolved) {
+					t.Errorf("%s %s: incident %q, %v", a.Status, a.Labels, known.Incident, err)
 				}
 			}
 		})
