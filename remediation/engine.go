@@ -2,7 +2,6 @@ package remediation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -16,10 +15,6 @@ import (
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/runbooks"
 )
-
-// sendTimeout bounds one send, from opening the session to the answer. It is
-// shorter than [Limits.NotAfter], so that a send cannot outlive its intent.
-const sendTimeout = 25 * time.Second
 
 // Engine does what Next decides. Every field must be set.
 type Engine struct {
@@ -231,67 +226,6 @@ func states(checks []incident.Check) map[string]string {
 		}
 	}
 	return m
-}
-
-// send owns the intent, then sends it once, then writes down what is known of
-// it. Nothing here is ever repeated: if the last line cannot be written, the
-// intent stays claimed, and settle calls it unknown.
-func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
-	inc, err := e.Store.Append(ctx, f.Incident.ID, f.Incident.Version,
-		incident.Event{Actor: incident.Piket, Payload: incident.Claimed{Intent: intent.Intent, Owner: e.Owner}})
-	if err != nil {
-		return err
-	}
-	// Stopping piket does not cut a send in half.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
-	defer cancel()
-	said := e.carryOut(ctx, f, intent)
-	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "result", said.Text())
-	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: said})
-	if err != nil {
-		return fmt.Errorf("record the outcome of %s: %w", intent.What(), err)
-	}
-	e.stale(inc.ID)
-	return nil
-}
-
-// carryOut hands the intent to its action, with the checks that only make
-// sense at the very last moment, and says what came of it. What a freeze stopped was
-// never sent and does not count as a try.
-func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended) incident.Payload {
-	refused := incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeRefused}
-	server, ok := f.Inventory.Server(intent.Server)
-	if !ok || server.Serial != intent.Serial || server.UUID != intent.UUID {
-		refused.Detail = "the inventory's entry for " + intent.Server + " has changed since this was planned"
-		return refused
-	}
-	action, ok := e.Actions[intent.Action]
-	if !ok {
-		refused.Detail = fmt.Sprintf("this piket has no action %q", intent.Action)
-		return refused
-	}
-	var stopped error
-	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		stopped = e.last(ctx, intent)
-		return stopped
-	}})
-	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
-		return incident.Voided{Intent: intent.Intent, Reason: stopped.Error()}
-	}
-	return incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}
-}
-
-var errFrozen = errors.New("frozen")
-
-// last is asked with the session open, right before the write.
-func (e *Engine) last(ctx context.Context, intent incident.Intended) error {
-	if why := e.Frozen(); why != "" {
-		return fmt.Errorf("%w: %s", errFrozen, why)
-	}
-	if now := e.Clock.Now(); now.After(intent.NotAfter) {
-		return fmt.Errorf("its time to be sent (%s) has passed", clockTime(intent.NotAfter))
-	}
-	return ctx.Err()
 }
 
 // dispatch writes the work order and the mail that carries it, together.

@@ -3,7 +3,9 @@
 // down; an [Action] sends one change to one server at most once.
 //
 // Read next.go first: the rules stand there in the order in which they are
-// asked, and each is a few lines below.
+// asked. Those about looking are in watch.go, about coming back in restore.go,
+// about remedies in ladder.go, guard.go and approval.go, about effects in
+// verify.go, about people on site in escalate.go.
 package remediation
 
 import (
@@ -161,108 +163,6 @@ func send(f Facts, intent incident.Intended) Move {
 	return Send{Intent: intent}
 }
 
-// watch keeps the look at the goal fresh. After a start there is none, so
-// looking is the first thing that happens to every incident.
-func watch(f Facts) Move {
-	if !f.JustWatched && (f.Goal.At.IsZero() || f.Now.Sub(f.Goal.Ended) >= f.poll()) {
-		a := f.Incident.Action
-		return Watch{Power: f.owing() || a.Live() && a.Action == "power"}
-	}
-	return nil
-}
-
-// poll is how often to look: often while something is about to change.
-func (f Facts) poll() time.Duration {
-	inc := f.Incident
-	changing := inc.Goal.Holds == (inc.Status == incident.Open) // coming back, or failing again
-	if inc.Action.Live() || f.owing() && inc.Power != "on" || changing {
-		return f.Limits.Poll
-	}
-	return f.Limits.IdlePoll
-}
-
-// stayedOnFor is how long a machine must have stayed on before it is no longer
-// expected to go off because of what piket did to it.
-const stayedOnFor = time.Hour
-
-// owing reports whether power that piket may have cut must still be watched.
-func (f Facts) owing() bool {
-	inc := f.Incident
-	stayedOn := inc.Power == "on" && f.Now.Sub(inc.PowerAt) > stayedOnFor && !inc.Action.Live()
-	return inc.Owes != nil && !stayedOn
-}
-
-// nextLook waits until the goal must be looked at again.
-func (f Facts) nextLook() Move { return Wait{Until: f.Goal.Ended.Add(f.poll())} }
-
-// waitUntil waits for a moment, but not past the next look.
-func (f Facts) waitUntil(t time.Time) Move {
-	if look := f.Goal.Ended.Add(f.poll()); look.Before(t) {
-		t = look
-	}
-	return Wait{Until: t}
-}
-
-// restore ends the outage when the goal has held for its time. While it holds,
-// nothing else is done: what answers is not touched.
-func restore(f Facts) Move {
-	inc := f.Incident
-	if inc.Status != incident.Open || !inc.Goal.Holds {
-		return nil
-	}
-	if a := inc.Approval; a != nil {
-		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "it answers again"})
-	}
-	if since := inc.Goal.Since.Add(f.Runbook.Goal.For); f.Now.Before(since) {
-		return f.waitUntil(since)
-	}
-	return decide(f.restored())
-}
-
-// finish checks everything once more after service is back, and notices when
-// it fails again. Closing itself is a person's act: it needs a cause.
-func finish(f Facts) Move {
-	inc := f.Incident
-	switch {
-	case inc.Status != incident.BackInService:
-		return nil
-	case !inc.Goal.Holds:
-		return relapse(f)
-	case inc.Closure != nil:
-		return f.remind()
-	case !f.Goal.At.After(inc.RestoredAt):
-		return f.nextLook() // the closure check is a look of its own
-	}
-	return decide(incident.ClosureChecked{Passed: true, Checks: f.Goal.Checks})
-}
-
-// relapse opens the incident again once the failure has been seen for a while.
-// What piket cannot see is no failure: customers are not told of its own
-// trouble.
-func relapse(f Facts) Move {
-	lasts := f.Incident.Goal.Since.Add(f.Limits.Fresh)
-	switch {
-	case !anyDown(f.Goal.Checks):
-		return f.nextLook()
-	case f.Now.Before(lasts):
-		return f.waitUntil(lasts)
-	}
-	return decide(incident.Relapsed{Reason: badness(f.Goal.Checks)})
-}
-
-// closeWithin is how long a finished incident may wait for its description.
-const closeWithin = 24 * time.Hour
-
-// remind calls for somebody to close what is long over.
-func (f Facts) remind() Move {
-	if f.Now.Sub(f.Incident.RestoredAt) > closeWithin {
-		if m := attention(f.Incident, "not-closed", "service is back since "+clockTime(f.Incident.RestoredAt)+", and nobody has closed the incident"); m != nil {
-			return m
-		}
-	}
-	return f.nextLook()
-}
-
 // wait leaves people their time: one who was asked, and one who is on site.
 func wait(f Facts) Move {
 	inc := f.Incident
@@ -305,8 +205,11 @@ func conclude(f Facts) Move {
 // hold stops before the ladder when the trouble is not the server's.
 func hold(f Facts) Move {
 	inc := f.Incident
-	if inc.Subject.Kind != "server" {
-		return nil // a site has no ladder; somebody is sent
+	if inc.Subject.Kind != "server" { // no ladder: somebody is sent
+		if inc.Verdict.Verdict == incident.VerdictUnknown && f.Now.Sub(inc.VerdictAt) > 2*f.Limits.HoldDown {
+			return attention(inc, "parts-still-down", "the way to "+inc.Subject.Name+" is there again, and not everything behind it: "+badness(f.Goal.Checks))
+		}
+		return nil
 	}
 	switch v := inc.Verdict; v.Verdict {
 	case incident.VerdictServer:
@@ -331,70 +234,7 @@ func hold(f Facts) Move {
 	}
 }
 
-// ladder finds the first remedy that applies and takes it one step further. A
-// person's no, or silence, ends the ladder: the next is a person's, too.
-func ladder(f Facts) Move {
-	if f.Incident.Subject.Kind != "server" {
-		return nil
-	}
-	for _, r := range f.Runbook.Remedies {
-		switch step := f.Incident.StepOf(r.ID); step.Done {
-		case "denied", "expired":
-			return nil
-		case "failed":
-			continue
-		}
-		if m := climb(f, r); m != nil {
-			return m
-		}
-	}
-	return nil
-}
-
-// climb takes one remedy a step further: does it apply, do the guards let it,
-// has a person agreed? nil means that it is not this remedy's turn.
-func climb(f Facts, r runbooks.Remedy) Move {
-	if why := inapplicable(f, r); why != "" {
-		return f.skip(r.ID, why)
-	}
-	if no := refuse(f, r); no != nil && no.Until.IsZero() {
-		return f.skip(r.ID, "guard "+no.Guard+": "+no.Why)
-	} else if no != nil {
-		return f.block(r.ID, *no)
-	}
-	plan, why := newPlan(f, r)
-	if why != "" {
-		return f.skip(r.ID, why)
-	}
-	if r.Approve != nil {
-		if m := approval(f, r, plan); m != nil {
-			return m
-		}
-	}
-	return decide(plan.intent(f, r))
-}
-
-// inapplicable says why a remedy does not fit what was found, "" when it does.
-func inapplicable(f Facts, r runbooks.Remedy) string {
-	answer := f.Runbook.Applies(r.ID, f.conditionFacts())
-	switch {
-	case !answer.Known:
-		return "not known: " + answer.Missing
-	case !answer.Holds:
-		return "does not apply (" + r.When + ")"
-	}
-	return ""
-}
-
 func decide(payloads ...incident.Payload) Move { return Decide{Payloads: payloads} }
-
-// skip writes down once why a remedy is left out.
-func (f Facts) skip(step, why string) Move {
-	if s := f.Incident.StepOf(step); s.Done == "skipped" && s.Reason == why {
-		return nil
-	}
-	return decide(incident.Skipped{Step: step, Reason: why})
-}
 
 // block writes down once what is held back, and looks again at its time.
 func (f Facts) block(step string, no refusal) Move {

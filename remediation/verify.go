@@ -82,23 +82,4 @@ func (f Facts) duty(on incident.Intended) incident.Intended {
 	return on
 }
 
-// restored says how service came back, as far as that is known. A step has the
-// credit only when it was carried out.
-func (f Facts) restored() incident.Restored {
-	inc := f.Incident
-	held := fmt.Sprintf("all checks have answered for %v", f.Runbook.Goal.For)
-	a, o := inc.Action, inc.Order
-	switch {
-	case a.Live() && a.Outcome == incident.OutcomeDone:
-		return incident.Restored{Step: a.Step, How: held + " after \"" + a.What() + "\""}
-	case a.Live() && a.Outcome == incident.OutcomeUnknown:
-		return incident.Restored{How: held + "; whether \"" + a.What() + "\" did it is not known"}
-	case o != nil && o.State == "done":
-		return incident.Restored{Step: o.Step, How: held + " after the technician's work"}
-	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused:
-		return incident.Restored{How: held + "; \"" + a.What() + "\" had already been given up"}
-	}
-	return incident.Restored{How: held + "; piket had done nothing for it"}
-}
-
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

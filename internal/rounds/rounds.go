@@ -25,7 +25,7 @@ type Visit func(ctx context.Context, id string) (next time.Time, err error)
 
 // How many incidents are visited at once, and how long a failing one waits.
 const (
-	parallel   = 16
+	parallel   = 64
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 )
