@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -68,20 +69,9 @@ func hangsUp(text string) func(net.Conn) {
 	return func(conn net.Conn) { io.WriteString(conn, text) }
 }
 
-// refused returns an address on which nothing listens any more.
-func refused(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// hung returns an address whose kernel drops what would connect, as it does for
-// a process that has stopped accepting: the queue of one place is full.
-func hung(t *testing.T) string {
+// bound returns a socket that holds a port of loopback and does not listen, so
+// that nobody else can take the port meanwhile.
+func bound(t *testing.T) (fd int, address string) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -91,14 +81,28 @@ func hung(t *testing.T) string {
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
 	name, err := syscall.Getsockname(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	return fd, fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+}
+
+// refused returns an address that refuses.
+func refused(t *testing.T) string {
+	t.Helper()
+	_, address := bound(t)
+	return address
+}
+
+// hung returns an address whose kernel drops what would connect, as it does for
+// a process that has stopped accepting: the queue of one place is full.
+func hung(t *testing.T) string {
+	t.Helper()
+	fd, address := bound(t)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
 	for range 8 {
 		conn, err := net.DialTimeout("tcp", address, short)
 		if err != nil {

@@ -32,9 +32,9 @@ func (r Registry) Probe(ctx context.Context, kind string, t Target) Result {
 	if !ok {
 		return unknown("there is no check %q, only %s", kind, strings.Join(slices.Sorted(maps.Keys(r)), ", "))
 	}
+	began := time.Now()
 	ctx, cancel := t.within(ctx)
 	defer cancel()
-	began := time.Now()
 	result := ask(ctx, t)
 	took := time.Since(began)
 	if result.Latency == 0 {

@@ -265,6 +265,9 @@ func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 		return fmt.Errorf("open the incident of %s: %w", around.Name, err)
 	}
 	parent, err := e.Store.OpenFor(ctx, around)
+	if parent == "" && err == nil { // the whole site's was opened meanwhile, and took the alert in
+		parent, err = e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: inc.Site})
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,16 @@ type command func(ctx context.Context, io console) error
 type console struct {
 	out, err io.Writer
 	json     bool
+}
+
+// say prints what piket answered, as JSON or in a line.
+func (c console) say(answer json.RawMessage, format string, args ...any) error {
+	if c.json {
+		_, err := fmt.Fprintln(c.out, string(answer))
+		return err
+	}
+	_, err := fmt.Fprintf(c.out, format+"\n", args...)
+	return err
 }
 
 // cli is the command line under construction: kingpin's tree and what each

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -56,7 +57,7 @@ func changeLab(ctx context.Context, out console, base, target, verb, fault strin
 		}
 		return withHint(fmt.Errorf("%s", problem.Error), problem.Hint)
 	}
-	fmt.Fprintf(out.out, "%s: %s %s\n", target, verb, fault)
+	fmt.Fprintln(out.out, strings.TrimSpace(fmt.Sprintf("%s: %s %s", target, verb, fault)))
 	return nil
 }
 

@@ -262,3 +262,10 @@ func (m *machine) script(relayAddress, kind, name string) string {
 	host, port, _ := net.SplitHostPort(relayAddress)
 	return put(m.t, filepath.Join(m.dir, name), fmt.Sprintf(relayScript, host+"/"+port, m.name, kind))
 }
+
+// watch calls f with every change before it happens.
+func (m *machine) watch(f func(call string)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.onCall = f
+}

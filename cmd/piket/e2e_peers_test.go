@@ -65,9 +65,8 @@ mc_enable 0x20
 func (m *machine) startBMC(relayAddress, password string) {
 	fru := productFRU(m.serial)
 	file := put(m.t, filepath.Join(m.dir, "fru"), string(fru))
-	guid := strings.ReplaceAll(m.uuid, "-", "")
 	conf := put(m.t, filepath.Join(m.dir, "lan.conf"),
-		fmt.Sprintf(lanConf, m.address, bmcPort, guid, m.script(relayAddress, "chassis", "chassis"), password))
+		fmt.Sprintf(lanConf, m.address, bmcPort, guid(m.uuid), m.script(relayAddress, "chassis", "chassis"), password))
 	commands := put(m.t, filepath.Join(m.dir, "bmc.emu"), fmt.Sprintf(bmcCommands, len(fru), file))
 	state := filepath.Join(m.dir, "state")
 	if err := os.MkdirAll(filepath.Join(state, "ipmi_sim", "bmc"), 0o700); err != nil {
@@ -76,30 +75,32 @@ func (m *machine) startBMC(relayAddress, password string) {
 	startProcess(m.t, m.dir, "ipmi_sim", "ipmi_sim", "-c", conf, "-f", commands, "-s", state, "-n")
 }
 
+// guid writes a UUID as most vendors' BMCs send it: the first three groups
+// with their bytes reversed (SMBIOS 3.7, section 7.2.1).
+func guid(uuid string) string {
+	u := strings.ReplaceAll(uuid, "-", "")
+	order := []int{3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}
+	var swapped strings.Builder
+	for _, n := range order {
+		swapped.WriteString(u[2*n : 2*n+2])
+	}
+	return swapped.String()
+}
+
 // productFRU is an FRU inventory with a product area and nothing else (IPMI
 // Platform Management FRU Information Storage Definition 1.0, sections 8, 12).
 func productFRU(serial string) []byte {
-	text := func(s string) string { return string(rune(0xc0|len(s))) + s }
-	fields := ""
+	var fields []byte
 	for _, s := range []string{"Example", "Server", "P-1", "1", serial, ""} {
-		fields += latin1(text(s))
+		fields = append(append(fields, byte(0xc0|len(s))), s...)
 	}
-	area := []byte("\x01\x00\x19" + fields + "\xc1")
+	area := append([]byte{1, 0, 25}, append(fields, 0xc1)...)
 	for len(area)%8 != 7 {
 		area = append(area, 0)
 	}
 	area[1] = byte((len(area) + 1) / 8)
 	header := []byte{1, 0, 0, 0, 1, 0, 0}
 	return append(append(header, checksum(header)), append(area, checksum(area))...)
-}
-
-// latin1 writes each character as one byte.
-func latin1(s string) string {
-	var b []byte
-	for _, r := range s {
-		b = append(b, byte(r))
-	}
-	return string(b)
 }
 
 func checksum(data []byte) byte {

@@ -112,7 +112,7 @@ func showIncident(ctx context.Context, c *client, id string, io console) error {
 }
 
 func incidentPath(id, verb string) string {
-	path := "/api/incidents/" + url.PathEscape(id)
+	path := "/api/incidents/" + url.PathEscape(strings.ToUpper(id))
 	if verb != "" {
 		path += "/" + verb
 	}
@@ -170,7 +170,7 @@ var says = []struct {
 	{"close", "Close it, with its full description.", "closed", []sayFlag{
 		{name: "cause", help: "What caused it."}, {name: "solution", help: "What solved it."},
 		{name: "prevention", help: "What keeps it from happening again.", optional: true},
-		{name: "unchecked", help: "Close it although nothing can check it any more: WHY.", optional: true}}},
+		{name: "unchecked", help: "Why it is closed although nothing can check it any more, such as a server that is gone.", optional: true}}},
 	{"order", "Report how far a work order has come.", "recorded", []sayFlag{
 		{name: "order", help: "Number of the work order."},
 		{name: "state", help: "One of " + strings.Join(incident.OrderStates, ", ") + "."},
@@ -187,11 +187,11 @@ func declareSays(c *cli, group *kingpin.CmdClause) {
 		var id string
 		body := map[string]*string{}
 		cmd := c.add(group, s.name, s.help, func(ctx context.Context, io console) error {
-			if err := at.do(ctx, http.MethodPost, incidentPath(id, s.name), body, nil); err != nil {
+			var answer json.RawMessage
+			if err := at.do(ctx, http.MethodPost, incidentPath(id, s.name), body, &answer); err != nil {
 				return err
 			}
-			fmt.Fprintf(io.out, "%s: %s\n", id, s.done)
-			return nil
+			return io.say(answer, "%s: %s", id, s.done)
 		})
 		at.declare(cmd)
 		cmd.Arg("incident", "Its number.").Required().StringVar(&id)
@@ -256,9 +256,9 @@ func approve(ctx context.Context, c *client, id, plan string, io console) error 
 
 func answer(ctx context.Context, c *client, id, verb, approval, plan, reason string, io console) error {
 	body := map[string]string{"approval": approval, "plan_hash": plan, "reason": reason}
-	if err := c.do(ctx, http.MethodPost, incidentPath(id, verb), body, nil); err != nil {
+	var said json.RawMessage
+	if err := c.do(ctx, http.MethodPost, incidentPath(id, verb), body, &said); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "%s: %s\n", id, map[string]string{"approve": "approved", "deny": "denied"}[verb])
-	return nil
+	return io.say(said, "%s: %s", id, map[string]string{"approve": "approved", "deny": "denied"}[verb])
 }

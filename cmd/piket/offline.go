@@ -247,11 +247,10 @@ func powerStatus(ctx context.Context, config, name string, io console) error {
 		return fmt.Errorf("server %s has no BMC in the inventory", name)
 	}
 	result := allProbes().Probe(ctx, kind, target)
-	serial, uuid, err := bmc.Identity(ctx, *server.BMC)
+	serial, uuid, matches, err := bmc.Identity(ctx, server)
 	if err != nil {
 		return withHint(fmt.Errorf("ask the BMC of %s who it is: %w", name, err), "check address, user, password_file and ca_file of its BMC in the inventory")
 	}
-	matches := serial == server.Serial && strings.EqualFold(uuid, server.UUID)
 	if io.json {
 		return json.NewEncoder(io.out).Encode(map[string]any{
 			"server": name, "power": result.Facts["state"], "serial": serial, "uuid": uuid, "matches": matches,

@@ -22,7 +22,7 @@ type scenario struct {
 	events []incident.Kind             // that must be on the timeline
 	never  []incident.Kind             // that must not
 
-	priority incident.Priority // that it ends with; "" for P1 or P2
+	priority incident.Priority // that it ends with; "" for whichever
 	quiet    bool              // no customer hears of it
 }
 
@@ -67,7 +67,7 @@ var scenarios = map[string]scenario{
 	},
 	"server-off": {
 		about:  "Somebody pressed a server's button; it is switched on again.",
-		breaks: breakServer("db-01", lab.Off), sends: 1,
+		breaks: breakServer("db-02", lab.Off), sends: 1,
 		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered"},
 	},
 	"service-crashed": {
@@ -87,7 +87,7 @@ var scenarios = map[string]scenario{
 	},
 	"provider-announces": {
 		about:  "The provider announces an outage of the site before anybody calls: piket waits with it.",
-		breaks: breakSite("rtm1", lab.Announced, lab.Cut), later: healSite("rtm1"), sends: 0,
+		breaks: breakSite("ams1", lab.Announced, lab.Cut), later: healSite("ams1"), sends: 0,
 		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested"},
 	},
 	"provider-warns": {

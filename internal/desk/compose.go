@@ -126,7 +126,7 @@ func (p phrases) doing(inc *incident.Incident) string {
 		return p.verifying
 	case inc.Approval != nil:
 		return p.asked
-	case inc.Subject.Kind == "site" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
+	case inc.Subject.Kind == "site" || inc.Subject.Kind == "rack" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
 		return p.site
 	case inc.Owner != "":
 		return p.owned

@@ -96,6 +96,8 @@ func closableUnchecked(inc *incident.Incident) error {
 		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)
 	case inc.Action.Live():
 		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
+	case inc.Owes != nil && inc.Power != "on":
+		return fmt.Errorf("%w: piket cut the power of %s and has not seen it on since", ErrNotNow, inc.Owes.Server)
 	case inc.Order.Open():
 		return fmt.Errorf("%w: hands are at work on order %s; record how that ended first", ErrNotNow, inc.Order.Order)
 	}

@@ -152,7 +152,9 @@ func TestUpdateSaysWhatIsBeingDone(t *testing.T) {
 		"sent":            {[]incident.Payload{intended, sent}, "A restart has been carried out", "Er is een herstart uitgevoerd"},
 		"it did not help": {[]incident.Payload{intended, sent, incident.StepFailed{Step: "power-cycle"}, order}, "A technician in the datacenter has been asked", "Er is een monteur in het datacenter gevraagd"},
 		"on site":         {[]incident.Payload{order, onSite}, "A technician is on site", "Er is een monteur ter plaatse"},
-		"the site":        {[]incident.Payload{incident.Concluded{Verdict: incident.VerdictSite}}, "The trouble lies with the datacenter", "De storing ligt bij het datacenter"},
+		"a rack": {[]incident.Payload{incident.Opened{Title: "t", Subject: incident.Subject{Kind: "rack", Name: "a12"}, Customers: []string{"acme", "bakker"}}},
+			"The trouble lies with the datacenter", "De storing ligt bij het datacenter"},
+		"the site": {[]incident.Payload{incident.Concluded{Verdict: incident.VerdictSite}}, "The trouble lies with the datacenter", "De storing ligt bij het datacenter"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHistory(t, incident.P1, "acme", "bakker")

@@ -167,7 +167,8 @@ func TestStepIsLeftForGoodOnlyWhenItsFailureIsFinal(t *testing.T) {
 	}
 }
 
-func TestLateFiringDoesNotUndoResolved(t *testing.T) {
+// The door keeps out what came too late; what is on the timeline is believed.
+func TestTheLastWordOnAnEpisodeCounts(t *testing.T) {
 	firing := alerts.Alert{Source: "alertmanager", Fingerprint: "f", StartsAt: start, Status: alerts.Firing}
 	resolved := firing
 	resolved.Status = alerts.Resolved
@@ -175,11 +176,11 @@ func TestLateFiringDoesNotUndoResolved(t *testing.T) {
 	later.StartsAt = start.Add(time.Hour)
 	inc := fold(at{0, incident.AlertReceived{Alert: firing}}, at{1, incident.AlertReceived{Alert: resolved}},
 		at{2, incident.AlertReceived{Alert: firing}})
-	if len(inc.Alerts) != 1 || len(inc.Firing()) != 0 {
+	if len(inc.Alerts) != 1 || len(inc.Firing()) != 1 {
 		t.Errorf("alerts %+v", inc.Alerts)
 	}
 	inc.Apply(incident.Event{Incident: inc.ID, Seq: 4, At: later.StartsAt, Payload: incident.AlertReceived{Alert: later}})
-	if len(inc.Alerts) != 2 || len(inc.Firing()) != 1 {
+	if len(inc.Alerts) != 2 || len(inc.Firing()) != 2 {
 		t.Errorf("a new episode is not seen: %+v", inc.Alerts)
 	}
 }

@@ -400,9 +400,7 @@ func (i *Incident) alert(a alerts.Alert) {
 	}
 	for n := range i.Alerts {
 		if i.Alerts[n].Episode() == a.Episode() {
-			if i.Alerts[n].Status == alerts.Firing { // a late "firing" does not undo "resolved"
-				i.Alerts[n] = a
-			}
+			i.Alerts[n] = a // the door has kept out what came too late
 			return
 		}
 	}

@@ -108,12 +108,12 @@ func TestServerIsNoPartOfTroubleThatIsOver(t *testing.T) {
 func TestWorsePartRaisesThePriorityAndKeepsTheRunbook(t *testing.T) {
 	p := newPlace(t)
 	p.take(firing(alerts.RackUnreachable, "rack", "a12"))
-	if inc := p.only(); inc.Priority != incident.P2 || inc.Runbook.Name != "rack-down" {
+	if inc := p.only(); inc.Priority != incident.P2 || inc.Runbook.Name != "rack-unreachable" {
 		t.Fatalf("it began as %s with %s", inc.Priority, inc.Runbook.Name)
 	}
 	p.take(firing(alerts.ServerUnreachable, "server", "web-07"))
 	inc := p.only()
-	if inc.Priority != incident.P1 || inc.Runbook.Name != "rack-down" || inc.Title != "Rack a12 does not answer" {
+	if inc.Priority != incident.P1 || inc.Runbook.Name != "rack-unreachable" || inc.Title != "Rack a12 does not answer" {
 		t.Errorf("it is %s, %q, with %s", inc.Priority, inc.Title, inc.Runbook.Name)
 	}
 	if got := p.kinds(inc.ID); !slices.Equal(got[len(got)-3:], []string{"alert", "absorbed", "classified"}) {

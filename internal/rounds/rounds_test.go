@@ -226,7 +226,7 @@ func TestOneIncidentIsNeverVisitedTwiceAtOnce(t *testing.T) {
 		}
 		return w.clk.Now().Add(time.Second), nil
 	})
-	if most.Load() > 16 {
+	if most.Load() > 64 {
 		t.Errorf("%d visits at once", most.Load())
 	}
 }

@@ -193,6 +193,52 @@ func TestAReportThatNoRunbookChecksEndsWhenAPersonSaysSo(t *testing.T) {
 	}
 }
 
+func TestWhatNothingCanCheckIsClosedOnAnEngineersWord(t *testing.T) {
+	s := newSite(t)
+	id := s.unreachable()
+	page := func(who string) string { return s.ask("GET", "/incidents/"+id, "", "Cookie", s.signIn(who)).body }
+	const form = `name="unchecked"`
+	if !strings.Contains(page("noor"), form) || strings.Contains(page("sam"), form) {
+		t.Error("the form is not there for the engineer, or it is there for support")
+	}
+	s.happen(id, incident.WorkOrdered{Order: id + "/W1", To: "remote hands", Subject: "restart web-07"})
+	const words = "cause=it+was+sold&solution=none&unchecked=the+server+is+gone"
+	if strings.Contains(page("noor"), form) {
+		t.Error("the form is there while hands are at work")
+	}
+	if answer := s.form(s.signIn("noor"), "/incidents/"+id+"/close", words); answer.status != http.StatusConflict {
+		t.Errorf("closed while hands are at work: %d %s", answer.status, answer.body)
+	}
+	s.happen(id, incident.OrderProgress{Order: id + "/W1", State: "refused", By: "sam"})
+	if answer := s.as("sam", "POST", "/api/incidents/"+id+"/close", `{"cause":"c","solution":"s","unchecked":"u"}`); answer.status != http.StatusForbidden {
+		t.Errorf("by support: %d %s", answer.status, answer.body)
+	}
+	if answer := s.form(s.signIn("noor"), "/incidents/"+id+"/close", words); answer.status != http.StatusSeeOther {
+		t.Fatalf("close: %d %s", answer.status, answer.body)
+	}
+	if inc := s.load(id); inc.Status != incident.Finished || inc.Resolution.Unchecked != "the server is gone" {
+		t.Errorf("it is %s, %+v", inc.Status, inc.Resolution)
+	}
+	if body := page("noor"); !strings.Contains(body, "Not checked, because</dt><dd>the server is gone") || strings.Contains(body, form) {
+		t.Error("the page does not say why it was not checked")
+	}
+	if shown := s.as("guest", "GET", "/api/incidents/"+id, "").body; !strings.Contains(shown, `"unchecked":"the server is gone"`) {
+		t.Errorf("the API does not say it: %s", shown)
+	}
+}
+
+func TestWhatIsCheckedIsClosedInTheOrdinaryWayOnly(t *testing.T) {
+	s := newSite(t)
+	id := s.unreachable()
+	s.happen(id, incident.Restored{How: "it answers"}, incident.ClosureChecked{Passed: true})
+	if body := s.ask("GET", "/incidents/"+id, "", "Cookie", s.signIn("noor")).body; strings.Contains(body, `name="unchecked"`) || !strings.Contains(body, `name="prevention"`) {
+		t.Error("beside the ordinary form there is another")
+	}
+	if answer := s.as("noor", "POST", "/api/incidents/"+id+"/close", `{"cause":"c","solution":"s","unchecked":"u"}`); answer.status != http.StatusConflict {
+		t.Errorf("a passed check was called none: %d %s", answer.status, answer.body)
+	}
+}
+
 func TestFreezeAndThawThroughBothDoors(t *testing.T) {
 	s := newSite(t)
 	if answer := s.as("mila", "POST", "/api/freeze", `{}`); answer.status != 422 || s.server.Freeze.Why() != "" {

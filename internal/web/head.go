@@ -55,7 +55,7 @@ func headOf(h history, s setting) headView {
 
 func subjectWords(s incident.Subject) string {
 	if s.Kind == "alert" {
-		return "not in the inventory"
+		return "no server, rack or site of ours"
 	}
 	return s.Kind + " " + s.Name
 }

@@ -2,7 +2,6 @@ package bmc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,24 +58,26 @@ func first(values []string) string {
 	return clause(values[0])
 }
 
-// Identity reads the serial number and the UUID of the machine behind a BMC, as
-// the inventory should have them. It changes nothing; trying again makes sense
-// after a network error.
-func Identity(ctx context.Context, b inventory.BMC) (serial, uuid string, err error) {
+// Identity reads the serial number and the UUID of the machine behind the BMC
+// of server, and whether they are those of the inventory by the same judgement
+// that a power command goes by: a UUID may be spelt in three byte orders. It
+// changes nothing; trying again makes sense after a network error.
+func Identity(ctx context.Context, server inventory.Server) (serial, uuid string, matches bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, operationLimit)
 	defer cancel()
-	s, err := open(ctx, &b)
+	address := server.BMC.Address
+	s, err := open(ctx, server.BMC)
 	if err != nil {
-		return "", "", fmt.Errorf("open BMC %s: %w", b.Address, err)
+		return "", "", false, fmt.Errorf("open BMC %s: %w", address, err)
 	}
 	defer s.close()
 	m, err := s.look(ctx)
 	if err != nil {
-		return "", "", fmt.Errorf("read identity from BMC %s: %w", b.Address, err)
+		return "", "", false, fmt.Errorf("read identity from BMC %s: %w", address, err)
 	}
 	if len(m.serials) == 0 || len(m.uuids) == 0 {
-		return "", "", fmt.Errorf("read identity from BMC %s: %w", b.Address,
-			errors.New("it gives no serial number or no UUID"))
+		return "", "", false, fmt.Errorf("read identity from BMC %s: it gives no serial number or no UUID", address)
 	}
-	return m.serials[0], m.uuids[0], nil
+	matches = m.is(identity{serial: server.Serial, uuid: server.UUID}) == nil
+	return m.serials[0], m.uuids[0], matches, nil
 }

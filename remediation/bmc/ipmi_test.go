@@ -232,7 +232,7 @@ func TestIPMIAcceptsTheSerialOfTheBoard(t *testing.T) {
 		o := order(b.inventory(t), "cycle")
 		o.Intent.Serial = "BOARD-" + serial
 		check(t, bmc.Power(t.Context(), o), incident.OutcomeDone, "")
-		got, _, err := bmc.Identity(t.Context(), *b.inventory(t))
+		got, _, _, err := bmc.Identity(t.Context(), inventory.Server{BMC: b.inventory(t), Serial: serial, UUID: uuid})
 		if got != serial || err != nil {
 			t.Fatalf("identity is %q, %v; want the serial of the product", got, err)
 		}

@@ -292,12 +292,17 @@ func TestOrderWithoutLastCheckIsNotSent(t *testing.T) {
 
 func TestIdentityReadsWhatTheInventoryNeeds(t *testing.T) {
 	b := startRedfish(t)
-	s, u, err := bmc.Identity(t.Context(), *b.inventory())
-	if s != serial || u != uuid || err != nil {
-		t.Fatalf("got %q, %q, %v", s, u, err)
+	server := inventory.Server{BMC: b.inventory(), Serial: serial, UUID: uuid}
+	s, u, matches, err := bmc.Identity(t.Context(), server)
+	if s != serial || u != uuid || !matches || err != nil {
+		t.Fatalf("got %q, %q, %v, %v", s, u, matches, err)
+	}
+	server.Serial = "SN-9999"
+	if _, _, matches, err := bmc.Identity(t.Context(), server); matches || err != nil {
+		t.Fatalf("another machine matches: %v, %v", matches, err)
 	}
 	b.server.Close()
-	if _, _, err = bmc.Identity(t.Context(), *b.inventory()); err == nil || errors.Is(err, net.ErrClosed) {
+	if _, _, _, err = bmc.Identity(t.Context(), server); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Fatalf("got %v, want an error in words", err)
 	}
 }
