@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // sentence words one line that ends with a mark. What people write and what
@@ -16,3 +17,7 @@ func sentence(format string, args ...any) string {
 	}
 	return text
 }
+
+// clockTime is how a time of day stands in a text: with its zone, because the
+// reader may be in another.
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

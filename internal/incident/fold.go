@@ -1,0 +1,332 @@
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+)
+
+// Fold adds up a timeline. The events must be one incident's, from the first.
+func Fold(events []Event) *Incident {
+	inc := &Incident{
+		Status: Open, Steps: map[string]*Step{}, Attentions: map[string]time.Time{},
+		Told: map[string]time.Time{}, ToldBack: map[string]time.Time{},
+	}
+	for _, e := range events {
+		inc.Apply(e)
+	}
+	return inc
+}
+
+// Apply adds one event. It is the only place in which an incident changes.
+func (i *Incident) Apply(e Event) {
+	i.ID, i.Version = e.Incident, e.Seq
+	switch p := e.Payload.(type) {
+	case Opened:
+		i.OpenedAt, i.StartedAt = e.At, e.At
+		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
+	case AlertReceived:
+		i.alert(p.Alert)
+	case Classified:
+		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
+		i.Title = cmp.Or(p.Title, i.Title)
+	case Assigned:
+		i.Team = p.Team
+	case Acknowledged:
+		i.Owner = p.By
+		if i.AcknowledgedAt.IsZero() {
+			i.AcknowledgedAt = e.At
+		}
+	case RunbookPinned:
+		i.pin(p, e.At)
+	case Merged:
+		i.Status, i.MergedInto, i.ClosedAt = Joined, p.Into, e.At
+	case Absorbed:
+		i.absorb(p)
+	case Restored:
+		i.Status, i.RestoredAt = BackInService, e.At
+		i.Owes = nil
+		i.endAction()
+	case Relapsed:
+		i.relapse()
+	case ClosureChecked:
+		i.Closure = &p
+	case Resolution:
+		i.Resolution = &p
+	case Closed:
+		i.Status, i.ClosedAt = Finished, e.At
+	case Attention:
+		i.Attentions[p.Topic] = e.At
+	case Diagnosed, Concluded, GoalSeen, PowerSeen:
+		i.look(e)
+	case WorkOrdered, OrderProgress:
+		i.order(e)
+	case MessageQueued, Delivered, Undelivered, CallTask, Called:
+		i.tell(e)
+	default:
+		i.advance(e)
+	}
+}
+
+// pin takes a runbook. What was seen and concluded by another one says nothing
+// about the goal and the trouble of this.
+func (i *Incident) pin(p RunbookPinned, at time.Time) {
+	if i.Runbook.Hash != p.Hash {
+		i.Goal, i.Verdict, i.Blocked = Goal{}, Concluded{}, Blocked{}
+	}
+	i.Runbook, i.PinnedAt = p, at
+}
+
+// relapse opens the incident again. Whoever was called before is called again,
+// and hands that were there before are not there now.
+func (i *Incident) relapse() {
+	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
+	i.Relapses++
+	i.disappoint()
+	clear(i.Attentions)
+	if !i.Order.Open() {
+		i.Order = nil
+	}
+}
+
+// disappoint makes the next word due at once to everybody who was told that
+// service is back: it is not, and their clock must not run from before that.
+func (i *Incident) disappoint() {
+	for customer := range i.ToldBack {
+		i.Told[customer] = time.Time{}
+	}
+	clear(i.ToldBack)
+}
+
+// look books what was seen.
+func (i *Incident) look(e Event) {
+	switch p := e.Payload.(type) {
+	case Diagnosed:
+		i.Diagnosis, i.DiagnosedAt = p.Checks, e.At
+	case Concluded:
+		i.Verdict, i.VerdictAt = p, e.At
+	case GoalSeen:
+		i.goal(p, e.At)
+	case PowerSeen:
+		i.Power, i.PowerAt = p.Power, e.At
+	}
+}
+
+// goal books a look at the goal, and since when the subject has been silent. A
+// look that could not be taken neither breaks nor begins the silence.
+func (i *Incident) goal(p GoalSeen, at time.Time) {
+	if !i.Goal.Known || i.Goal.Holds != p.Holds || p.Unwatched {
+		i.Goal.Since = at
+	}
+	i.Goal.Known, i.Goal.Holds, i.Goal.Checks = true, p.Holds, p.Checks
+	for _, c := range p.Checks {
+		switch {
+		case c.ID != "reachable":
+		case c.State == Up:
+			i.DownSince = time.Time{}
+		case c.State == Down && i.DownSince.IsZero():
+			i.DownSince = at
+		}
+	}
+}
+
+// advance moves the ladder. An approval lives and dies here and nowhere else:
+// every event that leaves a step, or uses the leave up, clears it.
+func (i *Incident) advance(e Event) {
+	switch p := e.Payload.(type) {
+	case Skipped:
+		i.leave(p.Step, "skipped", p.Reason)
+	case Blocked:
+		i.Blocked = p
+	case ApprovalRequested:
+		i.Approval = &Approval{ApprovalRequested: p}
+		i.Blocked = Blocked{}
+	case Approved:
+		if a := i.Approval; a != nil && a.Approval == p.Approval && a.PlanHash == p.PlanHash && e.At.Before(a.Expires) {
+			a.GrantedBy = p.By
+		}
+	case Denied:
+		if a := i.Approval; a != nil && a.Approval == p.Approval {
+			i.leave(a.Step, "denied", p.Reason)
+		}
+	case ApprovalLapsed:
+		i.lapse(p)
+	case Intended:
+		i.Approval, i.Blocked = nil, Blocked{}
+		i.Action = &Action{Intended: p, PlannedAt: e.At}
+		i.step(p.Step).Attempts = p.Attempt
+	case Claimed, Voided, OutcomeRecorded:
+		i.settle(e)
+	case StepFailed:
+		if p.Final {
+			i.leave(p.Step, "failed", p.Reason)
+		}
+		i.endAction()
+	}
+}
+
+// settle books what became of the live intent; words about any other intent
+// change nothing.
+func (i *Incident) settle(e Event) {
+	a := i.Action
+	switch p := e.Payload.(type) {
+	case Claimed:
+		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
+			a.ClaimedAt = e.At
+			if a.Duty > 0 {
+				i.DutyTries++
+			}
+		}
+	case Voided:
+		if a.Live() && a.Intent == p.Intent {
+			i.void(p)
+		}
+	case OutcomeRecorded:
+		if a.Live() && a.Intent == p.Intent {
+			i.outcome(p, e.At)
+		}
+	}
+}
+
+// outcome books what is known of a send. Power that may have been cut is owed
+// back from here on, whatever becomes of the step.
+func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
+	a := i.Action
+	a.Outcome, a.Detail, a.SettledAt = p.Outcome, p.Detail, at
+	i.Power, i.PowerAt = "", at
+	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
+	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
+		owed := a.Intended
+		i.Owes, i.DutyTries = &owed, 0
+	}
+}
+
+// void books that the live intent was not sent after all. It does not count as
+// an attempt.
+func (i *Incident) void(p Voided) {
+	i.Action.Voided, i.Action.Detail = true, p.Reason
+	if i.Action.Duty == 0 {
+		i.step(i.Action.Step).Attempts = i.Action.Attempt - 1
+	} else if !i.Action.ClaimedAt.IsZero() {
+		i.DutyTries--
+	}
+	i.endAction()
+}
+
+func (i *Incident) lapse(p ApprovalLapsed) {
+	a := i.Approval
+	if a == nil || a.Approval != p.Approval {
+		return
+	}
+	if p.Expired {
+		i.leave(a.Step, "expired", p.Reason)
+	}
+	i.Approval = nil
+}
+
+// leave takes the ladder off a step.
+func (i *Incident) leave(step, why, reason string) {
+	s := i.step(step)
+	s.Done, s.Reason = why, reason
+	if i.Approval != nil && i.Approval.Step == step {
+		i.Approval = nil
+	}
+	if i.Blocked.Step == step {
+		i.Blocked = Blocked{}
+	}
+}
+
+func (i *Incident) endAction() {
+	if i.Action != nil {
+		i.Action.Ended = true
+	}
+}
+
+func (i *Incident) step(id string) *Step {
+	if i.Steps[id] == nil {
+		i.Steps[id] = &Step{}
+	}
+	return i.Steps[id]
+}
+
+// alert keeps the latest word on each episode.
+func (i *Incident) alert(a alerts.Alert) {
+	if a.StartsAt.Before(i.StartedAt) {
+		i.StartedAt = a.StartsAt
+	}
+	for n := range i.Alerts {
+		if i.Alerts[n].Episode() == a.Episode() {
+			i.Alerts[n] = a // the door has kept out what came too late
+			return
+		}
+	}
+	i.Alerts = append(i.Alerts, a)
+}
+
+func (i *Incident) absorb(p Absorbed) {
+	if !slices.Contains(i.Parts, p.Subject) {
+		i.Parts = append(i.Parts, p.Subject)
+	}
+	for _, c := range p.Customers {
+		if !slices.Contains(i.Customers, c) {
+			i.Customers = append(i.Customers, c)
+		}
+	}
+	for customer, at := range p.Told {
+		if at.After(i.Told[customer]) {
+			i.Told[customer] = at
+		}
+	}
+}
+
+func (i *Incident) order(e Event) {
+	switch p := e.Payload.(type) {
+	case WorkOrdered:
+		i.Order = &Order{WorkOrdered: p, OrderedAt: e.At, State: "sent", ChangedAt: e.At}
+		i.Blocked = Blocked{}
+	case OrderProgress:
+		if i.Order.Open() && i.Order.Order == p.Order {
+			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
+			if p.State == "done" {
+				i.Owes = nil // hands have been there; the machine is as they left it
+			}
+		}
+	}
+}
+
+func (i *Incident) tell(e Event) {
+	switch p := e.Payload.(type) {
+	case MessageQueued:
+		i.Messages = append(i.Messages, &Message{MessageQueued: p, QueuedAt: e.At})
+		i.told(p.Customer, p.Purpose, e.At)
+	case CallTask:
+		i.CallTasks = append(i.CallTasks, &Call{CallTask: p})
+		i.told(p.Customer, p.Purpose, e.At)
+	case Delivered:
+		if m := i.Message(p.Message); m != nil {
+			m.Delivered, m.Tries = true, m.Tries+1
+		}
+	case Undelivered:
+		if m := i.Message(p.Message); m != nil {
+			m.Tries, m.RetryAt, m.GivenUp = p.Try, p.RetryAt, p.RetryAt.IsZero()
+		}
+	case Called:
+		for _, c := range i.CallTasks {
+			if c.Task == p.Task {
+				c.Outcome, c.By = p.Outcome, p.By
+			}
+		}
+	}
+}
+
+func (i *Incident) told(customer, purpose string, at time.Time) {
+	switch {
+	case customer == "":
+	case purpose == "restored":
+		i.ToldBack[customer] = at
+	case purpose == "first" || purpose == "update":
+		i.Told[customer] = at
+	}
+}

@@ -1,0 +1,309 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// State is a probe's judgement. Unknown is piket's own trouble or silence that
+// proves nothing: it is never read as up, nor as down.
+type State string
+
+// The three states.
+const (
+	Up      State = "up"
+	Down    State = "down"
+	Unknown State = "unknown"
+)
+
+// Check is one finding of a diagnosis or of the goal.
+type Check struct {
+	ID     string         `json:"id"`
+	Kind   string         `json:"check"`
+	Target string         `json:"target"`
+	State  State          `json:"state"`
+	Reason string         `json:"reason"`
+	Facts  map[string]any `json:"facts,omitempty"` // what a runbook's conditions see: {"state": "off"}
+}
+
+// Diagnosed records one round of looking, before anything is touched.
+type Diagnosed struct {
+	Checks []Check `json:"checks"`
+}
+
+func (Diagnosed) Kind() Kind { return "diagnosed" }
+func (p Diagnosed) Text() string {
+	parts := make([]string, 0, len(p.Checks))
+	for _, c := range p.Checks {
+		parts = append(parts, fmt.Sprintf("%s: %s", c.ID, c.Reason))
+	}
+	return sentence("Looked, touched nothing. %s.", strings.Join(parts, "; "))
+}
+
+// Verdict says where the trouble lies. Only Server ever allows an action.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictServer    Verdict = "server"
+	VerdictRack      Verdict = "rack"
+	VerdictSite      Verdict = "site"
+	VerdictMe        Verdict = "me"
+	VerdictRecovered Verdict = "recovered"
+	VerdictUnknown   Verdict = "unknown"
+)
+
+// Concluded records the verdict drawn from a diagnosis.
+type Concluded struct {
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason"`
+}
+
+func (Concluded) Kind() Kind { return "concluded" }
+func (p Concluded) Text() string {
+	where := map[Verdict]string{
+		VerdictServer: "the server itself", VerdictRack: "the rack", VerdictSite: "the site, not the server",
+		VerdictMe: "piket's own view, not the server", VerdictRecovered: "nowhere any more", VerdictUnknown: "not known",
+	}[p.Verdict]
+	return sentence("Where the trouble lies: %s (%s).", where, p.Reason)
+}
+
+// GoalSeen records that the goal began or ceased to hold. A look that changes
+// nothing is not written down.
+type GoalSeen struct {
+	Holds     bool    `json:"holds"`
+	Checks    []Check `json:"checks"`
+	Unwatched bool    `json:"unwatched,omitempty"` // piket had not looked for a while: the time starts anew
+}
+
+func (GoalSeen) Kind() Kind { return "goal" }
+func (p GoalSeen) Text() string {
+	if p.Holds && p.Unwatched {
+		return "Everything answers, but nobody had watched for a while: counting starts anew."
+	}
+	if p.Holds {
+		return "Everything answers; watching whether it stays that way."
+	}
+	return sentence("Not well: %s.", firstBad(p.Checks))
+}
+
+func firstBad(checks []Check) string {
+	var bad []string
+	for _, c := range checks {
+		if c.State != Up {
+			bad = append(bad, c.ID+" "+c.Reason)
+		}
+	}
+	return strings.Join(bad, "; ")
+}
+
+// Skipped records a remedy that does not apply, and why.
+type Skipped struct {
+	Step   string `json:"step"`
+	Reason string `json:"reason"`
+}
+
+func (Skipped) Kind() Kind     { return "skipped" }
+func (p Skipped) Text() string { return sentence("Step %s left out: %s.", p.Step, p.Reason) }
+
+// Blocked records what piket does not do, why, and when it looks again.
+type Blocked struct {
+	Step  string    `json:"step"`
+	Guard string    `json:"guard"` // the named reason: "freeze", "hold-down", …
+	Why   string    `json:"why"`
+	Until time.Time `json:"until"` // the next look
+}
+
+func (Blocked) Kind() Kind { return "blocked" }
+func (p Blocked) Text() string {
+	return sentence("Step %s held back by guard %s: %s. Next look at %s.", p.Step, p.Guard, p.Why, clockTime(p.Until))
+}
+
+// ApprovalRequested asks a person before something dangerous.
+type ApprovalRequested struct {
+	Approval string    `json:"approval"`
+	Step     string    `json:"step"`
+	Attempt  int       `json:"attempt"`
+	Action   string    `json:"action"`    // in words: "power cycle web-07"
+	Why      string    `json:"why"`       // what was seen
+	PlanHash string    `json:"plan_hash"` // of exactly what is to be done, to what, on which facts
+	By       string    `json:"by"`        // who may: "on-duty", or a team or person
+	Expires  time.Time `json:"expires"`
+	Else     string    `json:"otherwise"` // what happens without an answer; never the action
+}
+
+func (ApprovalRequested) Kind() Kind { return "approval_requested" }
+func (p ApprovalRequested) Text() string {
+	return sentence("Asked %s for leave to %s, until %s. Without an answer: %s.", p.By, p.Action, clockTime(p.Expires), p.Else)
+}
+
+// Approved is a person's yes to one request.
+type Approved struct {
+	Approval string `json:"approval"`
+	PlanHash string `json:"plan_hash"`
+	By       string `json:"by"`
+}
+
+func (Approved) Kind() Kind     { return "approved" }
+func (p Approved) Text() string { return sentence("%s approved (plan %.12s).", p.By, p.PlanHash) }
+
+// Denied is a person's no to one request.
+type Denied struct {
+	Approval string `json:"approval"`
+	By       string `json:"by"`
+	Reason   string `json:"reason"`
+}
+
+func (Denied) Kind() Kind { return "denied" }
+func (p Denied) Text() string {
+	if p.Reason == "" {
+		return sentence("%s said no.", p.By)
+	}
+	return sentence("%s said no: %s.", p.By, p.Reason)
+}
+
+// ApprovalLapsed ends a request, or a yes, that no longer counts.
+type ApprovalLapsed struct {
+	Approval string `json:"approval"`
+	Reason   string `json:"reason"`
+	Expired  bool   `json:"expired"` // nobody answered in time; otherwise the facts changed
+}
+
+func (ApprovalLapsed) Kind() Kind     { return "approval_lapsed" }
+func (p ApprovalLapsed) Text() string { return sentence("The request for leave lapsed: %s.", p.Reason) }
+
+// Intended is written before anything is sent. It names one server.
+type Intended struct {
+	Intent   string    `json:"intent"`
+	Step     string    `json:"step"`
+	Attempt  int       `json:"attempt"`
+	Server   string    `json:"server"`
+	Action   string    `json:"action"` // "power" or "ssh"
+	Verb     string    `json:"verb,omitempty"`
+	Command  []string  `json:"command,omitempty"`
+	Serial   string    `json:"serial"`
+	UUID     string    `json:"uuid"`
+	PlanHash string    `json:"plan_hash"`
+	Approval string    `json:"approval,omitempty"`
+	Duty     int       `json:"duty,omitempty"` // 1, 2 …: the try to bring back power that we cut ourselves
+	NotAfter time.Time `json:"not_after"`      // never sent later than this
+	VerifyBy time.Time `json:"verify_by"`
+}
+
+func (Intended) Kind() Kind     { return "intended" }
+func (p Intended) Text() string { return sentence("About to %s.", p.What()) }
+
+// What says the action in words: "power cycle web-07".
+func (p Intended) What() string {
+	if p.Action == "power" {
+		return "power " + p.Verb + " " + p.Server
+	}
+	return fmt.Sprintf("run %q on %s", strings.Join(p.Command, " "), p.Server)
+}
+
+// Claimed says that exactly this process now owns the one send.
+type Claimed struct {
+	Intent string `json:"intent"`
+	Owner  string `json:"owner"`
+}
+
+func (Claimed) Kind() Kind     { return "claimed" }
+func (p Claimed) Text() string { return sentence("Sending it, once (%s).", p.Owner) }
+
+// Voided ends an intent that was never sent.
+type Voided struct {
+	Intent string `json:"intent"`
+	Reason string `json:"reason"`
+}
+
+func (Voided) Kind() Kind     { return "voided" }
+func (p Voided) Text() string { return sentence("Not sent: %s.", p.Reason) }
+
+// Outcome is what is known of a send.
+type Outcome string
+
+// The outcomes. OutcomeUnknown is settled by looking, never by sending again.
+const (
+	OutcomeDone    Outcome = "done"    // accepted; whether it helped is seen later
+	OutcomeRefused Outcome = "refused" // proved not carried out
+	OutcomeUnknown Outcome = "unknown"
+)
+
+// OutcomeRecorded says what became of the one send.
+type OutcomeRecorded struct {
+	Intent  string  `json:"intent"`
+	Outcome Outcome `json:"outcome"`
+	Detail  string  `json:"detail"`
+}
+
+func (OutcomeRecorded) Kind() Kind { return "outcome" }
+func (p OutcomeRecorded) Text() string {
+	switch p.Outcome {
+	case OutcomeDone:
+		return sentence("Accepted: %s. Whether it helped is still to be seen.", p.Detail)
+	case OutcomeRefused:
+		return sentence("Not carried out: %s.", p.Detail)
+	}
+	return sentence("Not known whether it was carried out (%s). It is not sent again; piket looks.", p.Detail)
+}
+
+// PowerSeen records a change of the power state that the BMC reports.
+type PowerSeen struct {
+	Server string `json:"server"`
+	Power  string `json:"power"` // "on", "off", "unknown"
+}
+
+func (PowerSeen) Kind() Kind { return "power_seen" }
+func (p PowerSeen) Text() string {
+	return sentence("The BMC says that %s is %s.", p.Server, p.Power)
+}
+
+// StepFailed ends a remedy that did not help.
+type StepFailed struct {
+	Step   string `json:"step"`
+	Reason string `json:"reason"`
+	Final  bool   `json:"final"` // it is not tried again on this incident
+}
+
+func (StepFailed) Kind() Kind     { return "step_failed" }
+func (p StepFailed) Text() string { return sentence("Step %s did not help: %s.", p.Step, p.Reason) }
+
+// WorkOrdered asks hands on site to do something.
+type WorkOrdered struct {
+	Order         string    `json:"order"`
+	Step          string    `json:"step"` // place in the runbook's escalation
+	To            string    `json:"to"`   // name of the remote hands
+	Email         []string  `json:"email"`
+	Telephone     string    `json:"telephone,omitempty"`
+	Subject       string    `json:"subject"`
+	Body          string    `json:"body"`
+	AcknowledgeBy time.Time `json:"acknowledge_by"`
+	ArriveBy      time.Time `json:"arrive_by"`
+}
+
+func (WorkOrdered) Kind() Kind { return "ordered" }
+func (p WorkOrdered) Text() string {
+	return sentence("Work order %s to %s: %s. To be acknowledged by %s.", p.Order, p.To, p.Subject, clockTime(p.AcknowledgeBy))
+}
+
+// OrderProgress is one step of a work order: acknowledged, on_site, done,
+// refused.
+type OrderProgress struct {
+	Order string `json:"order"`
+	State string `json:"state"`
+	By    string `json:"by"`
+	Words string `json:"words,omitempty"`
+}
+
+// OrderStates lists the states that a person may report, in their order.
+var OrderStates = []string{"acknowledged", "on_site", "done", "refused"}
+
+func (OrderProgress) Kind() Kind { return "order_progress" }
+func (p OrderProgress) Text() string {
+	text := fmt.Sprintf("Work order %s: %s, says %s", p.Order, strings.ReplaceAll(p.State, "_", " "), p.By)
+	if p.Words != "" {
+		text += ": " + p.Words
+	}
+	return sentence("%s.", text)
+}

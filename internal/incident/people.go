@@ -1,0 +1,89 @@
+package incident
+
+import (
+	"strings"
+	"time"
+)
+
+// MessageQueued is a message that must reach somebody. The timeline is the
+// outbox: what is queued and not delivered is sent, also after a crash.
+type MessageQueued struct {
+	Message  string   `json:"message"`
+	Purpose  string   `json:"purpose"` // "first", "update", "restored", "summary", "page", "work-order"
+	Customer string   `json:"customer,omitempty"`
+	To       []string `json:"to"`
+	Subject  string   `json:"subject"`
+	Body     string   `json:"body"`
+}
+
+func (MessageQueued) Kind() Kind { return "message" }
+func (p MessageQueued) Text() string {
+	return sentence("Mail (%s) to %s: %s.", p.Purpose, strings.Join(p.To, ", "), p.Subject)
+}
+
+// Delivered says that the mail server accepted a message.
+type Delivered struct {
+	Message string `json:"message"`
+	Detail  string `json:"detail"`
+}
+
+func (Delivered) Kind() Kind { return "delivered" }
+func (p Delivered) Text() string {
+	return sentence("Message %s delivered: %s.", p.Message, p.Detail)
+}
+
+// Undelivered says that a try failed, and when the next one is; a zero RetryAt
+// means that piket has given up.
+type Undelivered struct {
+	Message string    `json:"message"`
+	Try     int       `json:"try"`
+	Reason  string    `json:"reason"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+}
+
+func (Undelivered) Kind() Kind { return "undelivered" }
+func (p Undelivered) Text() string {
+	if p.RetryAt.IsZero() {
+		return sentence("Message %s was not delivered and is given up: %s.", p.Message, p.Reason)
+	}
+	return sentence("Message %s was not delivered (try %d): %s. Next try at %s.", p.Message, p.Try, p.Reason, clockTime(p.RetryAt))
+}
+
+// CallTask asks a person to telephone a customer.
+type CallTask struct {
+	Task      string    `json:"task"`
+	Purpose   string    `json:"purpose"`
+	Customer  string    `json:"customer"`
+	Telephone string    `json:"telephone"`
+	Script    string    `json:"script"`
+	Due       time.Time `json:"due"`
+}
+
+func (CallTask) Kind() Kind { return "call_task" }
+func (p CallTask) Text() string {
+	return sentence("To telephone: %s at %s (%s).", p.Customer, p.Telephone, p.Purpose)
+}
+
+// Called is the outcome of a call task: reached, voicemail, no_answer.
+type Called struct {
+	Task    string `json:"task"`
+	Outcome string `json:"outcome"`
+	By      string `json:"by"`
+}
+
+// CallOutcomes lists what may come of a call.
+var CallOutcomes = []string{"reached", "voicemail", "no_answer"}
+
+func (Called) Kind() Kind { return "called" }
+func (p Called) Text() string {
+	return sentence("%s telephoned (%s): %s.", p.By, p.Task, strings.ReplaceAll(p.Outcome, "_", " "))
+}
+
+// Note is a person's remark.
+type Note struct {
+	By    string `json:"by"`
+	Words string `json:"words"`
+}
+
+func (Note) Kind() Kind     { return "note" }
+func (p Note) Text() string { return sentence("%s notes: %s", p.By, p.Words) }
