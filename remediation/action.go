@@ -2,6 +2,8 @@ package remediation
 
 import (
 	"context"
+	"strings"
+	"unicode"
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
@@ -29,3 +31,22 @@ type Result struct {
 // proved not carried out; whatever is not certain is Unknown. It never returns
 // Done because of silence.
 type Action func(ctx context.Context, o Order) Result
+
+// Clause makes what a machine said fit for one line of a timeline: no control
+// characters, white space single, at most limit characters, no full stop.
+func Clause(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit-1]) + "…"
+	}
+	return strings.TrimRight(text, ".")
+}

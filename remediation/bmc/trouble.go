@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"syscall"
-	"unicode"
+
+	"github.com/spinware/piket/remediation"
 )
 
 // weight tells what a trouble says of the BMC.
@@ -32,24 +32,7 @@ func (t trouble) Error() string { return t.what }
 // maxClause bounds what of a text reaches the timeline.
 const maxClause = 300
 
-// clause makes text fit for one line of a timeline: control characters out,
-// white space single, not too long, no full stop.
-func clause(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxClause {
-		text = string(runes[:maxClause-1]) + "…"
-	}
-	return strings.TrimRight(text, ".")
-}
+func clause(text string) string { return remediation.Clause(text, maxClause) }
 
 // networkTrouble says what kept us from the BMC at address.
 func networkTrouble(address string, err error) error {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/remediation"
 )
 
 // loginLimit bounds connecting and logging in.
@@ -164,5 +165,5 @@ func loginTrouble(ctx context.Context, address, user string, err error) error {
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		return fmt.Errorf("%s does not let user %s in with the key of the inventory", address, user)
 	}
-	return fmt.Errorf("no SSH session with %s: %s", address, printable(err.Error(), maxTail))
+	return fmt.Errorf("no SSH session with %s: %s", address, remediation.Clause(err.Error(), maxTail))
 }

@@ -2,7 +2,8 @@ package ssh
 
 import (
 	"strings"
-	"unicode"
+
+	"github.com/spinware/piket/remediation"
 )
 
 // Bounds of what is kept of a command's output.
@@ -29,30 +30,11 @@ func (o *output) Write(p []byte) (int, error) {
 func (o *output) tail() string {
 	lines := strings.Split(strings.ToValidUTF8(string(o.kept), "?"), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
-		if line := printable(lines[i], maxTail); line != "" {
+		if line := remediation.Clause(lines[i], maxTail); line != "" {
 			return line
 		}
 	}
 	return ""
-}
-
-// printable makes text fit for one line of a timeline: no control characters,
-// and not longer than limit.
-func printable(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > limit {
-		text = string(runes[:limit-1]) + "…"
-	}
-	return strings.TrimRight(text, ".")
 }
 
 // detail joins what became of a command and its last words.

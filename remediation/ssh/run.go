@@ -80,7 +80,7 @@ func judge(ctx context.Context, err error, tail string) remediation.Result {
 	case err == nil:
 		return remediation.Result{Outcome: incident.OutcomeDone, Detail: detail("exit status 0", tail)}
 	case errors.As(err, &exit) && exit.Signal() != "":
-		return remediation.Result{Outcome: incident.OutcomeDone, Detail: detail("ended by signal "+printable(exit.Signal(), maxTail), tail)}
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: detail("ended by signal "+remediation.Clause(exit.Signal(), maxTail), tail)}
 	case errors.As(err, &exit):
 		return remediation.Result{Outcome: incident.OutcomeDone, Detail: detail(fmt.Sprintf("exit status %d", exit.ExitStatus()), tail)}
 	case ctx.Err() != nil:
@@ -90,5 +90,5 @@ func judge(ctx context.Context, err error, tail string) remediation.Result {
 }
 
 func refused(err error) remediation.Result {
-	return remediation.Result{Outcome: incident.OutcomeRefused, Detail: printable(err.Error(), maxReason)}
+	return remediation.Result{Outcome: incident.OutcomeRefused, Detail: remediation.Clause(err.Error(), maxReason)}
 }
