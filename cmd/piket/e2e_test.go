@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -205,7 +206,6 @@ func (w *world) killedWhileSending(t *testing.T) {
 }
 
 func (w *world) strangersAreRefused(t *testing.T) {
-	before := w.must(t, "sem", "incident", "list", "--all", "--output", "json")
 	for _, token := range []string{"", "Bearer ", "Bearer wrong", "Bearer token-of-noor-8d7d8ee0"} {
 		request, err := http.NewRequest(http.MethodPost, w.url+"/api/alertmanager", strings.NewReader(
 			`{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"Forged","server":"srv-1"},"startsAt":"2026-01-01T00:00:00Z"}]}`))
@@ -224,8 +224,19 @@ func (w *world) strangersAreRefused(t *testing.T) {
 			t.Errorf("%q: status %d, not 401", token, answer.StatusCode)
 		}
 	}
-	if after := w.must(t, "sem", "incident", "list", "--all", "--output", "json"); after != before {
-		t.Errorf("a stranger changed the incidents from\n%s\nto\n%s", before, after)
+	// Mail of the stories before may still be written down, so it is not the
+	// whole list that must stand still.
+	var list []struct{ ID string }
+	if err := json.Unmarshal([]byte(w.must(t, "sem", "incident", "list", "--all", "--output", "json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) == 0 {
+		t.Error("no incident is listed")
+	}
+	for _, inc := range list {
+		if timeline := w.must(t, "sem", "incident", "show", inc.ID, "--output", "json"); strings.Contains(timeline, "Forged") {
+			t.Errorf("a stranger's alert stands on %s:\n%s", inc.ID, timeline)
+		}
 	}
 }
 
