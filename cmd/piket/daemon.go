@@ -180,7 +180,7 @@ func (d *Daemon) Reload() error {
 	s, err := loadSettings(d.path)
 	d.metrics.reloaded(err == nil, d.clk.Now())
 	if err != nil {
-		return fmt.Errorf("reload: %w", err)
+		return err
 	}
 	d.settings.Store(s)
 	for _, r := range d.rounds {

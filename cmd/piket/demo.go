@@ -127,12 +127,12 @@ func (f demoFlags) show(ctx context.Context, io console) error {
 	fmt.Fprintf(io.out, `piket demo is running: eight pretend servers on two pretend sites.
 
   page                %s/
-  pull a plug         %s/lab/     or: piket demo break web-01 hung
+  pull a plug         %s/lab/     or: piket demo break web-01 hung --demo.url %s
   mail it sends       %s/lab/mail
 
 Time runs %g times faster, and at its own pace while a person is asked.
 Ctrl-C ends it; nothing is left behind.
-`, d.url, d.url, d.url, f.speed)
+`, d.url, d.url, d.url, d.url, f.speed)
 	go governSpeed(ctx, d.daemon.store, clk, f.speed)
 	d.daemon.Start(ctx)()
 	return nil

@@ -34,7 +34,7 @@ internal/store: alerts internal/clock internal/incident
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/incident internal/inventory internal/store runbooks
-internal/desk:   internal/clock internal/incident internal/inventory internal/store
+internal/desk:   alerts internal/clock internal/incident internal/inventory internal/store
 internal/notify: internal/clock internal/incident internal/secret internal/store
 remediation:     alerts internal/clock internal/incident internal/inventory internal/store probes runbooks
 

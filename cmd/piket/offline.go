@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/inventory"
@@ -38,10 +39,39 @@ func (s *storageFlags) dir() (string, error) {
 		return s.path, nil
 	}
 	config, _, err := LoadConfig(s.config)
-	if err != nil {
-		return "", withHint(err, "name the directory with --storage.path")
+	if err == nil {
+		return config.Storage.Path, nil
 	}
-	return config.Storage.Path, nil
+	// The red button must work with a configuration that is broken elsewhere.
+	if dir := storagePathOnly(s.config); dir != "" {
+		return dir, nil
+	}
+	return "", withHint(err, "name the directory with --storage.path")
+}
+
+// packagedStorage is where the shipped unit keeps the record.
+const packagedStorage = "/var/lib/piket"
+
+// storagePathOnly reads nothing of a configuration but where the record lies;
+// without that it takes the packaged place, if a record is there.
+func storagePathOnly(config string) string {
+	var c struct {
+		Storage struct {
+			Path string `yaml:"path"`
+		} `yaml:"storage"`
+	}
+	if data, err := os.ReadFile(config); err == nil {
+		_ = yaml.Unmarshal(data, &c) // whatever of it can be read
+	}
+	switch _, err := os.Stat(filepath.Join(packagedStorage, store.FileName)); {
+	case filepath.IsAbs(c.Storage.Path):
+		return c.Storage.Path
+	case c.Storage.Path != "":
+		return filepath.Join(filepath.Dir(config), c.Storage.Path)
+	case err == nil:
+		return packagedStorage
+	}
+	return ""
 }
 
 // declareFreeze declares the big red button. It works on the file alone, so
@@ -54,7 +84,11 @@ func declareFreeze(c *cli) {
 		if err != nil {
 			return err
 		}
-		if err := freeze.In(dir).Freeze(whoami(), reason); err != nil {
+		err = freeze.In(dir).Freeze(whoami(), reason)
+		switch {
+		case errors.Is(err, freeze.ErrReasonLost):
+			fmt.Fprintf(io.err, "warning: %v\n", err)
+		case err != nil:
 			return withHint(err, "is this the storage directory of a piket, and may you write there?")
 		}
 		fmt.Fprintf(io.out, "frozen: no new action begins until piket thaw (%s)\n", freeze.In(dir).Path)

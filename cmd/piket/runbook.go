@@ -20,11 +20,7 @@ import (
 func declareCheck(c *cli) {
 	var path string
 	cmd := c.add(c.app, "check", "Check a configuration file with all it names.", func(_ context.Context, io console) error {
-		if err := check(path, io.out); err != nil {
-			return err
-		}
-		_, err := loadSettings(path) // the runbooks, too
-		return err
+		return check(path, io.out)
 	})
 	cmd.Arg("file", "Configuration file.").Default("piket.yml").StringVar(&path)
 }

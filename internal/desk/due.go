@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 )
@@ -94,6 +95,9 @@ func (b *batch) customers() {
 // update tells a customer that the trouble goes on.
 func (b *batch) update(c inventory.Customer, every time.Duration) {
 	last, told := b.facts.Incident.Told[c.Name]
+	if !told && !b.believed() {
+		return
+	}
 	if !told {
 		b.tell(c, "first", b.facts.Now.Add(every))
 		return
@@ -104,6 +108,26 @@ func (b *batch) update(c inventory.Customer, every time.Duration) {
 	}
 	b.tell(c, "update", b.facts.Now.Add(every))
 }
+
+// believed reports whether the trouble may be announced: what only a person has
+// reported waits for piket's own first look, and is not announced while
+// everything answers.
+func (b *batch) believed() bool {
+	inc := b.facts.Incident
+	machine := slices.ContainsFunc(inc.Alerts, func(a alerts.Alert) bool { return a.Source != "person" })
+	if machine || len(inc.Alerts) == 0 || inc.Runbook.Hash == "" {
+		return true
+	}
+	if !inc.Goal.Known {
+		b.later(inc.OpenedAt.Add(firstLook))
+		return !b.facts.Now.Before(inc.OpenedAt.Add(firstLook))
+	}
+	return !inc.Goal.Holds
+}
+
+// firstLook is how long the first look may take before a report is believed
+// without it.
+const firstLook = time.Minute
 
 // once tells a customer one thing, if they ever heard of the trouble and have
 // not been told since.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
 )
@@ -187,5 +188,31 @@ func TestEveryDutyIsNumberedByItsPlaceOnTheTimeline(t *testing.T) {
 				t.Errorf("event %d is task %s", e.Seq, p.Task)
 			}
 		}
+	}
+}
+
+// What only a person has reported waits for piket's own look: one wrong click
+// must not announce an outage that is not there.
+func TestAPersonsReportIsLookedAtBeforeCustomersHearOfIt(t *testing.T) {
+	report := incident.AlertReceived{Alert: alerts.Alert{Source: "person", Status: alerts.Firing, Labels: alerts.Labels{"server": "web-01"}, StartsAt: start}}
+	pin := incident.RunbookPinned{Name: "server-unreachable", Hash: "h"}
+	for name, c := range map[string]struct {
+		seen []incident.Payload
+		wait time.Duration
+		want []string
+	}{
+		"nobody has looked yet":         {nil, 0, nil},
+		"looking takes too long":        {nil, time.Minute, []string{"mail first acme", "call first acme"}},
+		"it is down":                    {[]incident.Payload{incident.GoalSeen{Holds: false}}, 0, []string{"mail first acme", "call first acme"}},
+		"everything answers":            {[]incident.Payload{incident.GoalSeen{Holds: true}}, time.Hour, nil},
+		"a machine says the same thing": {[]incident.Payload{incident.AlertReceived{Alert: alerts.Alert{Source: "probe", Status: alerts.Firing, Labels: alerts.Labels{"a": "b"}, StartsAt: start}}}, 0, []string{"mail first acme", "call first acme"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, incident.P1, "acme")
+			h.happens(append([]incident.Payload{report, pin}, c.seen...)...)
+			h.now = h.now.Add(c.wait)
+			duties, _ := h.settle()
+			want(t, duties, c.want...)
+		})
 	}
 }

@@ -45,17 +45,23 @@ func (s Switch) Why() string {
 	return string(reason[:min(len(reason), maxReasonRunes)])
 }
 
+// ErrReasonLost says that the freeze holds, but who froze and why could not be
+// written down: the disk is full.
+var ErrReasonLost = errors.New("frozen, but who and why could not be written down")
+
 // Freeze stops every new action from now on. It returns once the file is on
-// disk; freezing twice keeps the newer reason.
+// disk; freezing twice keeps the newer reason. After ErrReasonLost the freeze
+// holds; after any other error it does not.
 func (s Switch) Freeze(by, reason string) error {
 	f, err := os.OpenFile(s.Path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("freeze: %w", err)
 	}
-	_, writeErr := fmt.Fprintf(f, "frozen by %s: %s\n", by, reason)
-	// A file that is there but empty freezes as well, so an error here is
-	// reported and the freeze still holds.
-	return errors.Join(writeErr, f.Sync(), f.Close())
+	_, err = fmt.Fprintf(f, "frozen by %s: %s\n", by, reason)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%w: %w", ErrReasonLost, err) // an empty file freezes as well
+	}
+	return nil
 }
 
 // Thaw ends the freeze. Thawing what is not frozen is not an error.

@@ -1,7 +1,9 @@
 package freeze_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,5 +48,20 @@ func TestAnEmptyOrUnreadableFreezeFileFreezes(t *testing.T) {
 	}
 	if why := s.Why(); !strings.Contains(why, "cannot be read") {
 		t.Errorf("reason is %q", why)
+	}
+}
+
+// On a full disk the file is there, so the freeze holds; only its reason is
+// lost, and that is what is said.
+func TestAFullDiskLosesTheReasonAndNotTheFreeze(t *testing.T) {
+	s := freeze.In(t.TempDir())
+	if err := os.Symlink("/dev/full", s.Path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Freeze("noor", "network work"); !errors.Is(err, freeze.ErrReasonLost) {
+		t.Errorf("got %v", err)
+	}
+	if err := (freeze.Switch{Path: filepath.Join(t.TempDir(), "no", "such", "directory")}).Freeze("noor", "x"); err == nil || errors.Is(err, freeze.ErrReasonLost) {
+		t.Errorf("a freeze that does not hold says %v", err)
 	}
 }

@@ -2,7 +2,9 @@ package incident
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -289,9 +291,26 @@ func (i *Incident) order(e Event) {
 	case OrderProgress:
 		if i.Order.Open() && i.Order.Order == p.Order {
 			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
+			i.answered(p.Order)
 			if p.State == "done" {
 				i.Owes = nil // hands have been there; the machine is as they left it
 			}
+		}
+	}
+}
+
+// answered ends the calls for a person that word of a work order answers. What
+// is late again is called again.
+func (i *Incident) answered(order string) {
+	maps.DeleteFunc(i.Attentions, func(topic string, _ time.Time) bool { return strings.HasPrefix(topic, order+"-") })
+}
+
+// replaceCalls ends the calls that were never made to a customer: the newer one
+// says what is so now.
+func (i *Incident) replaceCalls(customer string) {
+	for _, c := range i.CallTasks {
+		if c.Customer == customer && c.Outcome == "" {
+			c.Outcome, c.By = "replaced", Piket
 		}
 	}
 }
@@ -302,6 +321,7 @@ func (i *Incident) tell(e Event) {
 		i.Messages = append(i.Messages, &Message{MessageQueued: p, QueuedAt: e.At})
 		i.told(p.Customer, p.Purpose, e.At)
 	case CallTask:
+		i.replaceCalls(p.Customer)
 		i.CallTasks = append(i.CallTasks, &Call{CallTask: p})
 		i.told(p.Customer, p.Purpose, e.At)
 	case Delivered:

@@ -253,3 +253,30 @@ func TestWorkOrderFollowsItsOwnReportsOnly(t *testing.T) {
 		t.Errorf("order %+v", inc.Order)
 	}
 }
+
+// What a work order's next word answers no longer calls for a person.
+func TestWordOfAnOrderEndsTheCallForAPerson(t *testing.T) {
+	inc := fold(at{0, incident.Opened{Title: "t"}}, at{1, incident.WorkOrdered{Order: "W1"}},
+		at{20, incident.Attention{Topic: "W1-unacknowledged"}}, at{20, incident.Attention{Topic: "left-off"}},
+		at{25, incident.OrderProgress{Order: "W1", State: "acknowledged", By: "sem"}})
+	if _, still := inc.Attentions["W1-unacknowledged"]; still || len(inc.Attentions) != 1 {
+		t.Errorf("attentions %v", inc.Attentions)
+	}
+}
+
+// A call that was never made is replaced by the newer one to the same customer.
+func TestANewerCallReplacesTheOneThatWasNeverMade(t *testing.T) {
+	inc := fold(at{0, incident.Opened{Title: "t"}},
+		at{0, incident.CallTask{Task: "T1", Customer: "acme", Purpose: "first"}},
+		at{0, incident.CallTask{Task: "T2", Customer: "bikes", Purpose: "first"}},
+		at{30, incident.CallTask{Task: "T3", Customer: "acme", Purpose: "update"}})
+	var waiting []string
+	for _, c := range inc.CallTasks {
+		if c.Outcome == "" {
+			waiting = append(waiting, c.Task)
+		}
+	}
+	if !slices.Equal(waiting, []string{"T2", "T3"}) {
+		t.Errorf("waiting are %v", waiting)
+	}
+}

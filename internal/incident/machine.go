@@ -256,6 +256,9 @@ type PowerSeen struct {
 
 func (PowerSeen) Kind() Kind { return "power_seen" }
 func (p PowerSeen) Text() string {
+	if p.Power == "unknown" {
+		return sentence("The BMC does not say whether %s is on.", p.Server)
+	}
 	return sentence("The BMC says that %s is %s.", p.Server, p.Power)
 }
 

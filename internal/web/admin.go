@@ -1,10 +1,12 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/freeze"
 )
 
 // healthy says that the process answers, and nothing more: whoever restarts
@@ -86,7 +88,8 @@ func (a *app) setFrozen(r *http.Request, reason string) error {
 	if reason == "" {
 		return fmt.Errorf("freeze: %w: a reason, for whoever finds piket frozen", desk.ErrIncomplete)
 	}
-	if err := a.Freeze.Freeze(personOf(r).Name, reason); err != nil {
+	err := a.Freeze.Freeze(personOf(r).Name, reason)
+	if err != nil && !errors.Is(err, freeze.ErrReasonLost) { // that one holds, and the page shows it
 		return err
 	}
 	a.Log.Warn("frozen", "person", personOf(r).Name)
