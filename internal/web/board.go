@@ -59,6 +59,15 @@ type wait struct {
 	Late       bool
 }
 
+// rank puts what expires when nobody answers before everything else, then goes
+// by priority.
+func (w wait) rank() string {
+	if w.Panel == "question" {
+		return "0 " + string(w.Priority)
+	}
+	return "1 " + string(w.Priority)
+}
+
 // targetsView sums up what is probed.
 type targetsView struct {
 	Known   bool
@@ -142,7 +151,7 @@ func boardOf(open, closed []history, s setting) boardView {
 	for _, h := range closed {
 		b.Closed = append(b.Closed, cardOf(h, s))
 	}
-	slices.SortStableFunc(b.Waiting, func(x, y wait) int { return strings.Compare(string(x.Priority), string(y.Priority)) })
+	slices.SortStableFunc(b.Waiting, func(x, y wait) int { return strings.Compare(x.rank(), y.rank()) })
 	return b
 }
 

@@ -215,6 +215,21 @@ func TestTheBoardSaysWhatWaitsForWhom(t *testing.T) {
 	}
 }
 
+// What expires without an answer stands first, whatever else waits.
+func TestAQuestionStandsFirstOnTheBoard(t *testing.T) {
+	inv, err := inventory.New(inventory.Inventory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pressing := incident.Classified{Priority: incident.P1}
+	called := lived(t, pressing, incident.CallTask{Task: "T1", Purpose: "first", Customer: "bakery", Due: morning})
+	asked := lived(t, incident.Classified{Priority: incident.P2}, asking)
+	b := boardOf([]history{called, asked}, nil, setting{inv: inv, now: morning})
+	if len(b.Waiting) != 2 || b.Waiting[0].Panel != "question" || b.Waiting[1].Panel != "calls" {
+		t.Errorf("waiting are %+v", b.Waiting)
+	}
+}
+
 func TestMilestonesOfAnOrderAreLateOnlyWhenNothingLaterWasReached(t *testing.T) {
 	inv, err := inventory.New(inventory.Inventory{})
 	if err != nil {
