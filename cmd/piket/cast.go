@@ -14,6 +14,7 @@ import (
 
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
 )
 
 // cast are the people of a headless demo: an engineer, a service desk, a
@@ -158,6 +159,9 @@ func (c *cast) run(ctx context.Context, id string, e errand) error {
 		return err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusConflict {
+		return store.ErrConflict // somebody was quicker: look at the incident again
+	}
 	if response.StatusCode/100 != 2 {
 		answer, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
 		return fmt.Errorf("%s %s: status %d: %s", e.who, e.verb, response.StatusCode, answer)

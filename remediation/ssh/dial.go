@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,7 +155,8 @@ func loginTrouble(ctx context.Context, address, user string, err error) error {
 	switch {
 	case errors.As(err, &changed):
 		return changed
-	case ctx.Err() != nil:
+	// The connection's own deadline may pass a moment before the context's.
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), strings.Contains(err.Error(), "i/o timeout"):
 		return fmt.Errorf("%s does not answer in time", address)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the name of the server cannot be looked up (%s)", dns.Err)
