@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/yamlpos"
+	"github.com/spinware/piket/remediation"
 )
 
 // Config is the daemon's configuration file, with defaults filled in and every
@@ -87,13 +90,13 @@ type Guards struct {
 func defaultConfig() *Config {
 	return &Config{
 		Web:    Web{SessionTTL: 12 * time.Hour},
-		Intake: Intake{Labels: []string{"server", "instance", "host"}},
+		Intake: Intake{Labels: slices.Clone(intake.DefaultLabels)},
 		Mail:   Mail{TLS: "starttls"},
 		Probes: Probes{
 			Interval: 10 * time.Second, Timeout: 3 * time.Second, Failures: 3, Successes: 2,
 			BMCInterval: 5 * time.Minute, StatusPageInterval: time.Minute,
 		},
-		Guards:   Guards{HoldDown: 5 * time.Minute, FactsFresh: time.Minute},
+		Guards:   Guards{HoldDown: remediation.DefaultLimits.HoldDown, FactsFresh: remediation.DefaultLimits.Fresh},
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
 	}

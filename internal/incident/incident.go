@@ -179,13 +179,3 @@ func (i *Incident) Held() string {
 	}
 	return ""
 }
-
-// Finding returns a check of the latest diagnosis by its id.
-func (i *Incident) Finding(id string) (Check, bool) {
-	for _, c := range i.Diagnosis {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return Check{}, false
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Break puts a fault on a server. Faults of the controller and of SSH add up;
@@ -30,23 +31,15 @@ func (d *Datacenter) Break(name string, f Fault) error {
 }
 
 // Heal undoes every fault of a server at once; it runs as if nothing had been.
-func (d *Datacenter) Heal(name string) error {
-	s, err := d.server(name)
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(s.faults)
-	s.changed()
-	s.machine.heal(d.clock.Now())
-	return nil
-}
+func (d *Datacenter) Heal(name string) error { return d.mend(name, (*machine).heal) }
 
 // Repair is the technician's work: broken parts and a lying controller are
 // replaced, and the button is pressed. The machine boots; no power command
 // crosses the wire.
-func (d *Datacenter) Repair(name string) error {
+func (d *Datacenter) Repair(name string) error { return d.mend(name, (*machine).repair) }
+
+// mend clears a server's faults and brings its machine back in the given way.
+func (d *Datacenter) mend(name string, back func(*machine, time.Time)) error {
 	s, err := d.server(name)
 	if err != nil {
 		return err
@@ -55,7 +48,7 @@ func (d *Datacenter) Repair(name string) error {
 	defer d.mu.Unlock()
 	clear(s.faults)
 	s.changed()
-	s.machine.repair(d.clock.Now())
+	back(s.machine, d.clock.Now())
 	return nil
 }
 
