@@ -49,6 +49,10 @@ type Result struct {
 	Reason  string         // one clause: "answers in 12 ms", "connection refused"
 	Facts   map[string]any // what a runbook may ask about, by the names in [Facts]
 	Latency time.Duration  // how long the answer took, on the machine's own clock
+
+	// Evidence is what a person may want to see beside the reason, a short line
+	// each: what was asked, what came back. It is never parsed.
+	Evidence []string
 }
 
 // Prober asks one target once. It never panics, never returns a zero State, and
