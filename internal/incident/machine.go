@@ -48,6 +48,7 @@ type Verdict string
 const (
 	VerdictServer    Verdict = "server"
 	VerdictRack      Verdict = "rack"
+	VerdictFeed      Verdict = "feed"
 	VerdictSite      Verdict = "site"
 	VerdictMe        Verdict = "me"
 	VerdictRecovered Verdict = "recovered"
@@ -63,7 +64,7 @@ type Concluded struct {
 func (Concluded) Kind() Kind { return "concluded" }
 func (p Concluded) Text() string {
 	where := map[Verdict]string{
-		VerdictServer: "the server itself", VerdictRack: "the rack", VerdictSite: "the site, not the server",
+		VerdictServer: "the server itself", VerdictRack: "the rack", VerdictFeed: "a power feed", VerdictSite: "the site, not the server",
 		VerdictMe: "piket's own view, not the server", VerdictRecovered: "nowhere any more", VerdictUnknown: "not known",
 	}[p.Verdict]
 	return sentence("Where the trouble lies: %s (%s).", where, p.Reason)

@@ -15,16 +15,17 @@ type checker struct {
 	problems yamlpos.Problems
 	parts    []*Inventory
 
-	sites, racks, servers, customers, people, teams map[string]*string // name → where it was given first
-	siteOfRack                                      map[string]string
-	serials, uuids, bmcs, aliases, hostKeys         map[string]*string
-	sorted                                          map[string][]string // what → the names of that kind
+	sites, racks, feeds, servers, customers, people, teams map[string]*string // name → where it was given first
+	marks                                                  map[string]*string // the references, likewise
+	siteOfRack, siteOfFeed                                 map[string]string
+	serials, uuids, bmcs, aliases, hostKeys                map[string]*string
+	sorted                                                 map[string][]string // what → the names of that kind
 }
 
 func newChecker(parts []*Inventory, doc *yamlpos.Document) *checker {
-	c := &checker{doc: doc, parts: parts, siteOfRack: map[string]string{}, sorted: map[string][]string{}}
+	c := &checker{doc: doc, parts: parts, siteOfRack: map[string]string{}, siteOfFeed: map[string]string{}, sorted: map[string][]string{}}
 	for _, m := range []*map[string]*string{
-		&c.sites, &c.racks, &c.servers, &c.customers, &c.people, &c.teams,
+		&c.sites, &c.racks, &c.feeds, &c.marks, &c.servers, &c.customers, &c.people, &c.teams,
 		&c.serials, &c.uuids, &c.bmcs, &c.aliases, &c.hostKeys,
 	} {
 		*m = map[string]*string{}
@@ -50,6 +51,10 @@ func (c *checker) names(part *Inventory) {
 			c.name("rack", &site.Racks[j].Name, c.racks)
 			c.siteOfRack[site.Racks[j].Name] = site.Name
 		}
+		for j := range site.Feeds {
+			c.name("feed", &site.Feeds[j].Name, c.feeds)
+			c.siteOfFeed[site.Feeds[j].Name] = site.Name
+		}
 	}
 	for i := range part.Servers {
 		c.name("server", &part.Servers[i].Name, c.servers)
@@ -62,6 +67,9 @@ func (c *checker) names(part *Inventory) {
 	}
 	for i := range part.Teams {
 		c.name("team", &part.Teams[i].Name, c.teams)
+	}
+	for i := range part.References {
+		c.name("reference", &part.References[i].Name, c.marks)
 	}
 }
 
@@ -80,6 +88,9 @@ func (c *checker) part(part *Inventory) {
 	}
 	for i := range part.Teams {
 		c.team(&part.Teams[i])
+	}
+	for i := range part.References {
+		c.mark(&part.References[i])
 	}
 }
 

@@ -6,6 +6,10 @@ func (c *checker) site(s *Site) {
 	c.line("title", &s.Title)
 	for i := range s.Racks {
 		c.line("room", &s.Racks[i].Room)
+		c.feedsOn(s.Name, s.Racks[i].Feeds)
+	}
+	for i := range s.Feeds {
+		c.line("title", &s.Feeds[i].Title)
 	}
 	if s.Gateway != nil {
 		c.endpoint(s.Gateway, "")
@@ -19,6 +23,26 @@ func (c *checker) site(s *Site) {
 		c.line("reference", &s.RemoteHands.Reference)
 		c.mails(s.RemoteHands.Email)
 		c.telephone(&s.RemoteHands.Telephone)
+	}
+}
+
+// feedsOn checks the feeds that something on a site hangs on. A feed of another
+// site would explain failures that it has nothing to do with.
+func (c *checker) feedsOn(site string, feeds []string) {
+	c.references("feed", feeds, c.feeds)
+	for i := range feeds {
+		if on, ok := c.siteOfFeed[feeds[i]]; ok && site != "" && on != site {
+			c.add(&feeds[i], "feed %q is on site %q, not on %q", feeds[i], on, site)
+		}
+	}
+}
+
+// mark checks a reference. A machine of the inventory is none: it is what the
+// references are there to judge.
+func (c *checker) mark(r *Reference) {
+	c.word("side", &r.Side, []string{Near, Far})
+	if r.Probe.Check != "" {
+		c.endpoint(&r.Probe, "")
 	}
 }
 

@@ -42,6 +42,11 @@ func (c *checker) place(s *Server) {
 	if on, ok := c.siteOfRack[s.Rack]; ok && s.Site != "" && s.Site != on && c.sites[s.Site] != nil {
 		c.add(&s.Rack, "rack %q is on site %q, not on %q", s.Rack, on, s.Site)
 	}
+	site := s.Site
+	if site == "" {
+		site = c.siteOfRack[s.Rack]
+	}
+	c.feedsOn(site, s.Feeds)
 	if c.given(&s.Unit, s.Unit == 0) && (s.Unit < 1 || s.Unit > 60) {
 		c.add(&s.Unit, "unit %d: want a height unit from 1 to 60", s.Unit)
 	}

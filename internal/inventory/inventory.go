@@ -22,6 +22,8 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
+	References []Reference `yaml:"references"`
+
 	lookup lookup
 }
 
@@ -32,13 +34,38 @@ type Site struct {
 	Gateway     *Endpoint    `yaml:"gateway"`      // answers when the path to the site is there
 	StatusPage  *StatusPage  `yaml:"status_page"`  // what the provider itself announces
 	RemoteHands *RemoteHands `yaml:"remote_hands"` // who is sent when nothing else helps
+	Feeds       []Feed       `yaml:"feeds"`
 	Racks       []Rack       `yaml:"racks"`
 }
+
+// Feed is one supply of power. What hangs on it goes with it. Its name is
+// unique in the whole inventory.
+type Feed struct {
+	Name  string `yaml:"name,required"`
+	Title string `yaml:"title"`
+}
+
+// Reference is something that piket does not look after and that answers as
+// long as piket itself can see: when references fail, what looks dead is not.
+type Reference struct {
+	Name  string   `yaml:"name,required"`
+	Side  string   `yaml:"side,required"` // of piket's own uplink: [Near] or [Far]
+	Probe Endpoint `yaml:"probe,required"`
+}
+
+// The sides of piket's own uplink. Near is its own network: a gateway, a
+// resolver. Far is beyond: what others run.
+const (
+	Near = "near"
+	Far  = "far"
+)
 
 // Rack stands on one site. Its name is unique in the whole inventory.
 type Rack struct {
 	Name string `yaml:"name,required"`
 	Room string `yaml:"room"`
+
+	Feeds []string `yaml:"feeds"` // that its servers hang on, each on all of them
 }
 
 // Endpoint is something a probe can ask.
@@ -83,6 +110,7 @@ type Server struct {
 	Services  []Service `yaml:"services"`
 	Customers []string  `yaml:"customers"`
 	Model     string    `yaml:"model"`
+	Feeds     []string  `yaml:"feeds"` // those of its rack when empty; one of them is enough to run
 }
 
 // BMC is the management controller of one server.

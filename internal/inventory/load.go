@@ -49,11 +49,15 @@ func index(parts []*Inventory) *Inventory {
 		inv.Customers = append(inv.Customers, part.Customers...)
 		inv.People = append(inv.People, part.People...)
 		inv.Teams = append(inv.Teams, part.Teams...)
+		inv.References = append(inv.References, part.References...)
 	}
-	racks := siteOfRack(inv.Sites)
+	racks, feeds := siteOfRack(inv.Sites), feedsOfRack(inv.Sites)
 	for i, s := range inv.Servers {
 		if s.Site == "" {
 			s.Site = racks[s.Rack]
+		}
+		if len(s.Feeds) == 0 {
+			s.Feeds = feeds[s.Rack]
 		}
 		inv.Servers[i] = s.withDefaults()
 	}

@@ -10,6 +10,7 @@ import (
 type lookup struct {
 	sites      map[string]Site
 	siteOfRack map[string]string
+	siteOfFeed map[string]string
 	servers    map[string]Server
 	customers  map[string]Customer
 	people     map[string]Person
@@ -22,6 +23,7 @@ func newLookup(inv *Inventory) lookup {
 	l := lookup{
 		sites:      byName(inv.Sites, func(s Site) string { return s.Name }),
 		siteOfRack: siteOfRack(inv.Sites),
+		siteOfFeed: siteOfFeed(inv.Sites),
 		servers:    byName(inv.Servers, func(s Server) string { return s.Name }),
 		customers:  byName(inv.Customers, func(c Customer) string { return c.Name }),
 		people:     byName(inv.People, func(p Person) string { return p.Name }),
@@ -57,6 +59,27 @@ func siteOfRack(sites []Site) map[string]string {
 	return on
 }
 
+func feedsOfRack(sites []Site) map[string][]string {
+	of := map[string][]string{}
+	for _, site := range sites {
+		for _, rack := range site.Racks {
+			of[rack.Name] = rack.Feeds
+		}
+	}
+	return of
+}
+
+// siteOfFeed says on which site each feed is.
+func siteOfFeed(sites []Site) map[string]string {
+	on := map[string]string{}
+	for _, site := range sites {
+		for _, feed := range site.Feeds {
+			on[feed.Name] = site.Name
+		}
+	}
+	return on
+}
+
 // learn notes that word stands for a server; once two servers have claimed it,
 // it stands for none.
 func (l lookup) learn(word, server string) {
@@ -83,6 +106,15 @@ func (inv *Inventory) Site(name string) (Site, bool) {
 // SiteOfRack returns the site on which the rack with that name stands.
 func (inv *Inventory) SiteOfRack(rack string) (Site, bool) {
 	name, ok := inv.lookup.siteOfRack[rack]
+	if !ok {
+		return Site{}, false
+	}
+	return inv.Site(name)
+}
+
+// SiteOfFeed returns the site on which the feed with that name is.
+func (inv *Inventory) SiteOfFeed(feed string) (Site, bool) {
+	name, ok := inv.lookup.siteOfFeed[feed]
 	if !ok {
 		return Site{}, false
 	}
