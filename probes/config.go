@@ -12,6 +12,7 @@ import (
 type Config struct {
 	Interval  time.Duration // between two probes of one target, on piket's clock
 	Timeout   time.Duration // of one probe, on the machine's own clock
+	Spacing   time.Duration // between the quick questions by which a miss is confirmed
 	Failures  int           // downs in a row before an alert fires
 	Successes int           // ups in a row before it is resolved
 
@@ -19,13 +20,14 @@ type Config struct {
 	StatusPageInterval time.Duration // between two looks at one status page
 }
 
-// What a zero field of Config means. If one probe in a hundred is lost, each by
-// itself, three in a row happen once a year per target (2,880 probes a day).
-// Real loss comes in bursts, and the interval is what outlasts them: spacing
-// beats count.
+// What a zero field of Config means. If one echo in a hundred is lost, each by
+// itself, five in a row are lost once in 10^10 rounds: for 100,000 targets,
+// once in ten days. Real loss comes in bursts of up to half a second, and a
+// second between the questions is what outlasts them: spacing beats count.
 const (
-	DefaultInterval  = 30 * time.Second
-	DefaultFailures  = 3
+	DefaultInterval  = 10 * time.Second
+	DefaultSpacing   = time.Second
+	DefaultFailures  = 5
 	DefaultSuccesses = 2
 )
 
@@ -43,7 +45,7 @@ func (c Config) Validate() error {
 	for _, i := range []struct {
 		name  string
 		value time.Duration
-	}{{"probe interval", c.Interval}, {"interval of BMC probes", c.BMCInterval}, {"interval of status pages", c.StatusPageInterval}} {
+	}{{"probe interval", c.Interval}, {"probe spacing", c.Spacing}, {"interval of BMC probes", c.BMCInterval}, {"interval of status pages", c.StatusPageInterval}} {
 		if i.value < 0 || (i.value > 0 && i.value < time.Second) {
 			errs = append(errs, fmt.Errorf("%s is %v, want 1s or more", i.name, i.value))
 		}
@@ -59,7 +61,7 @@ func (c Config) Validate() error {
 
 func (c Config) withDefaults() Config {
 	return Config{
-		Interval: cmp.Or(c.Interval, DefaultInterval), Timeout: cmp.Or(c.Timeout, DefaultTimeout),
+		Interval: cmp.Or(c.Interval, DefaultInterval), Spacing: cmp.Or(c.Spacing, DefaultSpacing), Timeout: cmp.Or(c.Timeout, DefaultTimeout),
 		Failures: cmp.Or(c.Failures, DefaultFailures), Successes: cmp.Or(c.Successes, DefaultSuccesses),
 		BMCInterval: cmp.Or(c.BMCInterval, DefaultBMCInterval), StatusPageInterval: cmp.Or(c.StatusPageInterval, DefaultStatusPageInterval),
 	}

@@ -103,6 +103,7 @@ func (t Target) judgeEchoes(ctx context.Context, stats *ping.Statistics) Result 
 	}
 	result := down("no reply to %d echoes within %v", stats.PacketsSent, t.limit())
 	result.Facts = map[string]any{"loss": 100.0}
+	result.noteEchoes(stats)
 	return result
 }
 
@@ -118,5 +119,13 @@ func answered(stats *ping.Statistics) Result {
 	result := up("answers in %s%s", millis(rtt), lossy)
 	result.Latency = rtt
 	result.Facts = map[string]any{"loss": loss, "rtt_ms": float64(rtt) / float64(time.Millisecond)}
+	result.noteEchoes(stats)
 	return result
+}
+
+func (r *Result) noteEchoes(stats *ping.Statistics) {
+	r.note("%d echoes to %s, %d replies", stats.PacketsSent, stats.IPAddr, stats.PacketsRecv)
+	if stats.PacketsRecv > 0 {
+		r.note("round trips of %s to %s", millis(max(stats.MinRtt, 0)), millis(max(stats.MaxRtt, 0)))
+	}
 }

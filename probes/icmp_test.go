@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,6 +85,14 @@ func TestICMPNeverTurnsNothingSentIntoAnAnswer(t *testing.T) {
 				t.Errorf("fact loss is %v, want %v", got, c.loss)
 			}
 		})
+	}
+}
+
+func TestICMPShowsHowManyEchoesCameBack(t *testing.T) {
+	stats := ping.Statistics{PacketsSent: 3, PacketsRecv: 2, IPAddr: &net.IPAddr{IP: net.IPv4(192, 0, 2, 17)}, MinRtt: time.Millisecond, MaxRtt: 3 * time.Millisecond}
+	result := Target{}.judgeEchoes(t.Context(), &stats)
+	if want := []string{"3 echoes to 192.0.2.17, 2 replies", "round trips of 1.0 ms to 3.0 ms"}; !slices.Equal(result.Evidence, want) {
+		t.Errorf("the evidence is %q, want %q", result.Evidence, want)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spinware/piket/probes/sweep"
 )
 
 // Metrics counts and times probes. It is a collector to register once. No
@@ -13,7 +15,6 @@ import (
 type Metrics struct {
 	probes   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	rounds   prometheus.Histogram
 	targets  *prometheus.GaugeVec
 	alarms   prometheus.Gauge
 	pending  prometheus.Gauge
@@ -31,9 +32,6 @@ func NewMetrics() *Metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "piket_probe_duration_seconds", Help: "How long one probe took.", Buckets: durations,
 		}, []string{"kind"}),
-		rounds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "piket_probe_round_duration_seconds", Help: "How long a round over all targets that were due took.", Buckets: durations,
-		}),
 		targets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "piket_probe_targets", Help: "Targets looked at on a schedule, by their last state.",
 		}, []string{"state"}),
@@ -47,7 +45,7 @@ func NewMetrics() *Metrics {
 }
 
 func (m *Metrics) parts() []prometheus.Collector {
-	return []prometheus.Collector{m.probes, m.duration, m.rounds, m.targets, m.alarms, m.pending}
+	return []prometheus.Collector{m.probes, m.duration, m.targets, m.alarms, m.pending}
 }
 
 // Describe implements prometheus.Collector.
@@ -84,19 +82,26 @@ func (m *Metrics) Around(r Registry) Registry {
 	return measured
 }
 
-// round records one round and what is known after it.
-func (m *Metrics) round(took time.Duration, sights map[string]Sight, pending int) {
-	counts := map[State]int{Up: 0, Down: 0, Unknown: 0}
-	alarms := 0
-	for _, sight := range sights {
-		counts[sight.State]++
-		if sight.Alarm {
-			alarms++
+// swept counts the echoes of one batch.
+func (m *Metrics) swept(echoes []sweep.Echo) {
+	counts := map[State]int{}
+	took := m.duration.WithLabelValues("icmp")
+	for _, e := range echoes {
+		said := echoed(e)
+		counts[said.state]++
+		if said.state == Up {
+			took.Observe(said.took.Seconds())
 		}
 	}
-	m.rounds.Observe(took.Seconds())
 	for state, n := range counts {
-		m.targets.WithLabelValues(string(state)).Set(float64(n))
+		m.probes.WithLabelValues("icmp", string(state)).Add(float64(n))
+	}
+}
+
+// seen records what is known now.
+func (m *Metrics) seen(totals map[State]int, alarms, pending int) {
+	for _, state := range []State{Up, Down, Unknown} {
+		m.targets.WithLabelValues(string(state)).Set(float64(totals[state]))
 	}
 	m.alarms.Set(float64(alarms))
 	m.pending.Set(float64(pending))

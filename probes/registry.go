@@ -11,13 +11,17 @@ import (
 // Registry knows how to ask, by kind of check.
 type Registry map[string]Prober
 
-// Kinds are the checks of this package. "bmc" is added where the program is
-// put together, because it needs the drivers of the management controllers.
+// Kinds are the checks that need nothing but a target. Two are added where the
+// program is put together: "bmc", which needs the drivers of the management
+// controllers, and "heartbeat", which must remember who called.
 var Kinds = Registry{
 	"icmp":       ICMP,
 	"tcp":        TCP,
 	"http":       HTTP,
+	"tls":        TLS,
+	"dns":        DNS,
 	"ssh":        SSH,
+	"exec":       Exec,
 	"statuspage": StatusPage,
 }
 

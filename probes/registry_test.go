@@ -7,7 +7,7 @@ import (
 )
 
 func TestUnknownKindIsUnknownAndNamesTheKnownOnes(t *testing.T) {
-	expect(t, Kinds.Probe(t.Context(), "pingg", Target{}), Unknown, `no check "pingg", only http, icmp, ssh, statuspage, tcp`)
+	expect(t, Kinds.Probe(t.Context(), "pingg", Target{}), Unknown, `no check "pingg", only dns, exec, http, icmp, ssh, statuspage, tcp, tls`)
 }
 
 func TestProbeIsBoundedAndTimed(t *testing.T) {

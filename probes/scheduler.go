@@ -3,50 +3,65 @@ package probes
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/probes/sweep"
 )
 
 // Parts is what a Scheduler works with.
 type Parts struct {
 	Clock     *clock.Clock
 	Kinds     Registry
-	Inventory func() *inventory.Inventory // asked every round; a new pointer is a new inventory
+	Sweep     Sweep                       // nil: echoes are sent one target at a time
+	Inventory func() *inventory.Inventory // asked again and again; a new pointer is a new inventory
+	Votes     func(key string) Votes      // what other vantages see of a target; nil: there are none
 	Report    func(context.Context, []alerts.Alert) error
 	Metrics   *Metrics     // nil: nothing is measured
 	Log       *slog.Logger // nil: nothing is logged
 }
 
-// Scheduler looks at everything in the inventory again and again, and reports
-// what stops answering, or answers again, as alerts. Make one with
-// [NewScheduler].
+// Sweep sends one echo to each address; it is [sweep.Sweeper.Ask].
+type Sweep func(ctx context.Context, to []netip.Addr, timeout time.Duration, into []sweep.Echo) []sweep.Echo
+
+// Votes is how many other vantages, of those that can see at all, find a target
+// silent and how many hear it.
+type Votes struct{ Down, Up int }
+
+// Scheduler looks at everything in the inventory again and again, says where
+// the trouble lies when something stops answering, and reports it as an alert.
+// Make one with [NewScheduler].
 type Scheduler struct {
 	cfg    Config
 	limits Limits
 	parts  Parts
+	bell   *clock.Bell // rings when an answer has to be weighed
+	sent   *clock.Bell // rings when there is something to report
 
-	inventory *inventory.Inventory // that rows were made from
-
-	concluding sync.Mutex // one round at a time is judged and reported
-	pending    outbox
-
-	mu   sync.Mutex // guards rows and what they know
-	rows []*row
+	mu        sync.Mutex           // guards everything below
+	inventory *inventory.Inventory // that the plan was made of
+	plan      plan
+	agenda    agenda
+	queues    map[lane]*queue
+	suspects  map[*row]struct{}    // about which something stands, or may have to be said
+	failing   map[*domain]struct{} // whose alert stands
+	waiting   bool                 // something is only not said because an answer is on its way
+	totals    map[State]int        // rows by their last state
+	pending   outbox
 }
 
-// lane is a loop of the scheduler. What is asked seldom and may take long is
-// looked at beside the others, so that a BMC which takes ten seconds to say
-// nothing does not hold up the look at a server.
-type lane int
+// lane is a way of asking. Lanes do not wait for each other: a BMC that takes
+// ten seconds to say nothing does not hold up the look at a server.
+type lane uint8
 
 const (
-	quick lane = iota
-	slow
+	quick lane = iota // one target at a time, many at once
+	slow              // the same for what is asked seldom and may take long
+	swept             // echoes to many addresses at once
 )
 
 // parallel bounds the probes under way at once in each lane, and with them open
@@ -54,7 +69,7 @@ const (
 var parallel = map[lane]int{quick: maxParallel, slow: maxParallelSlow}
 
 const (
-	maxParallel     = 64
+	maxParallel     = 256
 	maxParallelSlow = 16
 )
 
@@ -67,7 +82,12 @@ func NewScheduler(cfg Config, parts Parts) *Scheduler {
 	if parts.Metrics == nil {
 		parts.Metrics = NewMetrics()
 	}
-	return &Scheduler{cfg: cfg, limits: Limits{cfg.Failures, cfg.Successes}, parts: parts}
+	return &Scheduler{
+		cfg: cfg, limits: Limits{cfg.Failures, cfg.Successes}, parts: parts,
+		bell: parts.Clock.NewBell(), sent: parts.Clock.NewBell(),
+		queues:   map[lane]*queue{quick: {}, slow: {}},
+		suspects: map[*row]struct{}{}, failing: map[*domain]struct{}{}, totals: map[State]int{},
+	}
 }
 
 // Run looks until ctx ends, and returns when the last probe has. Call it from
@@ -75,47 +95,19 @@ func NewScheduler(cfg Config, parts Parts) *Scheduler {
 //
 //	done := clk.Go(func() { scheduler.Run(ctx) })
 //
-// An alert that Report refuses is offered again every round, with the same
+// An alert that Report refuses is offered again every interval, with the same
 // times; Report must be ready to see one twice.
 func (s *Scheduler) Run(ctx context.Context) {
-	s.refresh()
-	other := s.parts.Clock.Go(func() { s.keepLooking(ctx, slow) })
-	s.keepLooking(ctx, quick)
-	<-other
-}
-
-func (s *Scheduler) keepLooking(ctx context.Context, l lane) {
+	var asking sync.WaitGroup
+	reporting := s.parts.Clock.Go(func() { s.keepReporting(ctx) })
 	for ctx.Err() == nil {
-		if l == quick {
-			s.refresh()
-		}
-		s.parts.Clock.Wait(ctx, s.round(ctx, l), nil)
+		s.refresh()
+		s.dispatch(ctx, &asking)
+		next := s.conclude()
+		s.parts.Clock.Wait(ctx, next, s.bell)
 	}
-}
-
-// round looks at everything in a lane that is due and returns when to look
-// next.
-func (s *Scheduler) round(ctx context.Context, l lane) time.Time {
-	began := time.Now()
-	due := s.due(l)
-	answers := s.ask(ctx, due, parallel[l])
-	if ctx.Err() != nil {
-		return time.Time{} // stopped half way: nothing in it is an answer
-	}
-	s.conclude(ctx, due, answers, began)
-	return s.next(l)
-}
-
-// conclude judges a round and reports what turned in it. Alerts leave in the
-// order in which they turned, whichever lane saw them.
-func (s *Scheduler) conclude(ctx context.Context, due []*row, answers []answer, began time.Time) {
-	s.concluding.Lock()
-	defer s.concluding.Unlock()
-	s.judge(due, answers)
-	s.report(ctx)
-	if len(due) > 0 {
-		s.parts.Metrics.round(time.Since(began), s.Snapshot(), s.pending.len())
-	}
+	asking.Wait()
+	<-reporting
 }
 
 // refresh makes new rows when the inventory was replaced. What is known of a
@@ -123,131 +115,260 @@ func (s *Scheduler) conclude(ctx context.Context, due []*row, answers []answer, 
 // others are: "not asked yet" must not stand on the page for minutes.
 func (s *Scheduler) refresh() {
 	inv := s.parts.Inventory()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if inv == nil || inv == s.inventory {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := make(map[string]*row, len(s.rows))
-	for _, r := range s.rows {
-		r.gone = true
-		old[r.key] = r
-	}
 	now := s.parts.Clock.Now()
-	rows := rowsOf(inv, s.cfg)
-	for _, r := range rows {
-		r.due = r.dueAfter(now, min(r.interval, s.cfg.Interval))
-		r.last = unknown("not asked yet")
-		if before, ok := old[r.key]; ok {
-			r.inherit(before)
+	before := s.plan
+	old := before.byKey()
+	s.inventory, s.plan, s.agenda = inv, planOf(inv, s.cfg, s.parts.Sweep != nil), agenda{}
+	abandoned := s.plan.inherit(before, old)
+	clear(s.suspects)
+	clear(s.totals)
+	for _, r := range s.plan.rows {
+		s.totals[r.last.state]++
+		s.suspect(r)
+		due := r.dueAfter(now, min(r.interval, s.cfg.Interval))
+		if known := old[r.key]; known != nil {
+			if known.due != 0 && known.due < momentOf(due) {
+				due = known.due.time()
+			}
+			known.gone = true
 			delete(old, r.key)
 		}
+		s.agenda.put(r, due)
 	}
+	clear(s.failing)
+	for _, d := range s.plan.domains {
+		if d.firing != nil {
+			s.failing[d] = struct{}{}
+		}
+	}
+	for _, alert := range abandoned {
+		s.parts.Log.Warn("left the inventory while its alert stands", "alert", alert.Labels.String(), "since", alert.StartsAt)
+	}
+	s.abandon(old)
+}
+
+// abandon gives up rows that are no longer in the inventory. Their alerts are
+// not resolved: nobody has seen the targets answer.
+func (s *Scheduler) abandon(old map[string]*row) {
 	for _, r := range old {
-		s.abandon(r)
-	}
-	s.inventory, s.rows = inv, rows
-}
-
-// abandon gives up a row that is no longer in the inventory. Its alert is not
-// resolved: nobody has seen the target answer.
-func (s *Scheduler) abandon(r *row) {
-	if r.told() {
-		s.parts.Log.Warn("target left the inventory while its alert stands", "target", r.key, "since", r.health.Since)
+		if r.gone = true; r.told != nil {
+			s.parts.Log.Warn("target left the inventory while its alert stands", "target", r.key, "since", r.health.Since)
+		}
 	}
 }
 
-// due lists what to ask in a lane now. What is slow is not asked while the way
-// to it is gone: a whole site of BMCs would be waited for, to learn nothing.
-func (s *Scheduler) due(l lane) []*row {
+// dispatch puts the questions that are due.
+func (s *Scheduler) dispatch(ctx context.Context, asking *sync.WaitGroup) {
 	now := s.parts.Clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var due []*row
-	for _, r := range s.rows {
+	var echoes []*row
+	for _, r := range s.agenda.take(now) {
+		s.agenda.put(r, s.afterAsking(r, now))
 		switch {
-		case r.lane != l || r.due.After(now):
-		case l == slow && r.hidden():
-			r.last = unknown("not asked while the %s does not answer", r.above.target.Name)
-			r.due = r.dueAfter(now, r.interval)
+		case r.lane == slow && s.plan.observer.firing != nil:
+			s.see(r, sighting{state: Unknown, reason: "not asked while piket itself cannot see"})
+		case r.lane == slow && r.hidden():
+			s.see(r, sighting{state: Unknown, reason: "not asked while the " + r.above.name + " does not answer"})
+		case r.asking >= maxAsking:
+		case r.lane == swept:
+			r.asking++
+			echoes = append(echoes, r)
 		default:
-			due = append(due, r)
+			r.asking++
+			s.queues[r.lane].put(r)
 		}
 	}
-	return due
-}
-
-type answer struct {
-	result Result
-	at     time.Time // when the question was put
-}
-
-// ask probes rows, as many at once as may, and returns their answers in the
-// same order.
-func (s *Scheduler) ask(ctx context.Context, rows []*row, atOnce int) []answer {
-	answers := make([]answer, len(rows))
-	var taken atomic.Int64
-	work := func() {
-		for i := int(taken.Add(1)) - 1; i < len(rows); i = int(taken.Add(1)) - 1 {
-			at := s.parts.Clock.Now()
-			answers[i] = answer{s.parts.Kinds.Probe(ctx, rows[i].kind, rows[i].target), at}
+	if len(echoes) > 0 {
+		s.start(asking, func() { s.sweep(ctx, echoes) })
+	}
+	for l, q := range s.queues {
+		for range q.hire(parallel[l]) {
+			s.start(asking, func() { s.work(ctx, q) })
 		}
 	}
-	var workers []<-chan struct{}
-	for range min(len(rows), atOnce) {
-		workers = append(workers, s.parts.Clock.Go(work))
-	}
-	for _, done := range workers {
-		<-done
-	}
-	return answers
 }
 
-// judge counts the answers in the order of the rows, whatever the order in
-// which they came, and puts aside what must be reported.
-func (s *Scheduler) judge(rows []*row, answers []answer) {
-	now := s.parts.Clock.Now()
+func (s *Scheduler) start(asking *sync.WaitGroup, f func()) {
+	asking.Add(1)
+	s.parts.Clock.Go(func() { defer asking.Done(); f() })
+}
+
+// maxAsking bounds the questions to one target that are under way at once.
+const maxAsking = 4
+
+// afterAsking is when a row that is asked now is asked next. One that is in
+// doubt is asked again before its answer is there: what lets a question time
+// out must not stretch the time that it takes to be sure.
+func (s *Scheduler) afterAsking(r *row, now time.Time) time.Time {
+	if r.confirming() {
+		return now.Add(s.cfg.Spacing)
+	}
+	return r.dueAfter(now, r.interval)
+}
+
+// work asks one target after the other, until none waits in the queue.
+func (s *Scheduler) work(ctx context.Context, q *queue) {
+	for {
+		s.mu.Lock()
+		r := q.take()
+		s.mu.Unlock()
+		if r == nil {
+			return
+		}
+		at := s.parts.Clock.Now()
+		result := s.parts.Kinds.Probe(ctx, r.question.kind, r.question.target)
+		if ctx.Err() != nil {
+			continue // stopped half way: nothing in it is an answer
+		}
+		s.mu.Lock()
+		s.answer(r, sighting{result.State, result.Reason, result.Latency, result.detail()}, result.Facts, at)
+		s.mu.Unlock()
+	}
+}
+
+// sweep sends echoes to many and books what came back.
+func (s *Scheduler) sweep(ctx context.Context, rows []*row) {
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
+	b.to = b.to[:0]
+	for _, r := range rows {
+		b.to = append(b.to, r.addr)
+	}
+	at := s.parts.Clock.Now()
+	b.echoes = s.parts.Sweep(ctx, b.to, echoTimeout, b.echoes)
+	if ctx.Err() != nil {
+		return
+	}
+	echoes := b.echoes
+	s.parts.Metrics.swept(echoes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, r := range rows {
-		if r.gone {
-			continue // its successor is as due as it was, and asks again
-		}
-		r.judge(s.limits, answers[i].result, answers[i].at)
-		r.due = r.dueAfter(now, r.interval)
-		alert, ok := r.turn(answers[i].at)
-		if !ok {
+		s.answer(r, echoed(echoes[i]), nil, at)
+	}
+}
+
+// batch is the room that one sweep takes; it is used again.
+type batch struct {
+	to     []netip.Addr
+	echoes []sweep.Echo
+}
+
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// echoed judges one echo of a sweep.
+func echoed(e sweep.Echo) sighting {
+	switch e.Outcome {
+	case sweep.Answered:
+		return sighting{state: Up, took: e.RTT}
+	case sweep.Silent:
+		return sighting{state: Down, reason: "no reply to an echo within " + echoTimeout.String()}
+	case sweep.Unreachable:
+		return sighting{state: Down, reason: "host unreachable"}
+	case sweep.Doubtful:
+		return sighting{state: Unknown, reason: "piket itself was not listening: asked again"}
+	}
+	return sighting{state: Unknown, reason: clause("the echo could not be sent: " + e.Err.Error())}
+}
+
+// answer books one answer. s.mu is held.
+func (s *Scheduler) answer(r *row, said sighting, facts map[string]any, at time.Time) {
+	r.asking--
+	if r.gone {
+		return // its successor is as due as it was, and asks again
+	}
+	r.tally.add(said)
+	if r.judges != nil {
+		said.state = r.judges(said.state, facts)
+	}
+	was := r.health
+	s.totals[r.last.state]--
+	turned := r.count(s.limitsOf(r), said, at, s.plan.observer.firing != nil && !r.mark)
+	s.totals[said.state]++
+	s.suspect(r)
+	if r.health.Doubtful() && int(r.health.Misses) == min(secondMiss, s.cfg.Failures) || turned && r.health.Alarm && s.cfg.Failures <= secondMiss {
+		s.lookAround(r)
+	}
+	if again := at.Add(s.cfg.Spacing); r.confirming() && r.due > momentOf(again) {
+		s.agenda.put(r, later(again, s.parts.Clock.Now()))
+	}
+	if s.waiting || r.told != nil || was.Misses != r.health.Misses || was.Alarm != r.health.Alarm || r.confirming() {
+		s.bell.Ring()
+	}
+}
+
+// limitsOf are the limits that hold for r. What is asked every few minutes is
+// believed after fewer misses: they lie far apart as it is.
+func (s *Scheduler) limitsOf(r *row) Limits {
+	if r.lane == slow {
+		return Limits{min(s.cfg.Failures, slowFailures), s.cfg.Successes}
+	}
+	return s.limits
+}
+
+// slowFailures is how many misses of a BMC or a status page are believed.
+const slowFailures = 3
+
+// secondMiss is with which miss in a row the surroundings are asked. The first
+// may be a packet lost by chance, and a fleet loses some every second.
+const secondMiss = 2
+
+// lookAround brings forward the look at everything that may explain why r does
+// not answer.
+func (s *Scheduler) lookAround(r *row) {
+	now := s.parts.Clock.Now()
+	for _, ref := range s.plan.observer.rows() {
+		s.bringForward(ref, now)
+	}
+	if r.server == nil {
+		return
+	}
+	if site := r.server.site; site != nil && site.gateway != nil {
+		s.bringForward(site.gateway, now)
+	}
+	for _, d := range []*domain{r.server.rack, r.server.feed} {
+		if d == nil || now.Sub(d.looked) < s.cfg.Spacing*time.Duration(s.cfg.Failures) {
 			continue
 		}
-		if dropped := s.pending.put(alert); dropped > 0 {
-			s.parts.Log.Warn("forgot an episode that was over before it could be reported", "target", r.key)
+		d.looked = now
+		for _, m := range d.members {
+			s.bringForward(m, now)
 		}
 	}
 }
 
-// report hands over what is pending. What is not taken stays pending.
-func (s *Scheduler) report(ctx context.Context) {
-	batch := s.pending.all()
-	if len(batch) == 0 {
-		return
+// bringForward has r asked now, unless it is being asked or was a moment ago.
+func (s *Scheduler) bringForward(r *row, now time.Time) {
+	if r.asking == 0 && now.Sub(r.asked.time()) >= s.cfg.Spacing && r.due > momentOf(now) {
+		s.agenda.put(r, now)
 	}
-	if err := s.parts.Report(ctx, batch); err != nil {
-		s.parts.Log.Error("report probe alerts; they stay pending", "alerts", len(batch), "error", err)
-		return
-	}
-	s.pending.clear()
 }
 
-// next is when the first row of a lane is due, and at the latest an interval
-// from now: the inventory may have grown.
-func (s *Scheduler) next(l lane) time.Time {
-	next := s.parts.Clock.Now().Add(s.cfg.Interval)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.rows {
-		if r.lane == l && r.due.Before(next) {
-			next = r.due
-		}
+// see notes something about a row that is no answer.
+func (s *Scheduler) see(r *row, seen sighting) {
+	s.totals[r.last.state]--
+	r.last = seen
+	s.totals[seen.state]++
+}
+
+// suspect keeps the list of rows about which something may have to be said.
+func (s *Scheduler) suspect(r *row) {
+	if r.health.Alarm || r.told != nil || r.partOf != nil {
+		s.suspects[r] = struct{}{}
+	} else {
+		delete(s.suspects, r)
 	}
-	return next
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

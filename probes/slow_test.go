@@ -38,7 +38,7 @@ func (w *world) page(ctx context.Context, t Target) Result {
 
 func (w *world) slowScheduler(kinds Registry) *Scheduler {
 	return NewScheduler(
-		Config{Interval: interval, Failures: limit3, Successes: limit2, BMCInterval: bmcInterval, StatusPageInterval: pageInterval},
+		Config{Interval: interval, Spacing: interval, Failures: limit3, Successes: limit2, BMCInterval: bmcInterval, StatusPageInterval: pageInterval},
 		Parts{Clock: w.clk, Kinds: kinds, Inventory: w.inventory, Report: w.report})
 }
 
@@ -191,7 +191,7 @@ func quickWorld(t *testing.T, inventory func() *inventory.Inventory, bmc, icmp P
 	t.Helper()
 	got := make(chan alerts.Alert, 8)
 	clk := clock.Scaled(start, 600)
-	s := NewScheduler(Config{Interval: interval, BMCInterval: interval}, Parts{
+	s := NewScheduler(Config{Interval: interval, Spacing: interval, Failures: limit3, BMCInterval: interval}, Parts{
 		Clock: clk, Inventory: inventory, Kinds: Registry{"icmp": icmp, "http": icmp, "bmc": bmc},
 		Report: func(_ context.Context, batch []alerts.Alert) error {
 			for _, a := range batch {

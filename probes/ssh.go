@@ -45,6 +45,8 @@ func SSH(ctx context.Context, t Target) Result {
 		result = t.judgeHostKey(ctx, &replayed{conn, io.MultiReader(bytes.NewReader(said), conn)}, pinned, result)
 	}
 	result.Facts = map[string]any{"banner": clause(line)}
+	result.noteConn(conn)
+	result.note("greets as %s", line)
 	return result
 }
 
@@ -136,12 +138,18 @@ func (t Target) judgeHostKey(ctx context.Context, conn net.Conn, pinned []ssh.Pu
 	if shown == nil {
 		return t.exchangeBroke(ctx, err)
 	}
+	fingerprint := shown.Type() + " " + ssh.FingerprintSHA256(shown)
 	for _, key := range pinned {
 		if bytes.Equal(key.Marshal(), shown.Marshal()) {
+			well.note("shows the pinned key %s", fingerprint)
 			return well
 		}
 	}
-	return down("host key changed: the server shows %s %s, which the inventory does not list", shown.Type(), ssh.FingerprintSHA256(shown))
+	changed := down("host key changed: the server shows %s, which the inventory does not list", fingerprint)
+	for _, key := range pinned {
+		changed.note("pinned is %s %s", key.Type(), ssh.FingerprintSHA256(key))
+	}
+	return changed
 }
 
 // exchangeBroke knows one case more than broke: two sides that share no

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -95,6 +96,22 @@ func TestSSHComparesThePinnedKeyAndNeverSignsIn(t *testing.T) {
 	}
 }
 
+func TestSSHShowsTheKeyByItsFingerprint(t *testing.T) {
+	var signIns atomic.Int32
+	key, other := newEd25519(t), newEd25519(t)
+	address := sshServer(t, &signIns, key)
+	for pinned, want := range map[ssh.Signer]string{
+		key:   "shows the pinned key ssh-ed25519 " + ssh.FingerprintSHA256(key.PublicKey()),
+		other: "pinned is ssh-ed25519 " + ssh.FingerprintSHA256(other.PublicKey()),
+	} {
+		result := SSH(t.Context(), Target{Address: address, HostKeys: []string{line(pinned)}})
+		shown := strings.Join(result.Evidence, "\n")
+		if !strings.Contains(shown, want) || !strings.Contains(shown, "connected to "+address) || !strings.Contains(shown, "greets as SSH-2.0-Lab_1.0") {
+			t.Errorf("the evidence is %q, want %q in it", result.Evidence, want)
+		}
+	}
+}
+
 func TestSSHWantsAGreetingInTime(t *testing.T) {
 	pinned := []string{line(newEd25519(t))}
 	cases := []struct {
@@ -134,4 +151,22 @@ func TestSSHWithoutACommonCipherIsNotDown(t *testing.T) {
 	config.AddHostKey(key)
 	address := listener(t, func(conn net.Conn) { ssh.NewServerConn(conn, config) })
 	expect(t, SSH(t.Context(), Target{Address: address, HostKeys: []string{line(key)}}), Unknown, "key exchange: ")
+}
+
+func FuzzGreeting(f *testing.F) {
+	for _, seed := range []string{"SSH-2.0-Lab\r\n", "welcome\r\nSSH-1.99-Lab\n", "SSH-", "\n\n\n", "Exceeded MaxStartups\r\n", "\x00SSH-2.0\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		line, said, err := readGreeting(bytes.NewReader(sent))
+		if (err == nil) != strings.HasPrefix(line, "SSH-") || strings.ContainsAny(line, "\n") {
+			t.Errorf("%q greets as %q (%v)", sent, line, err)
+		}
+		if len(said) > maxGreetingBytes || !bytes.HasPrefix(sent, said) {
+			t.Errorf("of %d bytes, %d are given back", len(sent), len(said))
+		}
+		if reason := judgeBanner(line).Reason; err == nil && clause(reason) != reason {
+			t.Errorf("the reason is %q", reason)
+		}
+	})
 }

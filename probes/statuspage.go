@@ -4,44 +4,125 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/probes/statuspage"
 )
 
-const (
-	maxSummaryBytes  = 5 << 20
-	maxPageRedirects = 3
-)
+// StatusPage reads the page of a provider at t.URL, in any format of package
+// statuspage. Up means that the page could be read, whatever it says, and
+// everything else is Unknown: a page that cannot be read is neither an outage
+// nor its absence, so it is never Down. Its facts are what is announced and in
+// force: incident (trouble or work), indicator, title, maintenance, until and
+// information.
+//
+// A look from a rack asks first for the components that stand for it, then for
+// the site's own; what is announced for other racks only is not its trouble.
+// StatusPage remembers nothing between two looks: use a [StatusPages] for more
+// than one.
+func StatusPage(ctx context.Context, t Target) Result { return NewStatusPages().Probe(ctx, t) }
 
-// StatusPage reads the page of a provider at t.URL, in Statuspage's format
-// (v2). Up means that the page could be read, whatever it says, and everything
-// else is Unknown: a page that cannot be read is neither an outage nor its
-// absence, so it is never Down. Its facts are what the page announces for
-// t.Component, or for anything at all when that is "": incident, indicator and
-// title.
-func StatusPage(ctx context.Context, t Target) Result {
+// Probe is [StatusPage] with a memory: where a page was found, and what it said
+// if it has not changed since.
+func (s *StatusPages) Probe(ctx context.Context, t Target) Result {
 	ctx, cancel := t.within(ctx)
 	defer cancel()
-	client, err := t.client(sameHost)
+	client, err := t.pageClient()
 	if err != nil {
 		return unknown("%v", err)
 	}
-	body, err := fetchSummary(ctx, client, t.URL)
+	page, at, err := s.read(ctx, client, t)
 	if err != nil {
 		return t.unreadable(ctx, err)
 	}
-	page, err := parseSummary(body)
-	if err != nil {
-		return unknown("%v", err)
-	}
-	said, err := page.announces(t.Component)
+	said, err := t.announced(page)
 	if err != nil {
 		return unknown("%v", err)
 	}
 	result := up("the page announces %s", said)
-	result.Facts = map[string]any{"incident": said.incident, "indicator": said.indicator, "title": said.title}
+	result.Facts = factsOf(said)
+	result.note("GET %s: format %s, %d components, %d events", at, page.Format, len(page.Components), len(page.Events))
+	for _, e := range page.Events[:min(len(page.Events), maxEventsShown)] {
+		result.note("%s", eventLine(e))
+	}
 	return result
+}
+
+// maxEventsShown bounds the evidence; what is in force is in the reason.
+const maxEventsShown = 5
+
+func factsOf(said statuspage.Announcement) map[string]any {
+	return map[string]any{
+		"incident": said.Incident, "indicator": said.Indicator, "title": said.Title,
+		"maintenance": said.Maintenance, "until": timeText(said.Until), "information": said.Information,
+	}
+}
+
+// timeText is "" for a time that is not known.
+func timeText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+func eventLine(e statuspage.Event) string {
+	line := fmt.Sprintf("%s: %s", e.Kind, e.Title)
+	if e.State != "" {
+		line += ", " + e.State
+	}
+	if !e.Starts.IsZero() {
+		line += ", from " + timeText(e.Starts)
+	}
+	if !e.Ends.IsZero() {
+		line += ", until " + timeText(e.Ends)
+	}
+	return line
+}
+
+// announced adds up what the page says for t.
+func (t Target) announced(page statuspage.Page) (statuspage.Announcement, error) {
+	own, others := t.rackComponents()
+	if len(own) > 0 {
+		said, err := page.About(statuspage.Query{Names: own})
+		if err != nil || said.Incident {
+			return said, err
+		}
+	}
+	if t.Component != "" {
+		return t.checkNames(page, statuspage.Query{Names: []string{t.Component}})
+	}
+	if t.Rack == "" {
+		return t.checkNames(page, statuspage.Query{})
+	}
+	return page.About(statuspage.Query{Except: others})
+}
+
+// checkNames makes the look at the whole site find components that are misspelt
+// for racks: the first look from a rack may be years away, and at night.
+func (t Target) checkNames(page statuspage.Page, q statuspage.Query) (statuspage.Announcement, error) {
+	if t.Rack == "" && len(t.Components) > 0 {
+		all := slices.Sorted(maps.Keys(t.Components))
+		if _, err := page.About(statuspage.Query{Names: all}); errors.Is(err, statuspage.ErrComponent) {
+			return statuspage.Announcement{}, err
+		}
+	}
+	return page.About(q)
+}
+
+// rackComponents returns the components that stand for t's rack, and those that
+// stand for other racks only.
+func (t Target) rackComponents() (own, others []string) {
+	for _, component := range slices.Sorted(maps.Keys(t.Components)) {
+		if slices.Contains(t.Components[component], t.Rack) {
+			own = append(own, component)
+		} else {
+			others = append(others, component)
+		}
+	}
+	return own, others
 }
 
 // Announced judges not the page but what it says: Down while it announces
@@ -56,55 +137,4 @@ func Announced(page State, facts map[string]any) State {
 		return Down
 	}
 	return Up
-}
-
-// errPage marks what this package itself finds wrong with a page; anything
-// else is the network's error.
-var errPage = errors.New("the status page")
-
-func fetchSummary(ctx context.Context, client *http.Client, base string) ([]byte, error) {
-	address, err := url.JoinPath(base, "api/v2/summary.json")
-	if err != nil {
-		return nil, fmt.Errorf("make address: %w", err)
-	}
-	response, err := get(ctx, client, address)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w answers with status %d", errPage, response.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxSummaryBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > maxSummaryBytes {
-		return nil, fmt.Errorf("%w is larger than %d MiB", errPage, maxSummaryBytes>>20)
-	}
-	return body, nil
-}
-
-// sameHost follows a redirect on the page's own host only: elsewhere it may be
-// a parking page, a login page, or something inside our own network.
-func sameHost(next *http.Request, before []*http.Request) error {
-	first := before[0].URL
-	if next.URL.Host != first.Host || next.URL.Scheme != first.Scheme {
-		return fmt.Errorf("%w redirects to another host, %s", errPage, next.URL.Host)
-	}
-	if len(before) > maxPageRedirects {
-		return fmt.Errorf("%w redirects more than %d times", errPage, maxPageRedirects)
-	}
-	return nil
-}
-
-func (t Target) unreadable(ctx context.Context, err error) Result {
-	if errors.Is(err, errPage) {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err
-		}
-		return unknown("%v", err)
-	}
-	result := t.webBroke(ctx, err)
-	return unknown("the status page cannot be read: %s", result.Reason)
 }

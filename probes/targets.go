@@ -4,22 +4,42 @@ import (
 	"cmp"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/inventory"
 )
 
 // Endpoint makes the target for e, which a person knows as name. An endpoint
-// without an address is at fallback.
+// without an address is at fallback. In a command, ${name} is name.
 func Endpoint(name string, e inventory.Endpoint, fallback string, timeout time.Duration) (kind string, t Target) {
 	t = Target{
-		Name: name, Address: cmp.Or(e.Address, fallback), URL: e.URL,
-		Expect: e.Expect, CAFile: e.CAFile, Timeout: timeout,
+		Name: name, Address: cmp.Or(e.Address, fallback), URL: e.URL, CAFile: e.CAFile, Timeout: timeout,
+		Status: e.Status, Expect: e.Expect, ExpectRegex: e.ExpectRegex, Redirects: e.Redirects,
+		ServerName: e.ServerName, CertWarn: e.CertWarn, Query: e.Query, Type: e.Type, Every: e.Every,
 	}
-	if e.Check == "ssh" {
-		t.Address = withPort(t.Address, inventory.DefaultSSHPort)
+	t.Command = fillIn(e.Command, name, t.Address)
+	if port, ok := defaultPorts[e.Check]; ok {
+		t.Address = withPort(t.Address, port)
 	}
 	return e.Check, t
+}
+
+// defaultPorts are for kinds whose address may lack one.
+var defaultPorts = map[string]int{"ssh": inventory.DefaultSSHPort, "dns": inventory.DefaultDNSPort}
+
+// fillIn puts the inventory's values where a plug-in's command says so. It
+// fills in one argument at a time: what is filled in is never split.
+func fillIn(command []string, name, address string) []string {
+	if len(command) == 0 {
+		return nil
+	}
+	values := strings.NewReplacer("${name}", name, "${address}", address)
+	filled := make([]string, len(command))
+	for i, argument := range command {
+		filled[i] = values.Replace(argument)
+	}
+	return filled
 }
 
 // Reachable makes the target that says whether s answers at all: what the
@@ -33,7 +53,12 @@ func Reachable(s inventory.Server, timeout time.Duration) (kind string, t Target
 
 // Service makes the target for one service of s.
 func Service(s inventory.Server, svc inventory.Service, timeout time.Duration) (kind string, t Target) {
-	return Endpoint(svc.Name+" on "+s.Name, svc.Probe, s.Address, timeout)
+	kind, t = Endpoint(svc.Name+" on "+s.Name, svc.Probe, s.Address, timeout)
+	t.Command = fillIn(svc.Probe.Command, s.Name, cmp.Or(svc.Probe.Address, s.Address))
+	if kind == "heartbeat" {
+		t.Key = HeartbeatKey(s.Name, svc.Name)
+	}
+	return kind, t
 }
 
 // Gateway makes the target that says whether the path to site is there. It is
@@ -43,20 +68,34 @@ func Gateway(site inventory.Site, timeout time.Duration) (kind string, t Target,
 		return "", Target{}, false
 	}
 	kind, t = Endpoint("gateway of "+site.Name, *site.Gateway, "", timeout)
+	t.Command = fillIn(site.Gateway.Command, site.Name, site.Gateway.Address)
 	return kind, t, true
 }
 
-// StatusPageOf makes the target for what the provider of site announces. It is
-// not ok for a site without a status page.
+// MinPageTimeout is what a status page gets at least: it is far away, may take
+// several documents to find, and is not news within seconds.
+const MinPageTimeout = 10 * time.Second
+
+// StatusPageOf makes the target for what the provider of site announces, which
+// gets MinPageTimeout or more. It is not ok for a site without a status page.
 func StatusPageOf(site inventory.Site, timeout time.Duration) (kind string, t Target, ok bool) {
 	page := site.StatusPage
 	if page == nil {
 		return "", Target{}, false
 	}
 	return "statuspage", Target{
-		Name: "status page of " + site.Name, URL: page.URL,
-		Component: page.Component, CAFile: page.CAFile, Timeout: timeout,
+		Name: "status page of " + site.Name, URL: page.URL, Format: page.Format, Component: page.Component,
+		Components: page.Components, CAFile: page.CAFile, Timeout: max(timeout, MinPageTimeout),
 	}, true
+}
+
+// StatusPageFor is [StatusPageOf] as seen from a rack: what is announced for it
+// comes first, and what is announced for other racks only is left out. An
+// empty rack is the whole site.
+func StatusPageFor(site inventory.Site, rack string, timeout time.Duration) (kind string, t Target, ok bool) {
+	kind, t, ok = StatusPageOf(site, timeout)
+	t.Rack = rack
+	return kind, t, ok
 }
 
 // MinBMCTimeout is what a BMC gets at least: it is a slow computer, and one
@@ -93,4 +132,40 @@ func withPort(address string, port int) string {
 		return address
 	}
 	return net.JoinHostPort(address, strconv.Itoa(port))
+}
+
+// Reference is something that judges whether piket itself can see.
+type Reference struct {
+	name  string
+	probe inventory.Endpoint
+}
+
+// Target makes the target that asks it.
+func (r Reference) Target(timeout time.Duration) (kind string, t Target) {
+	return Endpoint(r.name, r.probe, "", timeout)
+}
+
+// References returns what stands on the near side of piket's own uplink, and
+// what on the far side. An inventory that names none lets the gateways of all
+// sites stand in for the far ones, where there are two or more.
+func References(inv *inventory.Inventory) (sides [2][]Reference) {
+	for _, r := range inv.References {
+		side := 1
+		if r.Side == inventory.Near {
+			side = 0
+		}
+		sides[side] = append(sides[side], Reference{r.Name, r.Probe})
+	}
+	if len(inv.References) > 0 {
+		return sides
+	}
+	for _, site := range inv.Sites {
+		if site.Gateway != nil {
+			sides[1] = append(sides[1], Reference{"gateway of " + site.Name, *site.Gateway})
+		}
+	}
+	if len(sides[1]) < 2 {
+		sides[1] = nil
+	}
+	return sides
 }

@@ -27,6 +27,17 @@ func TestTargetsComeFromTheInventoryWithItsFallbacks(t *testing.T) {
 		Name: "ams1", Gateway: &inventory.Endpoint{Check: "icmp", Address: "192.0.2.1"},
 		StatusPage: &inventory.StatusPage{URL: "https://status.example.net", Component: "AMS1", CAFile: "ca.pem"},
 	}
+	zone := inventory.Service{Name: "zone", Probe: inventory.Endpoint{Check: "dns", Query: "example.net", Type: "MX", Expect: "mail.example.net"}}
+	mail := inventory.Service{Name: "mail", Probe: inventory.Endpoint{
+		Check: "tls", Address: "192.0.2.17:993", ServerName: "mail.example.net", CertWarn: 30, CAFile: "ca.pem"}}
+	disk := inventory.Service{Name: "disk", Probe: inventory.Endpoint{
+		Check: "exec", Command: []string{"/opt/check_x", "-H", "${address}", "--label=${name} ${name}", "$name"}}}
+	backup := inventory.Service{Name: "backup", Probe: inventory.Endpoint{Check: "heartbeat", Every: time.Hour}}
+	page := inventory.Service{Name: "page", Probe: inventory.Endpoint{
+		Check: "http", URL: "https://www.example.net/", Status: []int{204}, ExpectRegex: "v[0-9]", Redirects: true, CertWarn: 7}}
+	by := inventory.Site{Name: "ams1", Gateway: &inventory.Endpoint{Check: "exec", Address: "192.0.2.1", Command: []string{"/opt/check_x", "${name}", "${address}"}}}
+	self := server
+	self.Reachable = &inventory.Endpoint{Check: "exec", Command: []string{"/opt/check_x", "${name}", "${address}"}}
 	cases := []struct {
 		name string
 		make func() (string, Target, bool)
@@ -38,9 +49,25 @@ func TestTargetsComeFromTheInventoryWithItsFallbacks(t *testing.T) {
 		{"reachable by SSH", always(Reachable(shell, time.Second)), "ssh", Target{Name: "web-07", Address: "192.0.2.17:22"}},
 		{"service", always(Service(server, shop, time.Second)), "http", Target{
 			Name: "shop on web-07", Address: "192.0.2.17", URL: "https://shop.example.net/", Expect: "Welkom", CAFile: "ca.pem"}},
+		{"name server", always(Service(server, zone, time.Second)), "dns", Target{
+			Name: "zone on web-07", Address: "192.0.2.17:53", Query: "example.net", Type: "MX", Expect: "mail.example.net"}},
+		{"certificate", always(Service(server, mail, time.Second)), "tls", Target{
+			Name: "mail on web-07", Address: "192.0.2.17:993", ServerName: "mail.example.net", CertWarn: 30, CAFile: "ca.pem"}},
+		{"plug-in", always(Service(server, disk, time.Second)), "exec", Target{
+			Name: "disk on web-07", Address: "192.0.2.17", Command: []string{"/opt/check_x", "-H", "192.0.2.17", "--label=web-07 web-07", "$name"}}},
+		{"plug-in for a server", always(Reachable(self, time.Second)), "exec", Target{
+			Name: "web-07", Address: "192.0.2.17", Command: []string{"/opt/check_x", "web-07", "192.0.2.17"}}},
+		{"plug-in for a gateway", perhaps(Gateway(by, time.Second)), "exec", Target{
+			Name: "gateway of ams1", Address: "192.0.2.1", Command: []string{"/opt/check_x", "ams1", "192.0.2.1"}}},
+		{"heartbeat", always(Service(server, backup, time.Second)), "heartbeat", Target{
+			Name: "backup on web-07", Address: "192.0.2.17", Key: "web-07/backup", Every: time.Hour}},
+		{"page in detail", always(Service(server, page, time.Second)), "http", Target{
+			Name: "page on web-07", Address: "192.0.2.17", URL: "https://www.example.net/", Status: []int{204}, ExpectRegex: "v[0-9]", Redirects: true, CertWarn: 7}},
 		{"gateway", perhaps(Gateway(site, time.Second)), "icmp", Target{Name: "gateway of ams1", Address: "192.0.2.1"}},
 		{"status page", perhaps(StatusPageOf(site, time.Second)), "statuspage", Target{
-			Name: "status page of ams1", URL: "https://status.example.net", Component: "AMS1", CAFile: "ca.pem"}},
+			Name: "status page of ams1", URL: "https://status.example.net", Component: "AMS1", CAFile: "ca.pem", Timeout: MinPageTimeout}},
+		{"status page with all the time in the world", perhaps(StatusPageFor(site, "r1", time.Minute)), "statuspage", Target{
+			Name: "status page of ams1", URL: "https://status.example.net", Component: "AMS1", CAFile: "ca.pem", Rack: "r1", Timeout: time.Minute}},
 		{"BMC", perhaps(BMCOf(server, time.Second)), "bmc", Target{Name: "BMC of web-07", Address: "192.0.2.117", BMC: bmc, Timeout: MinBMCTimeout}},
 		{"BMC with all the time in the world", perhaps(BMCOf(server, time.Minute)), "bmc", Target{
 			Name: "BMC of web-07", Address: "192.0.2.117", BMC: bmc, Timeout: time.Minute}},

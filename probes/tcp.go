@@ -17,8 +17,16 @@ func TCP(ctx context.Context, t Target) Result {
 		return t.broke(ctx, err)
 	}
 	took := time.Since(began)
-	conn.Close()
-	return up("accepts connections in %s", millis(took))
+	defer conn.Close()
+	result := up("accepts connections in %s", millis(took))
+	result.noteConn(conn)
+	return result
+}
+
+// noteConn says who talked to whom: of a name it shows which of its addresses,
+// and of a machine with several which one it asked from.
+func (r *Result) noteConn(conn net.Conn) {
+	r.note("connected to %s from %s", conn.RemoteAddr(), conn.LocalAddr())
 }
 
 // dial opens one connection, without keep-alives: no probe lives that long.

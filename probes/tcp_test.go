@@ -34,6 +34,15 @@ func TestTCPTellsTheTargetsSilenceFromOurOwn(t *testing.T) {
 	}
 }
 
+func TestTCPShowsWhoTalkedToWhom(t *testing.T) {
+	address := listener(t, nil)
+	result := TCP(t.Context(), Target{Address: strings.Replace(address, "127.0.0.1", "localhost", 1)})
+	want := "connected to " + address + " from 127.0.0.1:"
+	if len(result.Evidence) != 1 || !strings.HasPrefix(result.Evidence[0], want) {
+		t.Errorf("the evidence is %q, want %q", result.Evidence, want)
+	}
+}
+
 func TestTCPWhoseCallerHasLessTimeKnowsNothing(t *testing.T) {
 	address := hung(t)
 	ctx, cancel := context.WithTimeout(t.Context(), short)

@@ -26,22 +26,21 @@ const (
 // but the target is asked, and it does not unpack, so that a small body cannot
 // unfold into a large one. http.Transport would also read before it asks, and
 // print on standard error what a server says unasked, as mail servers do.
-type lone struct{ tls *tls.Config }
+type lone struct {
+	tls  *tls.Config
+	dial func(ctx context.Context, address string) (net.Conn, error)
+}
 
 // client returns a client for t.URL that asks redirect about redirects.
 func (t Target) client(redirect func(*http.Request, []*http.Request) error) (*http.Client, error) {
 	if u, err := url.Parse(t.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("%q is not an http or https address", t.URL)
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CAFile != "" {
-		pool, err := readCAs(t.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = pool
+	config, err := trust(t.CAFile)
+	if err != nil {
+		return nil, err
 	}
-	return &http.Client{CheckRedirect: redirect, Transport: lone{config}}, nil
+	return &http.Client{CheckRedirect: redirect, Transport: lone{config, dial}}, nil
 }
 
 func readCAs(path string) (*x509.CertPool, error) {
@@ -62,6 +61,7 @@ func get(ctx context.Context, client *http.Client, address string) (*http.Respon
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("User-Agent", "piket")
+	request.Header.Set("Accept-Encoding", "identity")
 	request.Close = true
 	return client.Do(request)
 }
@@ -79,6 +79,10 @@ func (l lone) RoundTrip(request *http.Request) (*http.Response, error) {
 		conn.Close()
 		return nil, err
 	}
+	if secured, ok := conn.(*tls.Conn); ok {
+		state := secured.ConnectionState()
+		response.TLS = &state
+	}
 	response.Body = body{response.Body, conn}
 	return response, nil
 }
@@ -95,15 +99,14 @@ func (l lone) connect(ctx context.Context, u *url.URL) (net.Conn, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	conn, err := dial(ctx, net.JoinHostPort(u.Hostname(), port))
+	conn, err := l.dial(ctx, net.JoinHostPort(u.Hostname(), port))
 	if err != nil || u.Scheme == "http" {
 		return conn, err
 	}
 	config := l.tls.Clone()
 	config.ServerName = u.Hostname()
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
+	secured, err := secure(ctx, conn, config)
+	if err != nil {
 		return nil, err
 	}
 	return secured, nil
@@ -131,11 +134,10 @@ func exchange(conn net.Conn, request *http.Request) (*http.Response, error) {
 	return nil, errors.New("the server keeps answering with a status of 1xx")
 }
 
-// webBroke is broke for requests: this machine's own list of authorities may
-// be missing, and that says nothing of the target.
+// webBroke is broke for requests: what a handshake ended in is judged apart.
 func (t Target) webBroke(ctx context.Context, err error) Result {
-	if roots, ok := errors.AsType[x509.SystemRootsError](err); ok {
-		return unknown("%v", roots)
+	if handshake, ok := errors.AsType[handshakeError](err); ok {
+		return t.handshakeBroke(ctx, handshake.error)
 	}
 	return t.broke(ctx, err)
 }

@@ -175,7 +175,7 @@ func (c *chaos) intended(i incident.Intended) {
 		c.fail("a second intent while one is live: %+v", i)
 	case c.unknown[i.Step] && i.Duty == 0:
 		c.fail("a step whose outcome was unknown is planned again: %+v", i)
-	case c.inc.Order != nil && c.inc.Order.State != "done" && c.inc.Order.State != "refused":
+	case c.inc.Order.Open() && (i.Duty == 0 || c.inc.Order.State != "sent"): // power that piket cut is its to give back until hands say that they come
 		c.fail("an intent while hands may be in the machine: %+v", i)
 	case i.Duty == 0 && remedy.Approve != nil && !c.agreed[i.Approval+i.PlanHash]:
 		c.fail("an intent without the leave it needs: %+v", i)

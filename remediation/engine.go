@@ -106,7 +106,7 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		f.InFlight--
 	}
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
-	for _, around := range []incident.Subject{{Kind: "site", Name: f.Incident.Site}, {Kind: "rack", Name: server.Rack}} {
+	for _, around := range wider(server, f.Incident.Site) {
 		id, err := e.Store.OpenFor(ctx, around)
 		if err != nil {
 			return err
@@ -128,6 +128,15 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		}
 	}
 	return nil
+}
+
+// wider lists what a server's failure may be part of.
+func wider(server inventory.Server, site string) []incident.Subject {
+	list := []incident.Subject{{Kind: "site", Name: site}}
+	if len(server.Feeds) == 1 {
+		list = append(list, incident.Subject{Kind: "feed", Name: server.Feeds[0]})
+	}
+	return append(list, incident.Subject{Kind: "rack", Name: server.Rack})
 }
 
 // make carries a move out and returns when to come again; a move that writes
@@ -251,12 +260,7 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 // between loses nothing.
 func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 	inc := f.Incident
-	around := incident.Subject{Kind: "site", Name: inc.Site}
-	labels := alerts.Labels{"alertname": alerts.SiteUnreachable, "site": inc.Site}
-	if server, _ := f.Inventory.Server(inc.Subject.Name); inc.Verdict.Verdict == incident.VerdictRack && server.Rack != "" {
-		around = incident.Subject{Kind: "rack", Name: server.Rack}
-		labels = alerts.Labels{"alertname": alerts.RackUnreachable, "site": inc.Site, "rack": server.Rack}
-	}
+	around, labels := f.whole()
 	err := e.Report(ctx, []alerts.Alert{{
 		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: inc.VerdictAt,
 		Annotations: alerts.Labels{"summary": reason + " (seen while looking at " + inc.Subject.Name + ")"},
@@ -281,6 +285,19 @@ func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 		return err
 	}
 	return e.append(ctx, inc, incident.Merged{Into: parent, Reason: reason})
+}
+
+// whole is what the verdict blames, and the alert that says so.
+func (f Facts) whole() (incident.Subject, alerts.Labels) {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	site := f.Incident.Site
+	switch v := f.Incident.Verdict.Verdict; {
+	case v == incident.VerdictRack && server.Rack != "":
+		return incident.Subject{Kind: "rack", Name: server.Rack}, alerts.Labels{"alertname": alerts.RackUnreachable, "site": site, "rack": server.Rack}
+	case v == incident.VerdictFeed && len(server.Feeds) == 1:
+		return incident.Subject{Kind: "feed", Name: server.Feeds[0]}, alerts.Labels{"alertname": alerts.FeedUnreachable, "site": site, "feed": server.Feeds[0]}
+	}
+	return incident.Subject{Kind: "site", Name: site}, alerts.Labels{"alertname": alerts.SiteUnreachable, "site": site}
 }
 
 // book returns the runbook that the incident pinned, from its own text.

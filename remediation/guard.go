@@ -128,14 +128,15 @@ func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
 	return silentOnTheNetwork(f)
 }
 
-// silentOnTheNetwork: nothing of the machine answers, and it was asked in more
-// than one way. A firewall that eats pings is not a dead server.
+// silentOnTheNetwork: nothing of the machine answers, neither here nor to
+// anybody who looks along, and it was asked in more than one way. A firewall that
+// eats pings is not a dead server.
 func silentOnTheNetwork(f Facts) *refusal {
 	ways := 0
 	for _, checks := range [][]incident.Check{f.Goal.Checks, f.Diagnosis.Checks} {
 		for _, c := range checks {
 			switch {
-			case c.Kind == "bmc" || c.Target != "server":
+			case c.Kind == "bmc" || c.Target != "server", c.Kind == "vantages" && number(c.Facts["up"]) == 0:
 			case c.State == incident.Up && !(c.Kind == "services" && number(c.Facts["up"]) == 0), number(c.Facts["up"]) > 0:
 				return &refusal{Why: "the server answers on the network (" + c.ID + "), so its power is not cut"}
 			case c.State == incident.Down:

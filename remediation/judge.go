@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 )
 
@@ -13,6 +14,9 @@ import (
 func Judge(f Facts) incident.Concluded {
 	if len(f.Goal.Checks) > 0 && wellAll(f.Goal.Checks) {
 		return incident.Concluded{Verdict: incident.VerdictRecovered, Reason: "everything answers"}
+	}
+	if blind, ok := f.finding("references"); ok && blind.State == incident.Down {
+		return incident.Concluded{Verdict: incident.VerdictMe, Reason: "piket itself cannot see: " + blind.Reason}
 	}
 	if status, ok := f.finding("statuspage"); ok && status.Facts["incident"] == true {
 		return incident.Concluded{Verdict: incident.VerdictSite, Reason: "the provider announces it: " + status.Reason}
@@ -30,14 +34,40 @@ func Judge(f Facts) incident.Concluded {
 	if c, ok := neighboursGone(f); ok {
 		return c
 	}
-	if f.Incident.Subject.Kind != "server" {
+	switch kind := f.Incident.Subject.Kind; {
+	case kind == "rack", kind == "feed":
+		return incident.Concluded{Verdict: incident.Verdict(kind),
+			Reason: "the site's gateway answers, and machines of this " + kind + " went together: " + badness(f.Goal.Checks)}
+	case kind != "server":
 		return incident.Concluded{Verdict: incident.VerdictUnknown,
 			Reason: "the site's gateway answers, and no one server is to blame: " + badness(f.Goal.Checks)}
+	}
+	if c, ok := notForMost(f); ok {
+		return c
 	}
 	if !f.Runbook.Goal.Service() {
 		return incident.Concluded{Verdict: incident.VerdictServer, Reason: "the site's gateway answers, this does not: " + badness(f.Goal.Checks)}
 	}
 	return incident.Concluded{Verdict: incident.VerdictServer, Reason: "the site's gateway answers, the server does not"}
+}
+
+// notForMost: what comes and goes, or is heard by most of those who look, is
+// not dead. Cutting its power would be the outage.
+func notForMost(f Facts) (incident.Concluded, bool) {
+	for _, a := range f.Incident.Firing() {
+		if a.Name() == alerts.ServerFlapping {
+			return incident.Concluded{Verdict: incident.VerdictUnknown, Reason: "it goes and comes back again and again"}, true
+		}
+	}
+	v, ok := f.finding("vantages")
+	if !ok || number(v.Facts["voters"]) == 0 {
+		return incident.Concluded{}, false
+	}
+	if down, voters := number(v.Facts["down"]), number(v.Facts["voters"]); down*2 <= voters {
+		return incident.Concluded{Verdict: incident.VerdictUnknown,
+			Reason: fmt.Sprintf("only %d of the %d vantages that can see find it silent", down, voters)}, true
+	}
+	return incident.Concluded{}, false
 }
 
 // neighboursGone: when the machines beside it are gone as well, it is not this
@@ -47,6 +77,10 @@ func neighboursGone(f Facts) (incident.Concluded, bool) {
 	n, ok := f.finding("neighbours")
 	if !ok {
 		return incident.Concluded{}, false
+	}
+	if asked, up := number(n.Facts["feed_asked"]), number(n.Facts["feed_up"]); asked >= 2 && up == 0 && asked > number(n.Facts["rack_asked"]) {
+		return incident.Concluded{Verdict: incident.VerdictFeed,
+			Reason: fmt.Sprintf("none of the %d machines on its power feed answers either", asked)}, true
 	}
 	if asked, up := number(n.Facts["rack_asked"]), number(n.Facts["rack_up"]); asked >= 2 && up == 0 {
 		return incident.Concluded{Verdict: incident.VerdictRack,

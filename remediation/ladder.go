@@ -40,7 +40,7 @@ func climb(f Facts, r runbooks.Remedy) Move {
 	if why != "" {
 		return f.skip(r.ID, why)
 	}
-	if r.Approve != nil {
+	if f.Runbook.Asks(r, f.conditionFacts()) {
 		if m := approval(f, r, plan); m != nil {
 			return m
 		}

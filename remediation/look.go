@@ -16,15 +16,23 @@ import (
 	"github.com/spinware/piket/runbooks"
 )
 
-// maxNeighbours bounds how many machines of a server's rack are asked, and how
-// many of other racks.
-const maxNeighbours = 5
-
 // Looker takes looks by the probes. It changes nothing anywhere.
 type Looker struct {
 	Probes  probes.Registry
 	Timeout time.Duration // of one probe
 	Clock   *clock.Clock
+
+	// Vantages says what those who look along from elsewhere see of a target of
+	// the scheduler; nil when there are none.
+	Vantages func(key string) Vantages
+}
+
+// Vantages is what the vantages see of one target. Only those that can see at
+// all, and have an opinion, count as Down or Up; piket's own view is not among
+// them.
+type Vantages struct {
+	Down, Up int
+	Lost     []string // those that should report and do not
 }
 
 // looks lists how each check of a runbook is taken. What the inventory does
@@ -38,6 +46,8 @@ var looks = map[string]func(Looker, context.Context, view) incident.Check{
 	"statuspage":   Looker.statusPage,
 	"announcement": Looker.announcement,
 	"neighbours":   Looker.neighbours,
+	"references":   Looker.references,
+	"vantages":     Looker.vantages,
 }
 
 // view is what one check looks at.
@@ -53,8 +63,24 @@ type view struct {
 // Diagnose takes every look of the runbook at once.
 func (l Looker) Diagnose(ctx context.Context, f Facts) Look {
 	began := l.Clock.Now()
-	checks := l.all(ctx, f, f.Runbook.Diagnose)
+	checks := l.all(ctx, f, withDoubt(f.Runbook.Diagnose, f))
 	return Look{At: began, Ended: l.Clock.Now(), Checks: checks}
+}
+
+// withDoubt adds the looks at piket's own view to those of a runbook that
+// leaves them out: no runbook can make it trust itself.
+func withDoubt(list []runbooks.Diagnosis, f Facts) []runbooks.Diagnosis {
+	has := func(kind string) bool {
+		return slices.ContainsFunc(list, func(d runbooks.Diagnosis) bool { return d.Check == kind })
+	}
+	list = slices.Clone(list)
+	if !has("references") && len(f.Inventory.References) > 0 {
+		list = append(list, runbooks.Diagnosis{ID: "observer", Check: "references", Target: "observer"})
+	}
+	if !has("vantages") && f.Incident.Subject.Kind == "server" {
+		list = append(list, runbooks.Diagnosis{ID: "elsewhere", Check: "vantages", Target: "server"})
+	}
+	return list
 }
 
 // Goal looks at what "restored" means, and at the power while that may change.
@@ -119,8 +145,9 @@ func (l Looker) gateway(ctx context.Context, v view) incident.Check {
 	return l.probe(ctx, kind, t, ok, "gateway for site "+v.site.Name)
 }
 
-// reachable asks whether the subject answers. For a site or a rack that is its
-// gateway and every server that became part of the incident: service is not
+// reachable asks whether the subject answers. For a site that is its gateway
+// and most of its servers, for a rack or a feed most of its servers; and for
+// each of them every server that became part of the incident: service is not
 // back while one of them is still silent.
 func (l Looker) reachable(ctx context.Context, v view) incident.Check {
 	switch {
@@ -136,15 +163,47 @@ func (l Looker) reachable(ctx context.Context, v view) incident.Check {
 }
 
 func (l Looker) parts(ctx context.Context, v view) incident.Check {
-	gateway := l.gateway(ctx, v)
-	if gateway.State != incident.Up {
+	behind := v.inventory.Behind(v.subject.Kind, v.subject.Name)
+	if gateway := l.gateway(ctx, v); gateway.State != incident.Up && (v.site.Gateway != nil || len(behind) == 0) {
 		return gateway
+	}
+	if crowd := l.crowd(ctx, behind); crowd.State == incident.Down {
+		return crowd
 	}
 	answers := together(v.servers(), func(s inventory.Server) answer {
 		kind, t := probes.Reachable(s, l.Timeout)
 		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
 	})
 	return summary(answers, "the gateway and %d of %d servers answer")
+}
+
+// crowd asks whether most of the subject's servers answer. One that does not is
+// its own trouble, and has an incident of its own.
+func (l Looker) crowd(ctx context.Context, behind []inventory.Server) incident.Check {
+	answers := together(sample(behind, maxCrowd), func(s inventory.Server) answer {
+		kind, t := probes.Reachable(s, l.Timeout)
+		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
+	})
+	asked, up := tally(answers)
+	if silent := asked - up; silent >= 2 && silent*2 > asked {
+		return incident.Check{State: incident.Down, Reason: fmt.Sprintf("%d of %d machines are silent", silent, asked)}
+	}
+	return incident.Check{State: incident.Up}
+}
+
+// maxCrowd bounds how many servers of a site are asked at every look.
+const maxCrowd = 20
+
+// sample takes at most so many of a list, evenly.
+func sample(list []inventory.Server, most int) []inventory.Server {
+	if len(list) <= most {
+		return list
+	}
+	taken := make([]inventory.Server, most)
+	for n := range taken {
+		taken[n] = list[n*len(list)/most]
+	}
+	return taken
 }
 
 // services asks every service of the server; for a site or a rack, of every
@@ -251,7 +310,7 @@ func (l Looker) bmc(ctx context.Context, v view) incident.Check {
 }
 
 func (l Looker) statusPage(ctx context.Context, v view) incident.Check {
-	kind, t, ok := probes.StatusPageOf(v.site, l.Timeout)
+	kind, t, ok := probes.StatusPageFor(v.site, v.server.Rack, l.Timeout)
 	return l.probe(ctx, kind, t, ok, "status page for site "+v.site.Name)
 }
 
@@ -260,58 +319,6 @@ func (l Looker) statusPage(ctx context.Context, v view) incident.Check {
 func (l Looker) announcement(ctx context.Context, v view) incident.Check {
 	c := l.statusPage(ctx, v)
 	c.State = incident.State(probes.Announced(probes.State(c.State), c.Facts))
-	return c
-}
-
-// neighbours asks machines in the same rack, and machines of the same site in
-// other racks, whether they answer.
-func (l Looker) neighbours(ctx context.Context, v view) incident.Check {
-	var beside, elsewhere []inventory.Server
-	for _, s := range v.inventory.ServersOn(v.site.Name) {
-		switch {
-		case s.Name == v.subject.Name:
-		case s.Rack != "" && s.Rack == v.server.Rack:
-			beside = append(beside, s)
-		default:
-			elsewhere = append(elsewhere, s)
-		}
-	}
-	beside = beside[:min(len(beside), maxNeighbours)]
-	elsewhere = elsewhere[:min(len(elsewhere), maxNeighbours)]
-	answers := together(append(slices.Clone(beside), elsewhere...), func(s inventory.Server) answer {
-		kind, t := probes.Reachable(s, l.Timeout)
-		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
-	})
-	return neighbourFinding(answers[:len(beside)], answers)
-}
-
-// neighbourFinding counts who answers, in the rack and in all. A probe that
-// could not be taken counts as not asked.
-func neighbourFinding(rack, all []answer) incident.Check {
-	count := func(answers []answer) (asked, up int) {
-		for _, a := range answers {
-			switch a.result.State {
-			case probes.Up:
-				asked, up = asked+1, up+1
-			case probes.Down:
-				asked++
-			}
-		}
-		return asked, up
-	}
-	rackAsked, rackUp := count(rack)
-	asked, up := count(all)
-	c := incident.Check{
-		State:  incident.Unknown,
-		Reason: fmt.Sprintf("%d of %d machines beside it answer, %d of %d in its rack", up, asked, rackUp, rackAsked),
-		Facts:  map[string]any{"up": up, "asked": asked, "rack_up": rackUp, "rack_asked": rackAsked},
-	}
-	switch {
-	case up > 0:
-		c.State = incident.Up
-	case asked > 0:
-		c.State = incident.Down
-	}
 	return c
 }
 

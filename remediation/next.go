@@ -157,6 +157,9 @@ func send(f Facts, intent incident.Intended) Move {
 		if no := refuse(f, remedy); no != nil {
 			return decide(incident.Voided{Intent: intent.Intent, Reason: "guard " + no.Guard + ": " + no.Why})
 		}
+		if intent.Approval == "" && f.Runbook.Asks(remedy, f.conditionFacts()) {
+			return decide(incident.Voided{Intent: intent.Intent, Reason: "nobody was asked, and what made that unnecessary no longer holds"})
+		}
 	} else if f.Frozen != "" {
 		return decide(incident.Voided{Intent: intent.Intent, Reason: "guard freeze: " + f.Frozen})
 	}
@@ -214,7 +217,7 @@ func hold(f Facts) Move {
 	switch v := inc.Verdict; v.Verdict {
 	case incident.VerdictServer:
 		return nil
-	case incident.VerdictSite, incident.VerdictRack:
+	case incident.VerdictSite, incident.VerdictFeed, incident.VerdictRack:
 		// Where no service is at stake, one lost look at the gateway must not
 		// become an outage of the site that customers are told of; the scheduler,
 		// which looks several times, opens that.

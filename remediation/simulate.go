@@ -190,9 +190,15 @@ func DefaultFound(kind, target string) incident.Check {
 	case target == "site.gateway":
 		return incident.Check{State: incident.Up, Reason: "answers"}
 	case kind == "statuspage":
-		return incident.Check{State: incident.Up, Reason: "nothing announced", Facts: map[string]any{"incident": false, "indicator": "none", "title": ""}}
+		return incident.Check{State: incident.Up, Reason: "nothing announced", Facts: map[string]any{
+			"incident": false, "indicator": "none", "title": "", "maintenance": false, "until": "", "information": "",
+		}}
 	case kind == "neighbours":
 		return incident.Check{State: incident.Up, Reason: "3 of 3 machines beside it answer", Facts: map[string]any{"up": 3, "asked": 3, "rack_up": 2, "rack_asked": 2}}
+	case kind == "references":
+		return incident.Check{State: incident.Up, Reason: "2 of 2 references answer", Facts: map[string]any{"up": 2, "asked": 2}}
+	case kind == "vantages":
+		return incident.Check{State: incident.Up, Reason: "nobody looks along", Facts: map[string]any{"down": 1, "up": 0, "voters": 1, "lost": 0}}
 	case kind == "bmc":
 		return incident.Check{State: incident.Up, Reason: "the machine is on", Facts: map[string]any{"state": "on"}}
 	}

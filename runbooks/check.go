@@ -105,33 +105,37 @@ func (c *checker) conditions() {
 		// Only reachable when the diagnosis itself is wrong, which is reported.
 		return
 	}
-	c.book.conditions = map[string]condition{}
+	c.book.conditions, c.book.leaves = map[string]condition{}, map[string]condition{}
 	for i := range c.book.Remedies {
 		r := &c.book.Remedies[i]
 		if r.When != "" {
-			c.condition(env, r, vars)
+			c.condition(env, "when", &r.When, vars, func(found condition) { c.book.conditions[r.ID] = found })
+		}
+		if r.Approve != nil && r.Approve.Unless != "" {
+			c.condition(env, "unless", &r.Approve.Unless, vars, func(found condition) { c.book.leaves[r.ID] = found })
 		}
 	}
 }
 
-func (c *checker) condition(env *cel.Env, r *Remedy, vars map[string]string) {
-	compiled, err := compile(env, r.When, vars)
+// condition compiles one condition and has it kept when it is right.
+func (c *checker) condition(env *cel.Env, key string, text *string, vars map[string]string, keep func(condition)) {
+	compiled, err := compile(env, *text, vars)
 	if err == nil {
-		c.book.conditions[r.ID] = compiled
+		keep(compiled)
 		return
 	}
 	var mistake *conditionError
 	if !errors.As(err, &mistake) {
-		c.add(&r.When, "when: %v", err)
+		c.add(text, "%s: %v", key, err)
 		return
 	}
-	pos := c.doc.At(&r.When)
+	pos := c.doc.At(text)
 	pos.Col += mistake.column
 	if mistake.word != "" {
 		c.problems.AddUnknown(pos, "fact", mistake.word, slices.Sorted(maps.Keys(vars)))
 		return
 	}
-	c.problems.Add(pos, "when: %s", mistake.what)
+	c.problems.Add(pos, "%s: %s", key, mistake.what)
 }
 
 func (c *checker) remedy(i int) {

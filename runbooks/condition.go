@@ -147,6 +147,21 @@ func (b *Runbook) Applies(remedy string, facts map[string]any) Answer {
 	if !ok {
 		return Answer{Holds: true, Known: true}
 	}
+	return c.judge(facts)
+}
+
+// Asks reports whether a person must be asked before a remedy is taken: always
+// when the runbook says so, except where it names an exception and that surely
+// holds.
+func (b *Runbook) Asks(r Remedy, facts map[string]any) bool {
+	if r.Approve == nil {
+		return false
+	}
+	leave, ok := b.leaves[r.ID]
+	return !ok || !leave.judge(facts).Holds
+}
+
+func (c condition) judge(facts map[string]any) Answer {
 	value, _, err := c.program.Eval(c.typed(facts))
 	if err != nil {
 		return Answer{Missing: c.missing(facts, err)}

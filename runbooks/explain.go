@@ -59,7 +59,11 @@ func (r Remedy) explain() string {
 		parts = append(parts, "only when "+r.When)
 	}
 	if r.Approve != nil {
-		parts = append(parts, fmt.Sprintf("only after a yes by %s within %s, otherwise %s", r.Approve.By, duration(r.Approve.Within), r.Approve.Otherwise))
+		leave := fmt.Sprintf("only after a yes by %s within %s, otherwise %s", r.Approve.By, duration(r.Approve.Within), r.Approve.Otherwise)
+		if r.Approve.Unless != "" {
+			leave += " (nobody is asked when " + r.Approve.Unless + ")"
+		}
+		parts = append(parts, leave)
 	}
 	parts = append(parts, fmt.Sprintf("at most %s, each given %s to help", times(r.MaxAttempts()), duration(r.Verify)))
 	return strings.Join(parts, "; ")

@@ -30,7 +30,8 @@ type Runbook struct {
 	Hash   string `yaml:"-"` // SHA-256 of Source
 
 	matchers   alerts.Matchers
-	conditions map[string]condition // by remedy id
+	conditions map[string]condition // by remedy id: when it applies
+	leaves     map[string]condition // by remedy id: unless what a person is asked
 }
 
 // Classify judges an incident that this runbook opens.
@@ -69,6 +70,7 @@ type Approve struct {
 	By        string        `yaml:"by,required"`        // "on-duty", or a person or team of the inventory
 	Within    time.Duration `yaml:"within,required"`    // an answer after that does not count
 	Otherwise string        `yaml:"otherwise,required"` // "escalate": silence never means yes
+	Unless    string        `yaml:"unless"`             // CEL over the findings: when it surely holds, nobody is asked
 }
 
 // Escalation is who is brought in when the ladder is used up.

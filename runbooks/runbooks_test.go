@@ -28,6 +28,8 @@ func TestShippedRunbooksAreChosenByTheAlertsThatPiketRaises(t *testing.T) {
 	for alert, want := range map[string]string{
 		alerts.ServerUnreachable: "server-unreachable", alerts.ServiceDown: "service-down", alerts.SiteUnreachable: "site-unreachable",
 		alerts.RackUnreachable: "rack-unreachable", alerts.BMCUnreachable: "bmc-unreachable", alerts.ProviderIncident: "provider-incident",
+		alerts.FeedUnreachable: "feed-unreachable", alerts.ObserverCutOff: "observer-cut-off", alerts.ServerFlapping: "server-flapping",
+		alerts.PathTrouble: "path-trouble", alerts.VantageLost: "vantage-lost",
 	} {
 		if book := library.Select(alerts.Labels{"alertname": alert, "server": "web-07"}); book == nil || book.Name != want {
 			t.Errorf("%s chooses %v, want %s", alert, book, want)
@@ -38,7 +40,7 @@ func TestShippedRunbooksAreChosenByTheAlertsThatPiketRaises(t *testing.T) {
 			t.Errorf("%v chooses %s", labels, book.Name)
 		}
 	}
-	if len(library.Books) != 6 {
+	if len(library.Books) != 11 {
 		t.Errorf("%d runbooks are shipped", len(library.Books))
 	}
 }
@@ -58,8 +60,8 @@ func TestShippedRunbooksAskBeforeTheyCutPower(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"site-unreachable", "rack-unreachable", "provider-incident", "bmc-unreachable"} {
-		if book, _ := shipped(t).Book(name); len(book.Remedies) > 0 {
+	for _, name := range []string{"site-unreachable", "rack-unreachable", "feed-unreachable", "observer-cut-off", "server-flapping", "path-trouble", "vantage-lost", "provider-incident", "bmc-unreachable"} {
+		if book, ok := shipped(t).Book(name); !ok || len(book.Remedies) > 0 {
 			t.Errorf("%s touches machines", name)
 		}
 	}
@@ -125,7 +127,10 @@ func TestFileOfTheUserTakesThePlaceOfTheShippedOne(t *testing.T) {
 	for _, b := range library.Books {
 		names = append(names, b.Name)
 	}
-	want := []string{"site-unreachable", "sites-too", "bmc-unreachable", "provider-incident", "rack-unreachable", "server-unreachable", "service-down"}
+	want := []string{
+		"site-unreachable", "sites-too", "bmc-unreachable", "feed-unreachable", "observer-cut-off", "path-trouble", "provider-incident",
+		"rack-unreachable", "server-flapping", "server-unreachable", "service-down", "vantage-lost",
+	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}

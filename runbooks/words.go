@@ -16,15 +16,20 @@ var Checks = map[string]struct {
 	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string", "up": "int"}},
 	"icmp":       {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
 	"ssh":        {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
-	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string"}},
-	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string"}},
-	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int"}},
+	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool"}},
+	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"}},
+	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{
+		"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int", "feed_up": "int", "feed_asked": "int",
+	}},
+	"references": {Targets: []string{"observer"}, Facts: map[string]string{"up": "int", "asked": "int"}},
+	"vantages":   {Targets: []string{"server"}, Facts: map[string]string{"voters": "int", "down": "int", "up": "int", "lost": "int"}},
 }
 
 // GoalChecks lists what a goal may demand: that the subject answers, that every
-// service on it does, that its BMC says whether it is on, and that the status
-// page of its site announces nothing.
-var GoalChecks = []string{"reachable", "services", "bmc", "announcement"}
+// service on it does, that its BMC says whether it is on, that the status page
+// of its site announces nothing, that piket itself can see, and that every
+// vantage reports.
+var GoalChecks = []string{"reachable", "services", "bmc", "announcement", "references", "vantages"}
 
 // goalWords says each of them in [Runbook.Explain].
 var goalWords = map[string]string{
@@ -32,6 +37,8 @@ var goalWords = map[string]string{
 	"services":     "services",
 	"bmc":          "the BMC",
 	"announcement": "a status page that announces nothing",
+	"references":   "a reference on either side of piket's uplink",
+	"vantages":     "every vantage",
 }
 
 // Verbs lists what may be asked of a BMC. "reset" is not among them: through

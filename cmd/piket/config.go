@@ -10,7 +10,9 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
+	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -25,6 +27,7 @@ type Config struct {
 	Mail      Mail                     `yaml:"mail"`
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
+	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
 }
@@ -73,6 +76,7 @@ func (m Mail) Enabled() bool { return m.SMTP != "" }
 type Probes struct {
 	Interval  time.Duration `yaml:"interval"`
 	Timeout   time.Duration `yaml:"timeout"`
+	Spacing   time.Duration `yaml:"spacing"`
 	Failures  int           `yaml:"failures"`
 	Successes int           `yaml:"successes"`
 
@@ -93,8 +97,9 @@ func defaultConfig() *Config {
 		Intake: Intake{Labels: slices.Clone(intake.DefaultLabels)},
 		Mail:   Mail{TLS: "starttls"},
 		Probes: Probes{
-			Interval: 10 * time.Second, Timeout: 3 * time.Second, Failures: 3, Successes: 2,
-			BMCInterval: 5 * time.Minute, StatusPageInterval: time.Minute,
+			Interval: probes.DefaultInterval, Timeout: probes.DefaultTimeout, Spacing: probes.DefaultSpacing,
+			Failures: probes.DefaultFailures, Successes: probes.DefaultSuccesses,
+			BMCInterval: probes.DefaultBMCInterval, StatusPageInterval: probes.DefaultStatusPageInterval,
 		},
 		Guards:   Guards{HoldDown: remediation.DefaultLimits.HoldDown, FactsFresh: remediation.DefaultLimits.Fresh},
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},

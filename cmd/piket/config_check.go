@@ -34,6 +34,7 @@ func (c *configChecker) check() {
 	c.intake()
 	c.mail()
 	c.updates()
+	c.vantages()
 	c.timezone()
 }
 
@@ -54,6 +55,7 @@ func (c *configChecker) bounds() {
 		{"session_ttl", &w.SessionTTL, 5 * time.Minute, 30 * day},
 		{"interval", &p.Interval, time.Second, time.Hour},
 		{"timeout", &p.Timeout, 100 * time.Millisecond, time.Minute},
+		{"spacing", &p.Spacing, time.Second, time.Minute},
 		{"bmc_interval", &p.BMCInterval, 30 * time.Second, time.Hour},
 		{"statuspage_interval", &p.StatusPageInterval, 30 * time.Second, time.Hour},
 		{"hold_down", &g.HoldDown, 5 * time.Second, day},
@@ -68,6 +70,9 @@ func (c *configChecker) bounds() {
 		if *b.field < 1 || *b.field > 100 {
 			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)
 		}
+	}
+	if c.doc.Given(&p.Spacing) && p.Spacing > p.Interval {
+		c.add(&p.Spacing, "spacing: %s is longer than the interval of %s", model.Duration(p.Spacing), model.Duration(p.Interval))
 	}
 	if p.Timeout > p.Interval {
 		c.add(&p.Timeout, "timeout: %s is longer than the interval of %s", model.Duration(p.Timeout), model.Duration(p.Interval))

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // the time zones: a container or a bare machine may have none of its own
@@ -23,8 +22,10 @@ import (
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
 	"github.com/spinware/piket/remediation/bmc"
 	"github.com/spinware/piket/remediation/ssh"
@@ -74,6 +75,8 @@ type Daemon struct {
 	metrics  *metrics
 	door     *intake.Door
 	prober   *probes.Scheduler
+	hub      *vantage.Hub
+	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -101,18 +104,25 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 // assemble puts the parts together: what arrives goes through one door; the
 // engine, the desk and the outbox follow the timeline, each for itself.
 func (d *Daemon) assemble(config *Config) {
-	kinds := d.metrics.probes.Around(allProbes())
+	beats := probes.NewHeartbeats(d.clk.Now)
+	witness := bmc.NewWitness(d.clk.Now)
+	kinds := d.metrics.probes.Around(allProbes(beats, witness.Probe))
+	scheduled := d.metrics.probes.Around(allProbes(beats, witness.Watch))
 	d.door = &intake.Door{
 		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
 		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
 	}
 	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
+	d.hub = d.newHub(report)
+	d.metrics.registry.MustRegister(vantageCollector{d.hub})
 	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
-		Clock: d.clk, Kinds: kinds, Inventory: d.inventory, Report: report, Metrics: d.metrics.probes, Log: d.log,
+		Clock: d.clk, Kinds: scheduled, Sweep: d.sweep(), Inventory: d.inventory, Report: report, Metrics: d.metrics.probes, Log: d.log,
+		Votes: d.hub.Votes,
 	})
+	d.metrics.watch(d.prober, d.sweeper)
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
-		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk},
+		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
 		Limits:  d.limits, Frozen: d.freeze.Why, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(),
@@ -126,16 +136,31 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
-		Freeze: d.freeze, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Snapshot: d.targets,
+		Freeze: d.freeze, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
+		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
 
-// allProbes lists every kind of check there is.
-func allProbes() probes.Registry {
-	return probes.Registry{
-		"icmp": probes.ICMP, "tcp": probes.TCP, "http": probes.HTTP, "ssh": probes.SSH,
-		"statuspage": probes.StatusPage, "bmc": bmc.Probe,
+// sweep returns how echoes are sent to the whole fleet; nil when this machine
+// lets nobody ping, which is said and not the end: what is not asked by echo is
+// still looked at.
+func (d *Daemon) sweep() probes.Sweep {
+	sweeper, err := sweep.Open(sweep.Options{})
+	if err != nil {
+		d.log.Warn("echoes cannot be sent to many at once", "err", err)
+		return nil
 	}
+	d.sweeper = sweeper
+	return sweeper.Ask
+}
+
+// allProbes lists every kind of check there is; beats knows who called, and
+// askBMC how often a BMC may be asked.
+func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
+	kinds := maps.Clone(probes.Kinds)
+	kinds["bmc"], kinds["heartbeat"] = askBMC, beats.Probe
+	kinds["statuspage"] = probes.NewStatusPages().Probe // with a memory of what it read
+	return kinds
 }
 
 func (d *Daemon) limits() remediation.Limits {
@@ -156,7 +181,11 @@ func owner() string {
 // Start begins everything and returns how to wait for its end: until ctx has
 // ended and all that was under way has been written down.
 func (d *Daemon) Start(ctx context.Context) (wait func()) {
-	running := []<-chan struct{}{d.clk.Go(func() { d.prober.Run(ctx) })}
+	running := []<-chan struct{}{
+		d.clk.Go(func() { d.prober.Run(ctx) }),
+		d.clk.Go(func() { d.hub.Run(ctx) }),
+		d.clk.Go(func() { d.keepHistory(ctx) }),
+	}
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
 	}
@@ -168,7 +197,13 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 }
 
 // Close gives the store back. Everything that Start began must have ended.
-func (d *Daemon) Close() error { return d.store.Close() }
+func (d *Daemon) Close() error {
+	var sweeping error
+	if d.sweeper != nil {
+		sweeping = d.sweeper.Close()
+	}
+	return errors.Join(d.store.Close(), sweeping)
+}
 
 // Handler serves the pages, the API and the webhook.
 func (d *Daemon) Handler() http.Handler { return d.web.Handler() }
@@ -186,6 +221,7 @@ func (d *Daemon) Reload() error {
 	for _, r := range d.rounds {
 		r.Again()
 	}
+	d.hub.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }
@@ -208,16 +244,6 @@ func (d *Daemon) webConfig() web.Config {
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
 		Updates: d.policy().Updates,
 	}
-}
-
-// targets tells the board what the probes see.
-func (d *Daemon) targets() []web.Target {
-	var list []web.Target
-	for _, sight := range d.prober.Snapshot() {
-		list = append(list, web.Target{Name: sight.Name, State: incident.State(sight.State), Reason: sight.Reason, Since: sight.Since})
-	}
-	slices.SortFunc(list, func(a, b web.Target) int { return strings.Compare(a.Name, b.Name) })
-	return list
 }
 
 // send delivers by what the configuration says now.

@@ -27,22 +27,37 @@ func faultNames() []string {
 	for _, f := range slices.Sorted(maps.Keys(lab.SiteFaults)) {
 		names = append(names, string(f))
 	}
-	return names
+	return append(names, lab.SwitchGone, lab.UplinkCut)
+}
+
+// kindOf says what can have a fault.
+func kindOf(fault string) string {
+	switch _, err := lab.ParseSiteFault(fault); {
+	case err == nil:
+		return "sites"
+	case fault == lab.SwitchGone:
+		return "racks"
+	case fault == lab.UplinkCut:
+		return "piket"
+	}
+	return "servers"
 }
 
 // changeLab breaks, heals or repairs something in a running demo.
 func changeLab(ctx context.Context, out console, base, target, verb, fault string) error {
-	kind := "servers"
-	if _, err := lab.ParseSiteFault(fault); err == nil {
-		kind = "sites"
+	kind := kindOf(fault)
+	if target == "piket" {
+		kind = "piket"
 	}
 	body, err := json.Marshal(map[string]string{"fault": fault})
 	if err != nil {
 		return err
 	}
 	status, answer, err := postJSON(ctx, fmt.Sprintf("%s/lab/api/%s/%s/%s", base, kind, target, verb), body)
-	if err == nil && status == http.StatusNotFound && verb == "heal" {
-		status, answer, err = postJSON(ctx, fmt.Sprintf("%s/lab/api/sites/%s/heal", base, target), body)
+	for _, wider := range []string{"sites", "racks"} {
+		if err == nil && status/100 == 4 && verb == "heal" && kind == "servers" {
+			status, answer, err = postJSON(ctx, fmt.Sprintf("%s/lab/api/%s/%s/heal", base, wider, target), body)
+		}
 	}
 	if err != nil {
 		return withHint(fmt.Errorf("reach the demo: %w", err), "start it with: piket demo")

@@ -27,7 +27,9 @@ internal/incident:  alerts
 runbooks:           alerts internal/yamlpos
 
 # Level 2: looking, and keeping.
-probes:         alerts internal/clock internal/inventory
+probes/statuspage: # what providers announce, in all their formats
+probes/sweep:   # echoes to many addresses over one socket
+probes:         alerts internal/clock internal/inventory probes/statuspage probes/sweep
 internal/store: alerts internal/clock internal/incident
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
@@ -37,12 +39,13 @@ internal/intake: alerts internal/clock internal/incident internal/inventory inte
 internal/desk:   alerts internal/clock internal/incident internal/inventory internal/store
 internal/notify: internal/clock internal/incident internal/secret internal/store
 remediation:     alerts internal/clock internal/incident internal/inventory internal/store probes runbooks
+internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline
 
 # Level 4: the actions themselves, and the doors for people.
 remediation/bmc:        internal/incident internal/inventory internal/secret probes remediation
 remediation/ssh:        internal/incident internal/inventory remediation
 remediation/technician: internal/incident internal/inventory
-internal/web:           alerts internal/clock internal/desk internal/freeze internal/incident internal/inventory internal/secret internal/store remediation runbooks
+internal/web:           alerts internal/clock internal/desk internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 
 # Level 5: the program. It may import everything above; nobody imports it.

@@ -37,6 +37,7 @@ func TestThePagesInABrowser(t *testing.T) {
 	}{
 		{"/", []string{"Waits for a person", "power cycle web-01", "Open now", `in \d+ (min|s)`}},
 		{"/incidents/" + id, []string{"May piket do this\\?", "power cycle web-01", "<form", `in \d+ (min|s)`}},
+		{"/servers/web-01", []string{"Reachable", ">down<", "Open incidents", "What is on it|Nothing was measured yet|not measured"}},
 		{"/report", []string{"Report trouble", "web-01"}},
 		{"/lab/", []string{"Pretend datacenter", "hung"}},
 		{"/lab/mail", []string{"May piket power cycle web-01\\?"}},

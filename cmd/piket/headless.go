@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ type told struct {
 	Ended      incident.Status  `json:"ended"`
 	PowerSends int              `json:"power_sends"`
 	Seconds    int              `json:"simulated_seconds"`
+	Verdicts   []string         `json:"verdicts"` // in the order in which they were drawn
 	Failures   []string         `json:"failures,omitempty"`
 	Mails      int              `json:"mails"`
 	Events     []incident.Event `json:"events"`
@@ -104,7 +106,7 @@ func (d *demo) tell(ctx context.Context, story scenario) error {
 	healed := story.later == nil
 	for ctx.Err() == nil {
 		now := d.clk.Now()
-		if !healed && !now.Before(began.Add(laterAfter)) {
+		if !healed && !now.Before(began.Add(cmp.Or(story.after, laterAfter))) {
 			if err := story.later(d.lab); err != nil {
 				return err
 			}
@@ -160,6 +162,9 @@ func (d *demo) judge(name string, story scenario, began time.Time) (told, error)
 		}
 		for _, e := range events {
 			kinds[e.Payload.Kind()] = true
+			if c, ok := e.Payload.(incident.Concluded); ok {
+				result.Verdicts = append(result.Verdicts, string(c.Verdict))
+			}
 		}
 		result.Events = append(result.Events, events...)
 		if m.Status != incident.Joined {
@@ -182,6 +187,9 @@ func (s scenario) misses(result told, kinds map[incident.Kind]bool) []string {
 	miss := func(format string, args ...any) { failures = append(failures, fmt.Sprintf(format, args...)) }
 	if result.Ended != incident.Finished {
 		miss("it ended %q, not closed", result.Ended)
+	}
+	if s.verdict != "" && !slices.Contains(result.Verdicts, string(s.verdict)) {
+		miss("the verdicts were %q, and none was %q", result.Verdicts, s.verdict)
 	}
 	if result.PowerSends != s.sends {
 		miss("%d power commands reached a BMC, not %d", result.PowerSends, s.sends)

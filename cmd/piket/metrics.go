@@ -14,6 +14,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -95,6 +96,15 @@ func (m *metrics) around(actions map[string]remediation.Action) map[string]remed
 		}
 	}
 	return measured
+}
+
+// watch adds what the sweep counts, if there is one, and whether the scheduler
+// can see at all.
+func (m *metrics) watch(s *probes.Scheduler, sweeper *sweep.Sweeper) {
+	m.registry.MustRegister(sightCollector{s.Sees})
+	if sweeper != nil {
+		m.registry.MustRegister(sweepCollector{sweeper.Stats})
+	}
 }
 
 // incidentsCollector counts what is open at the moment of the scrape.

@@ -19,7 +19,10 @@ import (
 
 func declareCheck(c *cli) {
 	var path string
-	cmd := c.add(c.app, "check", "Check a configuration file with all it names.", func(_ context.Context, io console) error {
+	cmd := c.add(c.app, "check", "Check a configuration file with all it names; that of a vantage, too.", func(_ context.Context, io console) error {
+		if isVantage(path) {
+			return checkVantage(path, io.out)
+		}
 		return check(path, io.out)
 	})
 	cmd.Arg("file", "Configuration file.").Default("piket.yml").StringVar(&path)

@@ -16,12 +16,14 @@ import (
 type scenario struct {
 	about  string
 	breaks func(*lab.Datacenter) error
-	later  func(*lab.Datacenter) error // half an hour after the beginning; nil for nothing
+	later  func(*lab.Datacenter) error // after a while; nil for nothing
+	after  time.Duration               // how long that is after the beginning; laterAfter when 0
 	answer string                      // what the engineer says when asked: "yes", "no", "" for nothing
 	sends  int                         // power commands that reach a BMC
 	events []incident.Kind             // that must be on the timeline
 	never  []incident.Kind             // that must not
 
+	verdict  incident.Verdict  // that must have been drawn; "" for whichever
 	priority incident.Priority // that it ends with; "" for whichever
 	quiet    bool              // no customer hears of it
 }
@@ -66,9 +68,9 @@ var scenarios = map[string]scenario{
 		events: []incident.Kind{"approval_requested", "approved", "intended", "restored"}, never: []incident.Kind{"ordered"},
 	},
 	"server-off": {
-		about:  "Somebody pressed a server's button; it is switched on again.",
-		breaks: breakServer("db-02", lab.Off), sends: 1,
-		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered"},
+		about:  "Somebody pressed a server's button; seen from one place only, piket asks before it switches it on again.",
+		breaks: breakServer("db-02", lab.Off), answer: "yes", sends: 1,
+		events: []incident.Kind{"approval_requested", "approved", "intended", "restored"}, never: []incident.Kind{"ordered"},
 	},
 	"service-crashed": {
 		about:  "A service's process is gone; it is restarted over SSH, power is not touched.",
@@ -82,8 +84,25 @@ var scenarios = map[string]scenario{
 	},
 	"site-outage": {
 		about:  "The way to a whole site is cut: one incident, no machine is touched.",
-		breaks: breakSite("ams1", lab.Cut), later: healSite("ams1"), sends: 0,
+		breaks: breakSite("ams1", lab.Cut), later: healSite("ams1"), sends: 0, verdict: incident.VerdictSite,
 		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested"},
+	},
+	"rack-switch-reboots": {
+		about:  "The switch of a rack restarts: its machines are silent together for three minutes, and none is touched.",
+		breaks: func(d *lab.Datacenter) error { return d.BreakRack("ams1-a01") }, sends: 0, verdict: incident.VerdictRack,
+		later: func(d *lab.Datacenter) error { return d.HealRack("ams1-a01") }, after: 4 * time.Minute,
+		events: []incident.Kind{"concluded", "restored"}, never: []incident.Kind{"intended", "approval_requested", "ordered"},
+	},
+	"observer-cut-off": {
+		about:  "Piket's own uplink is cut: everything looks dead, nothing is, and nothing is touched.",
+		breaks: func(d *lab.Datacenter) error { d.BreakUplink(); return nil }, sends: 0, verdict: incident.VerdictMe, quiet: true, priority: incident.P2,
+		later:  func(d *lab.Datacenter) error { d.HealUplink(); return nil },
+		events: []incident.Kind{"concluded", "attention", "restored"}, never: []incident.Kind{"intended", "approval_requested", "ordered", "merged"},
+	},
+	"flapping": {
+		about:  "A server's cable is loose: it goes and comes back every minute, and its power is left alone.",
+		breaks: breakServer("web-02", lab.LooseCable), later: healServer("web-02"), answer: "yes", sends: 0, verdict: incident.VerdictUnknown,
+		events: []incident.Kind{"concluded", "attention", "restored"}, never: []incident.Kind{"intended", "approval_requested", "ordered"},
 	},
 	"provider-announces": {
 		about:  "The provider announces an outage of the site before anybody calls: piket waits with it.",
@@ -152,7 +171,7 @@ var scenarios = map[string]scenario{
 	},
 }
 
-// laterAfter is when a scenario's second half begins.
+// laterAfter is when a scenario's second half begins, unless it says otherwise.
 const laterAfter = 35 * time.Minute
 
 func listScenarios(io console) error {

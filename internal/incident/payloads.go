@@ -56,10 +56,11 @@ func read[P Payload](data []byte) (Payload, error) {
 	return p, err
 }
 
-// Subject is what an incident is about: one server, one rack, one site, or, for
-// an alert that is about none of them, that alert.
+// Subject is what an incident is about: one server, one rack, what hangs on one
+// power feed, one site, piket's own view, or, for an alert that is about none of
+// them, that alert.
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "site", "alert"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert"
 	Name string `json:"name"`
 }
 

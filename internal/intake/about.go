@@ -16,6 +16,7 @@ type about struct {
 	subject   incident.Subject
 	site      string
 	rack      string // of a server
+	feed      string // of a server that hangs on no other
 	title     string
 	customers []string
 	unknown   string // why the inventory does not know it, "" when it does
@@ -27,8 +28,8 @@ func (a about) subjects() []incident.Subject {
 	var list []incident.Subject
 	switch a.subject.Kind {
 	case "server":
-		list = []incident.Subject{{Kind: "site", Name: a.site}, {Kind: "rack", Name: a.rack}, a.subject}
-	case "rack":
+		list = []incident.Subject{{Kind: "site", Name: a.site}, {Kind: "feed", Name: a.feed}, {Kind: "rack", Name: a.rack}, a.subject}
+	case "rack", "feed":
 		list = []incident.Subject{{Kind: "site", Name: a.site}, a.subject}
 	default:
 		list = []incident.Subject{a.subject}
@@ -44,24 +45,26 @@ func (d *Door) about(a alerts.Alert) about {
 	s, unknown := d.server(inv, a)
 	if s.Name != "" {
 		return about{
-			subject: incident.Subject{Kind: "server", Name: s.Name}, site: s.Site, rack: s.Rack,
+			subject: incident.Subject{Kind: "server", Name: s.Name}, site: s.Site, rack: s.Rack, feed: onlyFeed(s),
 			title: title(a, s), customers: s.Customers,
 		}
 	}
-	switch a.Name() {
-	case alerts.SiteUnreachable, alerts.ProviderIncident:
-		site, ok := inv.Site(a.Labels["site"])
-		if ok {
-			return about{subject: incident.Subject{Kind: "site", Name: site.Name}, site: site.Name, title: siteTitle(a, site)}
+	if whole, ok := wholes[a.Name()]; ok {
+		name := a.Labels[whole.kind]
+		if site, ok := whole.site(inv, name); ok {
+			found := about{subject: incident.Subject{Kind: whole.kind, Name: name}, site: site.Name, title: fmt.Sprintf(whole.title, name)}
+			if whole.outage {
+				found.customers = customersBehind(inv, found.subject, a)
+			}
+			return found
 		}
-		unknown = fmt.Sprintf("the inventory has no site %q", plain(a.Labels["site"]))
-	case alerts.RackUnreachable:
-		rack := a.Labels["rack"]
-		site, ok := inv.SiteOfRack(rack)
-		if ok {
-			return about{subject: incident.Subject{Kind: "rack", Name: rack}, site: site.Name, title: "Rack " + rack + " does not answer"}
-		}
-		unknown = fmt.Sprintf("the inventory has no rack %q", plain(rack))
+		unknown = fmt.Sprintf("the inventory has no %s %q", whole.kind, plain(name))
+	}
+	if a.Name() == alerts.ObserverCutOff {
+		return about{subject: incident.Subject{Kind: "observer", Name: "piket"}, title: "Piket itself cannot see"}
+	}
+	if a.Name() == alerts.VantageLost {
+		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: "Vantage " + plain(a.Labels["vantage"]) + " does not report"}
 	}
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
@@ -95,12 +98,47 @@ func (d *Door) server(inv *inventory.Inventory, a alerts.Alert) (s inventory.Ser
 	return s, "the alert has none of the labels that name a server (" + strings.Join(labels, ", ") + ")"
 }
 
-// siteTitle says in a few words what an alert about a site means.
-func siteTitle(a alerts.Alert, site inventory.Site) string {
-	if a.Name() == alerts.ProviderIncident {
-		return "The provider of site " + site.Name + " announces trouble"
+// wholes are the alerts about something that is more than one server: the label
+// that names it, where that is looked up, and what the incident is called.
+var wholes = map[string]struct {
+	kind  string
+	site  func(*inventory.Inventory, string) (inventory.Site, bool)
+	title string
+
+	outage bool // its servers' customers are without service
+}{
+	alerts.SiteUnreachable:  {"site", (*inventory.Inventory).Site, "Site %s does not answer", true},
+	alerts.ProviderIncident: {"site", (*inventory.Inventory).Site, "The provider of site %s announces trouble", false},
+	alerts.PathTrouble:      {"site", (*inventory.Inventory).Site, "Site %s does not answer from here", false},
+	alerts.FeedUnreachable:  {"feed", (*inventory.Inventory).SiteOfFeed, "What hangs on power feed %s does not answer", true},
+	alerts.RackUnreachable:  {"rack", (*inventory.Inventory).SiteOfRack, "Rack %s does not answer", true},
+}
+
+// customersBehind lists whose service is gone with a whole site, rack or feed:
+// the customers of the servers that the alert lists as silent, or of all when it
+// lists none.
+func customersBehind(inv *inventory.Inventory, whole incident.Subject, a alerts.Alert) []string {
+	silent := strings.FieldsFunc(a.Annotations["servers"], func(r rune) bool { return r == ',' || r == ' ' })
+	var customers []string
+	for _, s := range inv.Behind(whole.Kind, whole.Name) {
+		if len(silent) > 0 && !slices.Contains(silent, s.Name) {
+			continue
+		}
+		for _, c := range s.Customers {
+			if !slices.Contains(customers, c) {
+				customers = append(customers, c)
+			}
+		}
 	}
-	return "Site " + site.Name + " does not answer"
+	return customers
+}
+
+// onlyFeed is the feed whose loss takes s, "" when it hangs on more than one.
+func onlyFeed(s inventory.Server) string {
+	if len(s.Feeds) != 1 {
+		return ""
+	}
+	return s.Feeds[0]
 }
 
 // title says in a few words what an alert about a server means.
@@ -110,6 +148,10 @@ func title(a alerts.Alert, s inventory.Server) string {
 	switch {
 	case a.Name() == alerts.ServerUnreachable:
 		return "Server " + s.Name + " does not answer"
+	case a.Name() == alerts.ServerFlapping:
+		return "Server " + s.Name + " goes and comes back"
+	case a.Name() == alerts.PathTrouble:
+		return "Server " + s.Name + " does not answer from here"
 	case a.Name() == alerts.BMCUnreachable:
 		return "BMC of server " + s.Name + " does not answer"
 	case a.Name() == alerts.ServiceDown && known:

@@ -165,8 +165,9 @@ func (d *Door) enter(ctx context.Context, a alerts.Alert, cut uint64) (string, e
 }
 
 // covers reports whether an alert about subject can be part of inc. The
-// incident of a site or a rack looks after its servers only while it is open and
-// its goal is that they answer: one whose service is back, or one that waits for
+// incident of a site or a rack looks after its servers only while that is in
+// trouble as a whole, and its goal is that they answer: what is still silent when
+// the way there is back has a trouble of its own. One whose service is back, or one that waits for
 // the end of the provider's announcement, would be closed with the server still
 // down, and nothing would ever be tried for it. What touches nobody's service,
 // like a BMC, is never part of an outage that customers are told of.
@@ -174,7 +175,7 @@ func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts
 	if inc.Subject == subject {
 		return true
 	}
-	if inc.Status != incident.Open {
+	if inc.Status != incident.Open || !stands(inc) {
 		return false
 	}
 	if book := d.Runbooks().Select(a.Labels); book != nil && !book.Goal.Service() {
@@ -182,6 +183,12 @@ func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts
 	}
 	book, err := runbooks.Parse(inc.Runbook.Name, []byte(inc.Runbook.Source))
 	return err == nil && book.Goal.Service()
+}
+
+// stands reports whether the trouble of a whole site, rack or feed is still
+// there, as far as those who reported it say.
+func stands(inc *incident.Incident) bool {
+	return slices.ContainsFunc(inc.Firing(), func(a alerts.Alert) bool { return a.Labels["server"] == "" })
 }
 
 // join adds an alert to an open incident. A server whose site's or rack's

@@ -13,10 +13,10 @@ func (c *checker) site(s *Site) {
 	}
 	if s.Gateway != nil {
 		c.endpoint(s.Gateway, "")
+		c.noHeartbeat(s.Gateway)
 	}
 	if s.StatusPage != nil {
-		c.url("url", &s.StatusPage.URL)
-		c.line("component", &s.StatusPage.Component)
+		c.statusPage(s.StatusPage, s)
 	}
 	if s.RemoteHands != nil {
 		c.line("name", &s.RemoteHands.Name)

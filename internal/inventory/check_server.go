@@ -17,6 +17,7 @@ func (c *checker) server(s *Server) {
 	c.identity(s)
 	if s.Reachable != nil {
 		c.endpoint(s.Reachable, s.Address)
+		c.noHeartbeat(s.Reachable)
 	}
 	if s.BMC != nil {
 		c.bmc(s.BMC)
@@ -141,53 +142,7 @@ func (c *checker) service(service *Service, on *Server, seen map[string]*string)
 	}
 	if service.Probe.Check != "" {
 		c.endpoint(&service.Probe, on.Address)
-	}
-}
-
-// checkKinds are the ways to ask an endpoint.
-var checkKinds = []string{"icmp", "tcp", "http", "ssh"}
-
-// endpoint checks what a probe will ask; fallback is the address that is
-// meant when the endpoint has none.
-func (c *checker) endpoint(e *Endpoint, fallback string) {
-	c.word("check", &e.Check, checkKinds)
-	switch e.Check {
-	case "http":
-		c.httpEndpoint(e)
-	case "icmp", "tcp", "ssh":
-		c.addressEndpoint(e, fallback)
-	}
-}
-
-func (c *checker) httpEndpoint(e *Endpoint) {
-	if e.URL == "" {
-		c.hint(e, "write url: https://…", "an http check needs a url")
-	}
-	if e.Address != "" {
-		c.add(&e.Address, "address is not for http; the url says it")
-	}
-	c.url("url", &e.URL)
-}
-
-func (c *checker) addressEndpoint(e *Endpoint, fallback string) {
-	c.onlyForHTTP("url", &e.URL, e.Check)
-	c.onlyForHTTP("expect", &e.Expect, e.Check)
-	c.onlyForHTTP("ca_file", &e.CAFile, e.Check)
-	switch {
-	case e.Check == "tcp" && e.Address == "":
-		c.hint(e, "write address: HOST:PORT", "a tcp check needs an address with a port")
-	case e.Address == "" && fallback == "":
-		c.add(e, "a check by %s needs an address", e.Check)
-	case e.Check == "icmp":
-		c.host("address", &e.Address)
-	default:
-		c.hostPort("address", &e.Address, e.Check == "tcp")
-	}
-}
-
-func (c *checker) onlyForHTTP(key string, value *string, check string) {
-	if *value != "" {
-		c.add(value, "%s is for http, not for %s", key, check)
+		c.heartbeat(&service.Probe)
 	}
 }
 

@@ -10,6 +10,8 @@
 package inventory
 
 import (
+	"time"
+
 	"github.com/spinware/piket/internal/secret"
 )
 
@@ -68,20 +70,37 @@ type Rack struct {
 	Feeds []string `yaml:"feeds"` // that its servers hang on, each on all of them
 }
 
-// Endpoint is something a probe can ask.
+// Endpoint is something a probe can ask, or, for a heartbeat, something that
+// calls. Which keys go with which check stands in check_endpoint.go.
 type Endpoint struct {
-	Check   string `yaml:"check,required"` // "icmp", "tcp", "http" or "ssh"
+	Check   string `yaml:"check,required"` // one of Checks
 	Address string `yaml:"address"`        // host, or host:port; a server's own address when empty
 	URL     string `yaml:"url"`            // for http
-	Expect  string `yaml:"expect"`         // for http: text that the page must contain
-	CAFile  string `yaml:"ca_file"`        // for https: who vouches, instead of the system's list
+	CAFile  string `yaml:"ca_file"`        // for https and tls: who vouches, instead of the system's list
+
+	Status      []int  `yaml:"status"`       // for http: what counts as well; 200 to 299 when empty
+	Expect      string `yaml:"expect"`       // for http: text that the page must contain; for dns: a record that must be among the answers
+	ExpectRegex string `yaml:"expect_regex"` // for http: RE2 pattern that must match somewhere in the page
+	Redirects   bool   `yaml:"redirects"`    // for http: follow them, on the same host
+	CertWarn    int    `yaml:"cert_warn"`    // for https and tls: days left below which the reason says so; 0 means the probe's default
+	ServerName  string `yaml:"server_name"`  // for tls: the name to ask for and to find in the certificate; the address's host when empty
+
+	Query string `yaml:"query"` // for dns: the name to ask for
+	Type  string `yaml:"type"`  // for dns: one of QueryTypes; A when empty
+
+	Every time.Duration `yaml:"every"`        // for heartbeat: how often it calls
+	Token secret.Ref    `yaml:"token,secret"` // for heartbeat: bearer token of the caller
+
+	Command []string `yaml:"command"` // for exec: an absolute path and its arguments, with CommandPlaceholders
 }
 
 // StatusPage is the page on which a provider announces outages.
 type StatusPage struct {
-	URL       string `yaml:"url,required"` // base address of a page in Statuspage's format (v2)
-	Component string `yaml:"component"`    // the component that stands for this site; "" means any
-	CAFile    string `yaml:"ca_file"`
+	URL        string              `yaml:"url,required"` // the page's address, or that of the document in which a machine reads it
+	Format     string              `yaml:"format"`       // one of PageFormats; recognised when ""
+	Component  string              `yaml:"component"`    // the component, group or location that stands for this site; "" means any
+	Components map[string][]string `yaml:"components"`   // component → racks of this site that it stands for
+	CAFile     string              `yaml:"ca_file"`
 }
 
 // RemoteHands are the people on site.
@@ -196,6 +215,7 @@ const (
 	DefaultRedfishPort = 443
 	DefaultIPMIPort    = 623
 	DefaultSSHPort     = 22
+	DefaultDNSPort     = 53
 	// DefaultCipherSuite is RAKP-HMAC-SHA256 with AES-CBC-128; suite 3 (SHA-1)
 	// must be asked for, and 0 is refused.
 	DefaultCipherSuite = 17

@@ -154,6 +154,24 @@ func (inv *Inventory) ServersOn(site string) []Server {
 	return slices.Clone(inv.lookup.onSite[site])
 }
 
+// Behind returns the servers that go when a whole site, rack or feed goes: of a
+// feed, those that hang on no other. It returns none for any other kind.
+func (inv *Inventory) Behind(kind, name string) []Server {
+	var site Site
+	in := func(Server) bool { return true }
+	switch kind {
+	case "site":
+		site.Name = name
+	case "rack":
+		site, _ = inv.SiteOfRack(name)
+		in = func(s Server) bool { return s.Rack == name }
+	case "feed":
+		site, _ = inv.SiteOfFeed(name)
+		in = func(s Server) bool { return len(s.Feeds) == 1 && s.Feeds[0] == name }
+	}
+	return slices.DeleteFunc(inv.ServersOn(site.Name), func(s Server) bool { return !in(s) })
+}
+
 // CustomersOf returns the customers of a server, in the order it lists them.
 func (inv *Inventory) CustomersOf(s Server) []Customer {
 	customers := make([]Customer, 0, len(s.Customers))

@@ -1,9 +1,11 @@
 package inventory_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
@@ -163,10 +165,10 @@ func TestAServerIsReachableByPingUnlessItSaysOtherwise(t *testing.T) {
 	inv := load(t)
 	first, _ := inv.Server("web-01")
 	second, _ := inv.Server("web-02")
-	if got := first.ReachableEndpoint(); got != (inventory.Endpoint{Check: "icmp", Address: "192.0.2.11"}) {
+	if got := first.ReachableEndpoint(); !reflect.DeepEqual(got, inventory.Endpoint{Check: "icmp", Address: "192.0.2.11"}) {
 		t.Errorf("web-01: %+v", got)
 	}
-	if got := second.ReachableEndpoint(); got != (inventory.Endpoint{Check: "ssh", Address: "2001:DB8::12"}) {
+	if got := second.ReachableEndpoint(); !reflect.DeepEqual(got, inventory.Endpoint{Check: "ssh", Address: "2001:DB8::12"}) {
 		t.Errorf("web-02: %+v", got)
 	}
 	if got := first.ServiceEndpoint(first.Services[0]); got.Address != "" || got.URL != "https://www.example.net/" {
@@ -174,6 +176,22 @@ func TestAServerIsReachableByPingUnlessItSaysOtherwise(t *testing.T) {
 	}
 	if got := first.ServiceEndpoint(first.Services[1]); got.Address != "192.0.2.11" {
 		t.Errorf("shell: %+v", got)
+	}
+}
+
+func TestEveryKeyOfAnEndpointIsRead(t *testing.T) {
+	server, _ := load(t).Server("web-02")
+	want := []inventory.Endpoint{
+		{Check: "tls", Address: "mail.example.net:993", ServerName: "mail.example.net", CertWarn: 30, CAFile: "testdata/good/ca.pem"},
+		{Check: "dns", Query: "example.net", Type: "MX", Expect: "mail.example.net"},
+		{Check: "exec", Command: []string{"/usr/lib/nagios/plugins/check_x", "-H", "${address}", "--name=${name}", "$5"}},
+		{Check: "heartbeat", Every: 24 * time.Hour, Token: secret.Ref{File: "testdata/good/secrets/backup"}},
+		{Check: "http", URL: "https://shop.example.net/", Status: []int{200, 204}, Expect: "shop", ExpectRegex: "v[0-9]+", Redirects: true},
+	}
+	for i, service := range server.Services {
+		if !reflect.DeepEqual(service.Probe, want[i]) {
+			t.Errorf("%s: got %+v, want %+v", service.Name, service.Probe, want[i])
+		}
 	}
 }
 

@@ -23,6 +23,18 @@ var changes = map[string]map[string]func(d *Datacenter, name, fault string) erro
 		"heal":   func(d *Datacenter, name, _ string) error { return d.Heal(name) },
 		"repair": func(d *Datacenter, name, _ string) error { return d.Repair(name) },
 	},
+	"racks": {
+		"fault": func(d *Datacenter, name, fault string) error {
+			return only(fault, SwitchGone, func() error { return d.BreakRack(name) })
+		},
+		"heal": func(d *Datacenter, name, _ string) error { return d.HealRack(name) },
+	},
+	"piket": {
+		"fault": func(d *Datacenter, _, fault string) error {
+			return only(fault, UplinkCut, func() error { d.BreakUplink(); return nil })
+		},
+		"heal": func(d *Datacenter, _, _ string) error { d.HealUplink(); return nil },
+	},
 	"sites": {
 		"fault": func(d *Datacenter, name, fault string) error { return d.BreakSite(name, SiteFault(fault)) },
 		"heal":  func(d *Datacenter, name, _ string) error { return d.HealSite(name) },
@@ -30,7 +42,15 @@ var changes = map[string]map[string]func(d *Datacenter, name, fault string) erro
 }
 
 // errNoSuchChange is the answer to an address that is not in changes.
-var errNoSuchChange = errors.New("there is no such change (servers: fault, heal, repair; sites: fault, heal)")
+var errNoSuchChange = errors.New("there is no such change (servers: fault, heal, repair; sites, racks, piket: fault, heal)")
+
+// only carries out a change for the one fault that a kind of thing has.
+func only(fault, known string, change func() error) error {
+	if fault != known {
+		return unknown("fault", fault, []string{known})
+	}
+	return change()
+}
 
 func (d *Datacenter) apply(kind, name, do, fault string) error {
 	change := changes[kind][do]

@@ -23,6 +23,7 @@ func (d *Datacenter) Break(name string, f Fault) error {
 	if spoil := machineFaults[f]; spoil != nil {
 		spoil(s.machine, d.clock.Now())
 	}
+	s.begins(f, d.clock.Now())
 	if _, own := machineFaults[f]; !own || f == BMCLies {
 		s.faults[f] = true
 	}
@@ -46,6 +47,7 @@ func (d *Datacenter) mend(name string, back func(*machine, time.Time)) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	s.mended(d.clock.Now())
 	clear(s.faults)
 	s.changed()
 	back(s.machine, d.clock.Now())

@@ -21,6 +21,12 @@ const (
 	Crashed Fault = "crashed"
 )
 
+// The faults of parts that a machine survives, and its controller sees.
+const (
+	PSUFailed Fault = "psu-failed"
+	FanFailed Fault = "fan-failed"
+)
+
 // The faults of a management controller and of SSH, which the machine itself
 // may or may not survive.
 const (
@@ -31,6 +37,7 @@ const (
 	BMCBadCert       Fault = "bmc-bad-certificate"
 	BMCUnreachable   Fault = "bmc-unreachable"
 	BMCSlowOff       Fault = "bmc-slow-off"
+	LooseCable       Fault = "loose-cable"
 	SSHKeyChanged    Fault = "ssh-key-changed"
 	SSHDropsReply    Fault = "ssh-drops-reply"
 )
@@ -41,6 +48,8 @@ var Faults = map[Fault]string{
 	Off:              "Somebody pressed the button: the machine is off; power on cures it.",
 	Dead:             "A part is broken: no power command brings it back, only a technician does.",
 	Crashed:          "The service's process is gone: SSH works; systemctl restart cures it.",
+	PSUFailed:        "One of two power supplies lost its input: the machine runs on, its BMC says Critical.",
+	FanFailed:        "A fan turns too slowly: the machine runs on, its BMC says Critical.",
 	BMCLies:          "The machine hangs, and its BMC says OK to every reset and does nothing.",
 	BMCDropsReply:    "The BMC carries out a reset and breaks the connection without an answer.",
 	BMCWrongIdentity: "The BMC's cable leads to another machine: it answers for that one and resets that one.",
@@ -48,6 +57,7 @@ var Faults = map[Fault]string{
 	BMCBadCert:       "The BMC shows a certificate that nobody vouches for (Redfish only).",
 	BMCUnreachable:   "The BMC does not answer at all.",
 	BMCSlowOff:       "A restart through the BMC goes off slowly and does not come on again.",
+	LooseCable:       "The network cable is loose: the server answers for a minute, and is silent for a minute.",
 	SSHKeyChanged:    "The SSH server shows another host key than the one on record.",
 	SSHDropsReply:    "The SSH server carries out a command and breaks the connection without an exit status.",
 }

@@ -118,12 +118,15 @@ func (d *Datacenter) inventory() ([]byte, error) {
 		PageAddress string
 	}
 	var world struct {
+		References []reference
+
 		Sites     []place
 		Servers   []described
 		Customers []customerPlan
 		People    []personPlan
 		Teams     []teamPlan
 	}
+	world.References = d.references
 	world.Customers, world.People, world.Teams = customerPlans, personPlans, teamPlans
 	for _, p := range sitePlans {
 		world.Sites = append(world.Sites, place{p, d.sites[p.Name].gatewayPort, d.sites[p.Name].pageAddress})

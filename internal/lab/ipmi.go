@@ -44,6 +44,8 @@ func (d *Datacenter) serveIPMI(s *server) error {
 	handlers.RegisterAllHandlers(registry)
 	registry.RegisterFunc(types.CommandGetSystemGUID, c.guid)
 	registry.RegisterFunc(types.CommandGetDeviceGUID, c.guid)
+	c.serveSEL(registry)
+	c.serveSensors(registry)
 	listener := ipmiserver.NewServer(c.bmc, c.lan, ipmiserver.WithHandlerRegistry(registry))
 	d.start(func() { _ = listener.Serve(context.Background()) }, func() { _ = listener.Close() }) // ends by Close, with nothing to say
 	return nil

@@ -36,8 +36,8 @@ func (ipmiFRU) Delete(context.Context, uint8) error        { return hal.ErrNotSu
 
 func (ipmiFRU) DeviceIDs(context.Context) ([]uint8, error) { return []uint8{0}, nil }
 
-// ipmiSDR is a repository with one record and no sensors. With an empty one
-// ipmitool erases the repository to build its own.
+// ipmiSDR is the repository of sensor records, which is the same on every
+// controller. With an empty one ipmitool erases it to build its own.
 type ipmiSDR struct{}
 
 // sdrRecord is a management controller locator (IPMI 2.0, table 43-9): version
@@ -45,15 +45,23 @@ type ipmiSDR struct{}
 var sdrRecord = []byte{1, 0, 0x51, 0x12, 14, 0x20, 0, 0, 0x08, 0, 0, 0, 0x06, 1, 0, 0xc3, 'B', 'M', 'C'}
 
 func (ipmiSDR) Read(_ context.Context, id uint16) ([]byte, error) {
-	if id != 1 {
+	records := sensorRecords()
+	if id == 0 || int(id) > len(records) {
 		return nil, hal.ErrNotFound
 	}
-	return slices.Clone(sdrRecord), nil
+	return slices.Clone(records[id-1]), nil
 }
 
 func (ipmiSDR) Write(context.Context, uint16, []byte) error { return hal.ErrNotSupported }
 func (ipmiSDR) Delete(context.Context, uint16) error        { return hal.ErrNotSupported }
-func (ipmiSDR) RecordIDs(context.Context) ([]uint16, error) { return []uint16{1}, nil }
+
+func (ipmiSDR) RecordIDs(context.Context) ([]uint16, error) {
+	var ids []uint16
+	for n := range sensorRecords() {
+		ids = append(ids, uint16(n+1))
+	}
+	return ids, nil
+}
 
 // wireGUID is a UUID in the order of SMBIOS, as ipmitool expects it: the first
 // three fields with their least significant byte first.

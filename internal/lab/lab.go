@@ -62,6 +62,10 @@ type Datacenter struct {
 	sites   map[string]*site
 	wire    wire
 
+	references []reference
+	switchless map[string]bool // racks whose switch is gone
+	blind      bool            // piket's own uplink is cut
+
 	running sync.WaitGroup
 	closing sync.Mutex
 	closed  bool
@@ -83,7 +87,7 @@ func Start(ctx context.Context, o Options) (*Datacenter, error) {
 	}
 	d := &Datacenter{
 		clock: o.Clock, dir: dir, boot: o.Boot,
-		servers: map[string]*server{}, sites: map[string]*site{}, closers: map[int]func(){},
+		servers: map[string]*server{}, sites: map[string]*site{}, switchless: map[string]bool{}, closers: map[int]func(){},
 	}
 	if d.clock == nil {
 		d.clock = clock.Real()
@@ -94,7 +98,7 @@ func Start(ctx context.Context, o Options) (*Datacenter, error) {
 	if err := d.build(o.IPMI); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{d.serveSites, d.serveServers, d.serveMail, d.writeFiles} {
+	for _, step := range []func() error{d.serveReferences, d.serveSites, d.serveServers, d.serveMail, d.writeFiles} {
 		if err := step(); err != nil {
 			d.Close()
 			return nil, err

@@ -149,7 +149,7 @@ func TestAPISaysWhatIsWrong(t *testing.T) {
 		{"/lab/api/servers/web-9/fault", `{"fault": "hung"}`, 400, `unknown server \"web-9\"`},
 		{"/lab/api/servers/web-01/fault", `hung`, 400, "read the body"},
 		{"/lab/api/servers/web-01/explode", ``, 404, "there is no such change"},
-		{"/lab/api/racks/ams1-a01/heal", ``, 404, "there is no such change"},
+		{"/lab/api/floors/ams1-a01/heal", ``, 404, "there is no such change"},
 		{"/lab/servers/web-01/fault", `fault=nope`, 400, `unknown fault "nope"`},
 	} {
 		kind := jsonType

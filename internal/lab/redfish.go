@@ -67,6 +67,7 @@ func (c *redfish) handler() http.Handler {
 	mux.HandleFunc("GET /redfish/v1/Chassis/1", c.private(c.chassis))
 	mux.HandleFunc("GET /redfish/v1/Managers", c.private(collection("/redfish/v1/Managers", "ManagerCollection")))
 	mux.HandleFunc("GET /redfish/v1/Managers/1", c.private(c.manager))
+	c.serveHealth(mux)
 	mux.HandleFunc("GET /redfish/v1/SessionService", c.private(c.sessionService))
 	mux.HandleFunc("GET "+sessionsPath, c.private(c.sessions))
 	mux.HandleFunc("POST "+sessionsPath, c.login)

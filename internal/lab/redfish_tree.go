@@ -21,7 +21,8 @@ func (c *redfish) root() object {
 		"Id": "RootService", "Name": "Root Service", "RedfishVersion": "1.17.0",
 		"Systems": link("/redfish/v1/Systems"), "Chassis": link("/redfish/v1/Chassis"),
 		"Managers": link("/redfish/v1/Managers"), "SessionService": link("/redfish/v1/SessionService"),
-		"Links": object{"Sessions": link(sessionsPath)},
+		"Links":                     object{"Sessions": link(sessionsPath)},
+		"ProtocolFeaturesSupported": object{"TopSkipQuery": true},
 	}
 }
 
@@ -43,8 +44,9 @@ func (c *redfish) system() object {
 		"Id": "1", "Name": "System", "SystemType": "Physical",
 		"Manufacturer": m.plan.Maker, "Model": m.plan.Model, "SerialNumber": m.plan.Serial, "UUID": m.uuid,
 		"PowerState": m.power, "LastResetTime": m.began.Format(time.RFC3339), "BootProgress": object{"LastState": m.progress},
-		"Status": object{"State": "Enabled", "Health": "OK"},
-		"Links":  object{"Chassis": []object{link("/redfish/v1/Chassis/1")}, "ManagedBy": []object{link("/redfish/v1/Managers/1")}},
+		"Status":      object{"State": "Enabled", "Health": "OK", "HealthRollup": m.hardware.health()},
+		"LogServices": link(logsPath),
+		"Links":       object{"Chassis": []object{link("/redfish/v1/Chassis/1")}, "ManagedBy": []object{link("/redfish/v1/Managers/1")}},
 		"Actions": object{"#ComputerSystem.Reset": object{
 			"target": resetTarget, "ResetType@Redfish.AllowableValues": resetTypes,
 		}},
@@ -57,6 +59,8 @@ func (c *redfish) chassis() object {
 		"@odata.id": "/redfish/v1/Chassis/1", "@odata.type": "#Chassis.v1_22_0.Chassis",
 		"Id": "1", "Name": "Chassis", "ChassisType": "RackMount", "PowerState": m.power,
 		"Manufacturer": m.plan.Maker, "Model": m.plan.Model, "SerialNumber": m.plan.Serial,
+		"Status":  object{"State": "Enabled", "Health": "OK", "HealthRollup": m.hardware.health()},
+		"Thermal": link(thermalPath), "Power": link(powerPath),
 		"Links": object{"ComputerSystems": []object{link("/redfish/v1/Systems/1")}, "ManagedBy": []object{link("/redfish/v1/Managers/1")}},
 	}
 }

@@ -20,7 +20,8 @@ type server struct {
 	uuid         string
 	site         *site
 	machine      *machine
-	faults       map[Fault]bool // of the controller and of SSH
+	faults       map[Fault]bool // of parts, of the controller and of SSH
+	log          sel            // of the controller
 	password     string         // of the controller
 	newPassword  string         // after somebody changed it
 	sessions     map[string]session
@@ -74,28 +75,28 @@ func (d *Datacenter) has(s *server, f Fault) bool {
 func (d *Datacenter) bmcAnswers(s *server) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !s.site.faults[Cut] && !s.faults[BMCUnreachable]
+	return !d.blind && !s.site.faults[Cut] && !s.faults[BMCUnreachable]
 }
 
 // systemAnswers reports whether the operating system of s can be reached.
 func (d *Datacenter) systemAnswers(s *server) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !s.site.faults[Cut] && s.machine.systemAnswers(d.clock.Now())
+	return !d.silent(s) && s.machine.systemAnswers(d.clock.Now())
 }
 
 // serviceAnswers reports whether the service on s can be reached.
 func (d *Datacenter) serviceAnswers(s *server) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !s.site.faults[Cut] && s.machine.condition(d.clock.Now()) == IsRunning
+	return !d.silent(s) && s.machine.condition(d.clock.Now()) == IsRunning
 }
 
 // siteAnswers reports whether the path to the site is there.
 func (d *Datacenter) siteAnswers(s *site) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !s.faults[Cut]
+	return !d.blind && !s.faults[Cut]
 }
 
 // wired returns the server at the other end of the controller's cable. The
@@ -114,6 +115,7 @@ type sight struct {
 	power    power
 	began    time.Time
 	progress string // Redfish's BootProgress.LastState
+	hardware hardware
 }
 
 // seen returns what the controller of s sees.
@@ -122,7 +124,7 @@ func (d *Datacenter) seen(s *server) sight {
 	defer d.mu.Unlock()
 	now := d.clock.Now()
 	t := d.wired(s)
-	return sight{plan: t.serverPlan, uuid: t.uuid, power: t.machine.power(now), began: t.machine.began, progress: t.machine.progress(now)}
+	return sight{plan: t.serverPlan, uuid: t.uuid, power: t.machine.power(now), began: t.machine.began, progress: t.machine.progress(now), hardware: t.hardware(now)}
 }
 
 // power lets the controller of s carry out one power command, and books it. It

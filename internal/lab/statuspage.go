@@ -11,7 +11,7 @@ import (
 // serveStatusPage starts the provider's page, in the format of Statuspage
 // (API v2). It stands elsewhere, so it answers also when the site is cut off.
 func (d *Datacenter) serveStatusPage(s *site) error {
-	l, err := d.listen(func() bool { return true })
+	l, err := d.listen(d.sees)
 	if err != nil {
 		return fmt.Errorf("listen for the status page of %s: %w", s.Provider, err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -28,7 +29,8 @@ type Summary struct {
 type Filter struct {
 	Ongoing bool // only what is open or restored
 	Site    string
-	Limit   int // 0 means 1000
+	About   []incident.Subject // only what is about one of these; none means anything
+	Limit   int                // 0 means 1000
 }
 
 // querier is a database or a transaction.
@@ -100,9 +102,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	if limit <= 0 {
 		limit = 1000
 	}
+	about := subjects(f.About)
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
 		FROM incidents WHERE (NOT ? OR status IN ('open', 'restored')) AND (? = '' OR site = ?)
-		ORDER BY opened DESC, id DESC LIMIT ?`, f.Ongoing, f.Site, f.Site, limit)
+		AND (? = '[]' OR subject IN (SELECT value FROM json_each(?)))
+		ORDER BY opened DESC, id DESC LIMIT ?`, f.Ongoing, f.Site, f.Site, about, about, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)
 	}
@@ -118,6 +122,19 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 		list = append(list, m)
 	}
 	return list, rows.Err()
+}
+
+// subjects writes a list for SQL.
+func subjects(list []incident.Subject) string {
+	names := make([]string, len(list))
+	for i, subject := range list {
+		names[i] = subject.String()
+	}
+	text, err := json.Marshal(names)
+	if err != nil {
+		panic("store: a list of strings always encodes: " + err.Error())
+	}
+	return string(text)
 }
 
 // OpenFor returns the id of the incident that is open for subject, "" when

@@ -53,7 +53,7 @@ type Store struct {
 
 // schemaVersion is kept in SQLite's user_version. A newer number on disk than
 // here is an error: an older piket would misread what a newer one wrote.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 CREATE TABLE events (
@@ -186,6 +186,9 @@ func (s *Store) version(db *sql.DB) (int, error) {
 	return version, nil
 }
 
+// migrations lead from each version to the next.
+var migrations = [schemaVersion]string{schema, historySchema}
+
 func (s *Store) migrate() error {
 	version, err := s.version(s.write)
 	if err != nil || version == schemaVersion {
@@ -196,7 +199,12 @@ func (s *Store) migrate() error {
 		return fmt.Errorf("migrate store: %w", err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
+	for _, step := range migrations[version:] {
+		if _, err := tx.Exec(step); err != nil {
+			return fmt.Errorf("migrate store: %w", err)
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
 		return fmt.Errorf("migrate store: %w", err)
 	}
 	return tx.Commit()

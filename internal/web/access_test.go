@@ -12,10 +12,11 @@ import (
 func TestEveryRouteIsListedForWhomItShouldBe(t *testing.T) {
 	open := map[string]bool{
 		"GET /static/{file}": true, "GET /-/healthy": true, "GET /-/ready": true, "GET /metrics": true,
+		"GET /metrics/probes": true, "GET /probe": true,
 		"GET /sign-in": true, "POST /sign-in": true, "POST /sign-out": true,
 	}
 	for _, rt := range routes {
-		machine := strings.HasPrefix(rt.pattern, "/api/alertmanager")
+		machine := strings.HasPrefix(rt.pattern, "/api/alertmanager") || strings.HasPrefix(rt.pattern, "/api/v1/")
 		if (rt.who == sender) != machine {
 			t.Errorf("%s is for %s", rt.pattern, rt.who)
 		}

@@ -15,12 +15,15 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/probes"
 )
 
 // How much the board shows. What is beyond is counted, never silent.
 const (
 	maxOpenShown   = 100
 	maxClosedShown = 8
+	maxTrouble     = 50 // targets that are not well
+	maxWell        = 40 // targets that are
 )
 
 // boardView is what is open now and what waits for whom.
@@ -31,6 +34,8 @@ type boardView struct {
 	Closed  []card
 	Targets targetsView
 	Freeze  bool // whether to offer the big red button
+
+	Vantages []vantageView
 }
 
 // card is one incident in a few words.
@@ -70,9 +75,18 @@ func (w wait) rank() string {
 
 // targetsView sums up what is probed.
 type targetsView struct {
-	Known   bool
-	All, Up int
-	Trouble []Target
+	Known       bool
+	All, Up     int
+	Trouble     []targetLine
+	MoreTrouble int // and not shown
+	Well        []targetLine
+	MoreWell    int
+}
+
+// targetLine is one target in a list.
+type targetLine struct {
+	Name, Path    string // of its server's page, "" when it is not a server's
+	State, Reason string
 }
 
 type boardPage struct {
@@ -115,8 +129,11 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 	}
 	b := boardOf(open, closed, s)
 	b.More = len(ongoing) - len(open)
-	if a.Snapshot != nil {
-		b.Targets = targetsOf(a.Snapshot())
+	if a.Probes != nil {
+		b.Targets = targetsOf(a.Probes.Overview(maxTrouble, maxWell))
+	}
+	if a.Vantages != nil {
+		b.Vantages = vantagesOf(a.Vantages.Standings())
 	}
 	return b, nil
 }
@@ -251,14 +268,20 @@ func sentenceCase(s string) string {
 	return string(unicode.ToUpper(first)) + s[size:]
 }
 
-func targetsOf(list []Target) targetsView {
-	v := targetsView{Known: len(list) > 0, All: len(list)}
-	for _, t := range list {
-		if t.State == incident.Up {
-			v.Up++
-		} else {
-			v.Trouble = append(v.Trouble, t)
+func targetsOf(o probes.Overview) targetsView {
+	v := targetsView{Known: o.All > 0, All: o.All, Up: o.Up, Trouble: targetLines(o.Trouble), Well: targetLines(o.Well)}
+	v.MoreTrouble = max(0, o.All-o.Up-len(v.Trouble))
+	v.MoreWell = max(0, o.Up-len(v.Well))
+	return v
+}
+
+func targetLines(sights []probes.Sight) []targetLine {
+	lines := make([]targetLine, len(sights))
+	for i, sight := range sights {
+		lines[i] = targetLine{Name: sight.Name, State: string(sight.State), Reason: sight.Reason}
+		if sight.Server != "" {
+			lines[i].Path = serverPath(sight.Server)
 		}
 	}
-	return v
+	return lines
 }

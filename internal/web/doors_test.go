@@ -12,7 +12,7 @@ import (
 // door is one route with what to put in place of its wildcards.
 func door(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
-	return method, strings.NewReplacer("{$}", "", "{id}", "INC-2026-0001", "{file}", "app.css").Replace(path)
+	return method, strings.NewReplacer("{$}", "", "{id}", "INC-2026-0001", "{file}", "app.css", "{name}", "cache-01").Replace(path)
 }
 
 func TestNobodyIsLetThroughADoorWithoutASignIn(t *testing.T) {

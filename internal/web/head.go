@@ -17,6 +17,7 @@ type headView struct {
 	Standing     standing
 	Verdict      string // where the trouble lies, with its reason
 	Subject      string
+	Server       string // path of the page of the server that it is about; "" when it is about none
 	Site         string
 	Team, Owner  string
 	Started      time.Time
@@ -39,6 +40,9 @@ func headOf(h history, s setting) headView {
 		Started: inc.StartedAt,
 		Next:    nextUpdate(inc, s.updates), Phases: phases(h), Relapses: inc.Relapses, MergedInto: inc.MergedInto,
 		MayTake: inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
+	}
+	if _, ours := s.inv.Server(inc.Subject.Name); ours && inc.Subject.Kind == "server" {
+		v.Server = serverPath(inc.Subject.Name)
 	}
 	if inc.Verdict.Verdict != "" {
 		v.Verdict = verdictWords(inc.Verdict.Verdict) + ": " + inc.Verdict.Reason + "."

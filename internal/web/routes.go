@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/vantage"
 )
 
 // who is a circle of people. Everybody who is signed in may read.
@@ -15,7 +16,7 @@ type who string
 
 const (
 	anyone   who = "anyone"            // no sign-in
-	sender   who = "sender"            // Alertmanager, by its own token or certificate
+	sender   who = "sender"            // Alertmanager, a heartbeat or a vantage, by its own token or certificate
 	reader   who = "signed in"         // any person of the inventory
 	reporter who = "with any role"     // may write something down
 	engineer who = "engineer"          // may answer what is asked and close
@@ -53,6 +54,8 @@ var routes = []route{
 	{"GET /-/healthy", anyone, (*app).healthy},
 	{"GET /-/ready", anyone, (*app).ready},
 	{"GET /metrics", anyone, (*app).metrics},
+	{"GET /metrics/probes", anyone, (*app).probesMetrics},
+	{"GET /probe", anyone, (*app).probeMetrics},
 	{"POST /-/reload", warden, (*app).reload},
 	{"PUT /-/reload", warden, (*app).reload},
 
@@ -60,6 +63,9 @@ var routes = []route{
 	// redirect would turn Alertmanager's POST into a GET, and the alert is lost.
 	{"/api/alertmanager", sender, (*app).webhook},
 	{"/api/alertmanager/{$}", sender, (*app).webhook},
+	{"/api/v1/heartbeat/{server}/{service}", sender, (*app).heartbeat},
+	{vantage.TargetsPath, sender, (*app).vantageTargets},
+	{vantage.ReportPath, sender, (*app).vantageReport},
 
 	{"GET /api/incidents", reader, (*app).apiList},
 	{"POST /api/incidents", reporter, (*app).apiReport},
@@ -87,6 +93,7 @@ var routes = []route{
 	{"POST /report", reporter, (*app).report},
 	{"POST /freeze", warden, (*app).freeze},
 	{"POST /thaw", warden, (*app).thaw},
+	{"GET /servers/{name}", reader, (*app).serverPage},
 	{"GET /incidents/{id}", reader, (*app).incidentPage},
 	{"GET /incidents/{id}/stream", reader, (*app).incidentStream},
 	{"POST /incidents/{id}/approve", engineer, pageDeed("approve")},

@@ -22,6 +22,8 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/vantage"
+	"github.com/spinware/piket/probes"
 )
 
 // Server answers everything that comes over HTTP. Every field must be set,
@@ -38,14 +40,22 @@ type Server struct {
 	Reload    func() error // reads the configuration anew; the error is shown
 	Ready     func() error // why requests cannot be served, nil when they can
 
+	// Beat notes a heartbeat of a service in the inventory; without it there are
+	// none.
+	Beat func(server, service string)
+
+	// Vantages takes the reports of those who look along from elsewhere; without
+	// it nobody does.
+	Vantages *vantage.Hub
+
 	// For the demo; all may be left out.
 	SignInAs string                  // everybody is this person, and may become another
 	Extra    map[string]http.Handler // more pages, by the path below which they lie
 	Notice   func() string           // one line that every page shows
 
-	// Snapshot says how the probed targets are; without it the board does not
-	// tell.
-	Snapshot func() []Target
+	// Probes knows how everything is that is looked at; without it nobody is
+	// told.
+	Probes *probes.Scheduler
 }
 
 // Config is what may change while piket runs. The zero Config lets no sender
@@ -73,14 +83,6 @@ func (c Config) updates() map[incident.Priority]time.Duration {
 		return desk.DefaultUpdates
 	}
 	return c.Updates
-}
-
-// Target is one thing that is probed, for the board.
-type Target struct {
-	Name   string
-	State  incident.State
-	Reason string
-	Since  time.Time // of the trouble; zero when there is none
 }
 
 // app is a Server at work: what it must remember between requests.

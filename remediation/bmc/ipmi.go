@@ -222,7 +222,9 @@ func (s *ipmi) readTrouble(ctx context.Context, printed string) error {
 	case ctx.Err() != nil:
 		return trouble{down, address + " does not answer in time"}
 	case strings.Contains(printed, "RAKP 2"):
-		return trouble{down, fmt.Sprintf("the BMC refuses user %s or the password: check both", s.user)}
+		return trouble{denied, fmt.Sprintf("the BMC refuses user %s or the password: check both", s.user)}
+	case strings.Contains(printed, "nsufficient resources"):
+		return trouble{busy, "all sessions of the BMC are taken by others"}
 	case strings.Contains(printed, "invalid authentication algorithm"), strings.Contains(printed, "ipher suite"):
 		return trouble{down, fmt.Sprintf("the BMC does not speak cipher suite %s: set cipher_suite to one that it does", s.suite)}
 	case strings.Contains(printed, "nsufficient privilege"), strings.Contains(printed, "privilege level"):

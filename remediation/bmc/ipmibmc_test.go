@@ -22,6 +22,7 @@ type ipmiBMC struct {
 	mu      sync.Mutex
 	on      bool
 	sends   []uint8              // chassis control actions, in order of arrival
+	erased  int                  // orders to erase the sensor records
 	code    types.CompletionCode // answered to chassis control instead of acting
 	hold    chan struct{}        // chassis control waits for it before it answers
 	arrived func()               // called when a chassis control command has arrived
@@ -102,6 +103,10 @@ func (b *ipmiBMC) registry() *handlers.Registry {
 	})
 	reg.RegisterFunc(types.CommandChassisControl, func(_ context.Context, _ *handlers.HandlerContext, data []byte) ([]byte, types.CompletionCode, error) {
 		return nil, b.control(data[0]), nil
+	})
+	reg.RegisterFunc(types.CommandClearSDRRepo, func(context.Context, *handlers.HandlerContext, []byte) ([]byte, types.CompletionCode, error) {
+		b.set(func(b *ipmiBMC) { b.erased++ })
+		return []byte{1}, types.CodeOK, nil
 	})
 	return reg
 }

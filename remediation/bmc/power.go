@@ -3,7 +3,8 @@
 // fenced in here, because one of its calls can send a command many times.
 //
 //	actions := map[string]remediation.Action{"power": bmc.Power}
-//	result := bmc.Probe(ctx, probes.Target{BMC: server.BMC})
+//	witness := bmc.NewWitness(clk.Now)
+//	result := witness.Probe(ctx, probes.Target{BMC: server.BMC})
 //
 // The fence: one driver per operation, one cipher suite, TLS verified, no
 // redirect, and a gate in the driver's own way out. Whatever a driver
@@ -59,6 +60,9 @@ type session interface {
 	look(ctx context.Context) (machine, error)
 	// power reads whether the machine is on, and nothing else.
 	power(ctx context.Context) (State, error)
+	// read reads what there is beside the power, after it. It ends soon after ctx
+	// does; what it got by then counts.
+	read(ctx context.Context) findings
 	// set asks for the change, with c.pass called right before the one write.
 	set(ctx context.Context, c *change) error
 	close()

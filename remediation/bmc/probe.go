@@ -3,47 +3,32 @@ package bmc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spinware/piket/probes"
 )
 
-// Probe asks a BMC whether its machine is on: fact "state" is "on" or "off". Up
-// means that the BMC says so; Down, that it is silent or refuses us; Unknown,
-// that the trouble is ours, or that the machine is on its way between the two.
-// The fact is absent whenever the BMC did not say it: a BMC out of reach is no
-// evidence that its machine is off.
+// Probe asks a BMC once, as a [Witness] without a memory does: what is new in
+// its log is what the last day brought. It is for a look by hand; what looks
+// again and again keeps a Witness.
 func Probe(ctx context.Context, t probes.Target) probes.Result {
-	if t.BMC == nil {
-		return probes.Result{State: probes.Unknown, Reason: "no BMC in the inventory"}
-	}
-	timeout := t.Timeout
-	if timeout == 0 {
-		timeout = probes.DefaultTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	began := time.Now()
-	s, err := open(ctx, t.BMC)
-	if err != nil {
-		return judge(err)
-	}
-	defer s.close()
-	state, err := s.power(ctx)
-	if err != nil {
-		return judge(err)
-	}
-	return probes.Result{
-		State: probes.Up, Reason: fmt.Sprintf("the BMC says that the power is %s", state),
-		Facts: map[string]any{"state": string(state)}, Latency: time.Since(began),
-	}
+	return NewWitness(time.Now).Probe(ctx, t)
 }
 
+// weigh says what an error tells of the BMC.
+func weigh(err error) weight {
+	var t trouble
+	if errors.As(err, &t) {
+		return t.weight
+	}
+	return down
+}
+
+// judge makes a result of what kept us from the power state. No fact is in it:
+// a BMC out of reach is no evidence that its machine is off.
 func judge(err error) probes.Result {
 	state := probes.Down
-	var t trouble
-	if errors.As(err, &t) && t.weight == unproven {
+	if w := weigh(err); w == unproven || w == busy {
 		state = probes.Unknown
 	}
 	return probes.Result{State: state, Reason: clause(err.Error())}

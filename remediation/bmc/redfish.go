@@ -28,6 +28,8 @@ type redfish struct {
 	wire   *wire
 	user   string
 	system string // name, "" when the BMC has only one
+
+	password secret.Value
 }
 
 func openRedfish(ctx context.Context, b *inventory.BMC, password secret.Value) (session, error) {
@@ -41,7 +43,7 @@ func openRedfish(ctx context.Context, b *inventory.BMC, password secret.Value) (
 	port := strconv.Itoa(cmp.Or(b.Port, inventory.DefaultRedfishPort))
 	w := &wire{ctx: ctx, address: net.JoinHostPort(b.Address, port), systems: map[string]system{}}
 	w.tls = &tls.Config{RootCAs: roots, ServerName: b.Address, VerifyConnection: w.sameLeaf}
-	s := &redfish{wire: w, user: b.Username, system: b.System, client: newClient(bracketed(b.Address), b.Username, password)}
+	s := &redfish{wire: w, user: b.Username, password: password, system: b.System, client: newClient(bracketed(b.Address), b.Username, password)}
 	d := driver.New(bracketed(b.Address), b.Username, password.Reveal(), logr.Discard(),
 		driver.WithPort(port), driver.WithSystemName(b.System), driver.WithUseBasicAuth(true),
 		driver.WithEtagMatchDisabled(true),
@@ -159,12 +161,18 @@ func (s *redfish) unsentTrouble(c *change, err error) error {
 func (s *redfish) readTrouble(err error) error {
 	status := s.wire.last.status
 	switch {
+	case errors.Is(s.wire.ctx.Err(), context.DeadlineExceeded) && s.wire.met:
+		return trouble{busy, s.wire.address + " took the connection and did not answer in time: it is slow, or hangs"}
 	case s.wire.ctx.Err() != nil:
 		return networkTrouble(s.wire.address, s.wire.ctx.Err())
 	case s.wire.last.fault != nil:
 		return s.wire.last.fault
+	case s.wire.last.full:
+		return trouble{busy, fmt.Sprintf("all sessions of the BMC are taken by others (HTTP %d)", status)}
+	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		return trouble{busy, fmt.Sprintf("the BMC is too busy to answer (HTTP %d)", status)}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return trouble{down, fmt.Sprintf("the BMC refuses user %s or the password (HTTP %d): check both, and the account's rights", s.user, status)}
+		return trouble{denied, fmt.Sprintf("the BMC refuses user %s or the password (HTTP %d): check both, and the account's rights", s.user, status)}
 	case status/100 == 2 && s.system != "" && strings.Contains(err.Error(), "no matching redfish system"):
 		return trouble{unproven, fmt.Sprintf("the BMC has no system named %q: see bmc.system in the inventory", s.system)}
 	case status/100 == 2 && len(s.wire.systems) > 1:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,9 @@ type redfishBMC struct {
 	reply  func(w http.ResponseWriter) // instead of 204 to a reset
 	before func(r *http.Request)       // sees each request first
 	extra  map[string]map[string]any   // further systems, by path
+	more   map[string]any              // what the systems have beside power and identity
+	tree   map[string]http.HandlerFunc // further resources, by path
+	pages  bool                        // takes $top and $skip
 }
 
 const systemPath = "/redfish/v1/Systems/1"
@@ -112,7 +116,8 @@ func (b *redfishBMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/redfish/v1/" { // the service root is public
 		b.send(w, map[string]any{"@odata.id": r.URL.Path, "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot", "Id": "RootService",
-			"RedfishVersion": "1.17.0", "Systems": map[string]string{"@odata.id": "/redfish/v1/Systems"}})
+			"ProtocolFeaturesSupported": map[string]bool{"TopSkipQuery": b.pages},
+			"RedfishVersion":            "1.17.0", "Systems": map[string]string{"@odata.id": "/redfish/v1/Systems"}})
 		return
 	}
 	if user, pass, _ := r.BasicAuth(); user != username || pass != password {
@@ -124,7 +129,13 @@ func (b *redfishBMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.reset(w, r)
 		return
 	}
-	b.read(w, r)
+	b.mu.Lock()
+	serve := b.tree[r.URL.Path]
+	b.mu.Unlock()
+	if serve == nil {
+		serve = b.read
+	}
+	serve(w, r)
 }
 
 func (b *redfishBMC) read(w http.ResponseWriter, r *http.Request) {
@@ -148,13 +159,15 @@ func (b *redfishBMC) read(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *redfishBMC) system(path, name, serial, uuid string) map[string]any {
-	return map[string]any{
+	sys := map[string]any{
 		"@odata.id": path, "@odata.type": "#ComputerSystem.v1_20_0.ComputerSystem", "Id": "1", "Name": name,
 		"SerialNumber": serial, "UUID": uuid, "PowerState": b.state,
 		"Actions": map[string]any{"#ComputerSystem.Reset": map[string]any{
 			"target": path + "/Actions/ComputerSystem.Reset", "ResetType@Redfish.AllowableValues": b.offers,
 		}},
 	}
+	maps.Copy(sys, b.more)
+	return sys
 }
 
 func (b *redfishBMC) reset(w http.ResponseWriter, r *http.Request) {

@@ -16,8 +16,10 @@ import (
 type weight int
 
 const (
-	down     weight = iota // the BMC is silent, or refuses us
+	down     weight = iota // the BMC is silent, or not what it should be
 	unproven               // nothing: the trouble is ours, or the answer is neither yes nor no
+	denied                 // the BMC refuses our account: asking again may lock it
+	busy                   // the BMC is there, and too slow or too busy to say anything
 )
 
 // trouble is an error in words for the timeline: what is wrong and, where there

@@ -26,6 +26,8 @@ type wire struct {
 	tls     *tls.Config
 	leaf    [sha256.Size]byte // fingerprint of the first certificate
 	systems map[string]system // what was read, by path
+	root    []byte            // the service root, as it was read
+	met     bool              // somebody has taken a connection
 	last    answer            // to the last request
 	write   func(path string) error
 	written answer // to the write that was let through
@@ -36,6 +38,7 @@ type wire struct {
 type answer struct {
 	status int
 	fault  error
+	full   bool // it says that all its sessions are taken
 }
 
 // Bounds of one request.
@@ -93,6 +96,7 @@ func (w *wire) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.met = true
 	conn := tls.Client(raw, w.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
@@ -142,6 +146,7 @@ func (w *wire) carry(conn net.Conn, req *http.Request, got *answer) (*http.Respo
 		got.fault = networkTrouble(w.address, err)
 		return nil, got.fault
 	}
+	got.full = resp.StatusCode/100 != 2 && bytes.Contains(body, []byte("SessionLimitExceeded"))
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
@@ -159,6 +164,7 @@ type system struct {
 			Target string `json:"target"`
 		} `json:"#ComputerSystem.Reset"`
 	}
+	body []byte // all of it, for a [Witness]
 }
 
 // remember keeps the systems that the driver reads, so that identity and power
@@ -173,8 +179,12 @@ func (w *wire) remember(resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &s) != nil {
 		return nil // the driver says what is wrong with it
 	}
-	if strings.HasPrefix(s.Type, "#ComputerSystem.") {
+	switch {
+	case strings.HasPrefix(s.Type, "#ComputerSystem."):
+		s.body = body
 		w.systems[s.Path] = s
+	case strings.HasPrefix(s.Type, "#ServiceRoot."):
+		w.root = body
 	}
 	return nil
 }
