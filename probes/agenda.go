@@ -13,6 +13,8 @@ import (
 type agenda struct {
 	moments moments // for which there is a list, the earliest first
 	lists   map[moment][]*row
+	spare   [][]*row // lists that are used up, to be written on again
+	due     []*row   // what take returned last
 }
 
 // moment is a time in Unix nanoseconds, 0 for never: a third of a time.Time,
@@ -59,25 +61,29 @@ func (a *agenda) put(r *row, due time.Time) {
 	list, known := a.lists[m]
 	if !known {
 		heap.Push(&a.moments, m)
+		if last := len(a.spare) - 1; last >= 0 {
+			list, a.spare = a.spare[last], a.spare[:last]
+		}
 	}
 	a.lists[m] = append(list, r)
 }
 
 // take removes and returns the rows that are due now, in the order of their
-// moments.
+// moments. What it returns holds until it is called again.
 func (a *agenda) take(now time.Time) []*row {
-	var due []*row
+	a.due = a.due[:0]
 	for len(a.moments) > 0 && a.moments[0] <= momentOf(now) {
 		m := heap.Pop(&a.moments).(moment)
 		for _, r := range a.lists[m] {
 			if r.due == m && !r.gone {
 				r.due = 0
-				due = append(due, r)
+				a.due = append(a.due, r)
 			}
 		}
+		a.spare = append(a.spare, a.lists[m][:0])
 		delete(a.lists, m)
 	}
-	return due
+	return a.due
 }
 
 // next returns when the first row is due, the zero time when none is.

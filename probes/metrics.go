@@ -84,18 +84,20 @@ func (m *Metrics) Around(r Registry) Registry {
 
 // swept counts the echoes of one batch.
 func (m *Metrics) swept(echoes []sweep.Echo) {
-	counts := map[State]int{}
+	var answered, silent int
 	took := m.duration.WithLabelValues("icmp")
 	for _, e := range echoes {
-		said := echoed(e)
-		counts[said.state]++
-		if said.state == Up {
-			took.Observe(said.took.Seconds())
+		switch e.Outcome {
+		case sweep.Answered:
+			answered++
+			took.Observe(e.RTT.Seconds())
+		case sweep.Silent, sweep.Unreachable:
+			silent++
 		}
 	}
-	for state, n := range counts {
-		m.probes.WithLabelValues("icmp", string(state)).Add(float64(n))
-	}
+	m.probes.WithLabelValues("icmp", string(Up)).Add(float64(answered))
+	m.probes.WithLabelValues("icmp", string(Down)).Add(float64(silent))
+	m.probes.WithLabelValues("icmp", string(Unknown)).Add(float64(len(echoes) - answered - silent))
 }
 
 // seen records what is known now.

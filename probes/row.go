@@ -84,9 +84,10 @@ type telling struct {
 
 const beginsDown, endsDown = "does not answer as it should", "answers again"
 
-// slots is into how many moments an interval is divided: at most that many
-// batches leave in an interval, each small enough for a switch's buffers.
-const slots = 100
+// slots is into how many moments an interval is divided. Each wakes the process
+// once, which a batch of some hundred echoes pays for; a sweep spreads the echoes
+// of a large one by itself.
+const slots = 25
 
 // slotOf gives a name its moment within an interval: always the same one.
 func slotOf(name string) int16 {

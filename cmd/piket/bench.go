@@ -22,7 +22,7 @@ type benchFlags struct {
 
 const (
 	maxBenchTargets = 1_000_000
-	benchRounds     = 10               // unless told otherwise
+	benchRounds     = 20               // unless told otherwise
 	benchTime       = 30 * time.Second // after which even a round under way is called off, unless --for says how long
 )
 
@@ -39,7 +39,7 @@ func declareBench(c *cli) {
 	cmd := c.add(group, "probes", "Ask a fleet on loopback, and print rate, cost and errors.",
 		func(ctx context.Context, io console) error { return f.run(ctx, io) })
 	cmd.Flag("targets", "Addresses to ask.").Default("10000").IntVar(&f.targets)
-	cmd.Flag("rounds", "How often to ask each, as fast as it goes (10, or fewer when they take long).").IntVar(&f.rounds)
+	cmd.Flag("rounds", "How often to ask each, as fast as it goes (20, or fewer when they take long).").IntVar(&f.rounds)
 	cmd.Flag("interval", "Ask each once in this time instead; needs --for.").DurationVar(&f.interval)
 	cmd.Flag("for", "How long to go on; needs --interval.").DurationVar(&f.length)
 	cmd.Flag("kind", "icmp, tcp or https.").Default("icmp").StringVar(&f.kind)

@@ -117,7 +117,7 @@ func reloadOnHangup(ctx context.Context, daemon *Daemon, log *slog.Logger) {
 }
 
 // largeFleet is from how many servers on memory is worth some processor time.
-const largeFleet = 10_000
+const largeFleet = 50_000
 
 // staySmall has garbage of a process that looks at a large fleet collected when
 // it is a quarter of what is in use, unless GOGC says otherwise. What piket knows
