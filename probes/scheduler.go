@@ -46,6 +46,7 @@ type Scheduler struct {
 	inventory *inventory.Inventory // that the plan was made of
 	plan      plan
 	agenda    agenda
+	present   time.Time // when questions were put last
 	queues    map[lane]*queue
 	suspects  map[*row]struct{}    // about which something stands, or may have to be said
 	failing   map[*domain]struct{} // whose alert stands
@@ -99,6 +100,7 @@ func NewScheduler(cfg Config, parts Parts) *Scheduler {
 // times; Report must be ready to see one twice.
 func (s *Scheduler) Run(ctx context.Context) {
 	var asking sync.WaitGroup
+	defer s.pulse()()
 	reporting := s.parts.Clock.Go(func() { s.keepReporting(ctx) })
 	for ctx.Err() == nil {
 		s.refresh()
@@ -167,6 +169,7 @@ func (s *Scheduler) dispatch(ctx context.Context, asking *sync.WaitGroup) {
 	now := s.parts.Clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mindTheClock(now)
 	var echoes []*row
 	for _, r := range s.agenda.take(now) {
 		s.agenda.put(r, s.afterAsking(r, now))
@@ -192,6 +195,39 @@ func (s *Scheduler) dispatch(ctx context.Context, asking *sync.WaitGroup) {
 			s.start(asking, func() { s.work(ctx, q) })
 		}
 	}
+}
+
+// pulse rings the bell once an interval of the machine's own time, until it is
+// stopped: a wait for a moment is longer than it should be when somebody sets
+// the clock back.
+func (s *Scheduler) pulse() (stop func()) {
+	ticker := time.NewTicker(s.cfg.Interval)
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ticker.C:
+				s.bell.Ring()
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(ended) }
+}
+
+// mindTheClock plans everything anew when somebody has set the machine's clock
+// back: what was due then would not be asked until the old time is reached again.
+func (s *Scheduler) mindTheClock(now time.Time) {
+	if now.Before(s.present.Add(-s.cfg.Interval)) {
+		s.parts.Log.Warn("the machine's clock was set back", "by", s.present.Sub(now))
+		s.agenda = agenda{}
+		for _, r := range s.plan.rows {
+			r.due = 0
+			s.agenda.put(r, r.dueAfter(now, min(r.interval, s.cfg.Interval)))
+		}
+	}
+	s.present = now
 }
 
 func (s *Scheduler) start(asking *sync.WaitGroup, f func()) {

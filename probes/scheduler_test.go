@@ -479,3 +479,20 @@ func TestProbeConfigSaysEverythingThatIsWrong(t *testing.T) {
 		t.Errorf("got %v, want\n%s", err, want)
 	}
 }
+
+// A clock that is set back by an hour must not make piket blind for an hour.
+func TestClockThatIsSetBackDoesNotStopTheLooking(t *testing.T) {
+	w := newWorld(oneServer(), nil)
+	s := w.scheduler(nil)
+	s.refresh()
+	var asking sync.WaitGroup
+	<-w.clk.Go(func() { s.dispatch(t.Context(), &asking) })
+	s.present = start.Add(time.Hour) // as if all had been planned by a clock that was an hour ahead
+	for _, r := range s.plan.rows {
+		s.agenda.put(r, start.Add(time.Hour))
+	}
+	<-w.clk.Go(func() { s.dispatch(t.Context(), &asking) })
+	if next := s.agenda.next(); next.After(start.Add(interval)) {
+		t.Errorf("the next question is put after %v", next.Sub(start))
+	}
+}
