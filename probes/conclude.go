@@ -60,13 +60,14 @@ func (c *conclusion) inOrder() []*row {
 // ends, whatever was not reported before has to be missed anew.
 func (c *conclusion) observe() {
 	o := &c.plan.observer
-	switch gone := o.gone(); {
-	case gone && o.firing == nil:
+	switch {
+	case o.gone() && o.firing == nil:
 		c.tell(o.begin())
-	case !gone && o.firing != nil:
+	case o.firing != nil && o.sees():
 		c.tell(o.end(c.now))
 		for r := range c.suspects {
-			if !r.alarmed() {
+			known := r.alarmed() || r.partOf != nil || r.gateway != nil && r.gateway.firing != nil
+			if !known {
 				r.health, r.partOf = r.health.well(), nil
 				c.suspect(r)
 			}
@@ -111,9 +112,10 @@ func (c *conclusion) weigh(r *row) {
 	case momentOf(c.now) < r.grace:
 		c.by(r.grace.time())
 		return
-	case c.outvoted(r):
+	case c.awaitsVotes(r), c.outvoted(r):
 		return
 	}
+	r.health.turns = r.health.turns.with(c.now)
 	alert := r.fire(r.words.alertname, r.health.Since, r.name+" "+r.words.begins+" ("+r.kind()+": "+r.last.words()+")")
 	r.standing().down = alert
 	c.tell(*alert)
@@ -130,7 +132,7 @@ func (c *conclusion) explained(r *row) bool {
 	var part float64
 	for _, d := range r.server.domains() {
 		switch counted := c.count(d); {
-		case !r.straggles() && (d.firing != nil || c.gatewayGone(d)):
+		case !r.straggles() && d.takes(r, c.gatewayGone(d)):
 			c.blame(d)
 			return true
 		case d.mayFail(counted) && c.now.Before(c.patience(r)):
@@ -191,8 +193,9 @@ func (c *conclusion) blame(d *domain) {
 		c.tell(d.begin(c.gatewayGone(d), c.count(d), c.now))
 		c.failing[d] = struct{}{}
 	}
+	gone := c.gatewayGone(d)
 	for _, m := range d.members {
-		if m.health.Alarm && !m.alarmed() && m.partOf == nil {
+		if m.health.Alarm && m.partOf == nil && !m.straggles() && (gone || c.now.Sub(m.health.Since) <= together && !c.lost(m)) {
 			m.partOf = d
 		}
 	}
@@ -216,7 +219,7 @@ func (c *conclusion) domain(d *domain) {
 // gatewayGone reports whether the way to a site is gone, for the majority of
 // those who can see.
 func (c *conclusion) gatewayGone(d *domain) bool {
-	return d.gateway != nil && d.gateway.health.Alarm && (d.firing != nil || !c.outvoted(d.gateway))
+	return d.gateway != nil && d.gateway.health.Alarm && !c.outvoted(d.gateway)
 }
 
 func (c *conclusion) count(d *domain) census {
@@ -225,7 +228,7 @@ func (c *conclusion) count(d *domain) census {
 		if c.counts == nil {
 			c.counts = map[*domain]census{}
 		}
-		counted = d.count(c.now)
+		counted = d.count(c.now, c.lost)
 		c.counts[d] = counted
 	}
 	return counted
@@ -247,15 +250,37 @@ func (c *conclusion) flapping(r *row) {
 // outvoted reports whether the majority of those who can see, piket included,
 // hears what is silent from here.
 func (c *conclusion) outvoted(r *row) bool {
-	if c.parts.Votes == nil {
-		return false
-	}
-	votes := c.parts.Votes(r.key)
-	lost := (votes.Down+1)*2 <= votes.Down+votes.Up+1
+	lost := c.lost(r)
 	if lost && r.standing().disputed.IsZero() {
 		r.told.disputed = c.now
 	}
 	return lost
+}
+
+// lost reports whether the majority hears r. While those who heard it cannot
+// vote for a moment, they still do.
+func (c *conclusion) lost(r *row) bool {
+	if c.parts.Votes == nil {
+		return false
+	}
+	votes := c.parts.Votes(r.key)
+	if votes.Down+votes.Up == 0 && votes.Waiting > 0 {
+		return r.told != nil && !r.told.disputed.IsZero()
+	}
+	return (votes.Down+1)*2 <= votes.Down+votes.Up+1
+}
+
+// votesTime is how long a verdict waits for vantages that are about to vote.
+const votesTime = 20 * time.Second
+
+// awaitsVotes reports whether vantages that cannot vote yet will in a moment.
+func (c *conclusion) awaitsVotes(r *row) bool {
+	until := r.health.Since.Add(votesTime)
+	if c.parts.Votes == nil || !c.now.Before(until) || c.parts.Votes(r.key).Waiting == 0 {
+		return false
+	}
+	c.by(until)
+	return true
 }
 
 // disputeTime is how long the vantages may differ before that is a trouble of

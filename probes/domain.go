@@ -18,6 +18,7 @@ type domain struct {
 
 	firing *alerts.Alert // the alert that stands; nil when none does
 	worst  int           // members that were part of it at once, at most
+	ended  time.Time     // when the last failure did
 	looked time.Time     // when all of it was last asked because one member was missed
 }
 
@@ -47,20 +48,20 @@ const together = 5 * time.Minute
 
 // census is how the members of a domain fare.
 type census struct {
-	down   int // of late: within [together], or as part of the domain's own failure
+	down   int // of late: within [together]
 	doubt  int // missed, and not yet often enough; or being asked right now
 	racks  int // in which members are down; what stands in none stands by itself
 	listed int
 }
 
-// count goes over the members.
-func (d *domain) count(now time.Time) census {
+// count goes over the members. What most vantages hear is not down.
+func (d *domain) count(now time.Time, heard func(*row) bool) census {
 	c := census{listed: len(d.members)}
 	racks, nowhere := map[*domain]bool{}, 0
 	for _, m := range d.members {
 		switch {
-		case m.straggles():
-		case m.health.Alarm && (m.partOf == d || now.Sub(m.health.Since) <= together):
+		case m.straggles(), m.health.Alarm && heard(m):
+		case m.health.Alarm && now.Sub(m.health.Since) <= together:
 			c.down++
 			if racks[m.server.rack] = true; m.server.rack == nil {
 				nowhere++
@@ -115,11 +116,26 @@ func (d *domain) isOver() bool {
 	return (d.gateway == nil || !d.gateway.health.Alarm) && (still < 2 || still*2 <= d.worst)
 }
 
+// takes reports whether the failure of d that stands explains the silence of r:
+// that of the way to a site explains all of it, otherwise only what went with the
+// rest. What dies hours later died by itself.
+func (d *domain) takes(r *row, gatewayGone bool) bool {
+	if d.firing == nil || gatewayGone {
+		return gatewayGone
+	}
+	for _, m := range d.members {
+		if m.partOf == d && r.health.Since.Sub(m.health.Since).Abs() <= together {
+			return true
+		}
+	}
+	return false
+}
+
 // begin makes the alert that the whole domain does not answer.
 func (d *domain) begin(gatewayGone bool, c census, now time.Time) alerts.Alert {
 	if gatewayGone {
 		g := d.gateway
-		d.firing = fire(d.labels(), g.health.Since, g.name+" "+beginsDown+" ("+g.kind()+": "+g.last.words()+")")
+		d.firing = fire(d.labels(), later(g.health.Since, d.ended), g.name+" "+beginsDown+" ("+g.kind()+": "+g.last.words()+")")
 	} else {
 		d.firing = fire(d.labels(), d.since(now), fmt.Sprintf("%d of the %d servers %s stopped answering together", c.down, c.listed, d.where()))
 		if names := d.silent(); len(names) <= maxNamed {
@@ -157,7 +173,7 @@ func (d *domain) end(now time.Time) alerts.Alert {
 			m.partOf, m.grace = nil, momentOf(now.Add(comeBack))
 		}
 	}
-	d.firing, d.worst = nil, 0
+	d.firing, d.worst, d.ended = nil, 0, now
 	return resolved
 }
 
@@ -180,13 +196,14 @@ func (d *domain) where() string {
 	return map[string]string{"rack": "in rack ", "feed": "on feed ", "site": "on site "}[d.kind] + d.name
 }
 
-// since is when the first of the members that went together was missed.
+// since is when the first of the members that went together was missed; never
+// before the end of an earlier failure, of which this is not a part.
 func (d *domain) since(now time.Time) time.Time {
 	first := now
 	for _, m := range d.members {
-		if m.health.Alarm && now.Sub(m.health.Since) <= together && m.health.Since.Before(first) {
+		if m.health.Alarm && !m.straggles() && now.Sub(m.health.Since) <= together && m.health.Since.Before(first) {
 			first = m.health.Since
 		}
 	}
-	return first
+	return later(first, d.ended)
 }

@@ -17,14 +17,15 @@ type Health struct {
 	Hits   int32     // ups in a row since the alarm began, 0 without alarm
 	Since  time.Time // of the first down of the row; zero when there is none
 
-	turns *turns // nil while no alarm has begun
+	turns *turns // nil while no alarm was reported
 }
 
-// turns are when the last alarms began, the latest first, in Unix seconds. It is
+// turns are when the last alarms were reported, the latest first, in Unix
+// seconds: what a rack or piket's own trouble explains is no turn of the target. It is
 // never changed: a Health is a value.
 type turns [flapTurns]int64
 
-// A target flaps when its alarm has begun flapTurns times within flapWindow.
+// A target flaps when its alarm was reported flapTurns times within flapWindow.
 const (
 	flapTurns  = 3
 	flapWindow = 30 * time.Minute
@@ -66,7 +67,6 @@ func (l Limits) miss(h Health, now time.Time) (Health, bool) {
 		return h, false
 	}
 	h.Alarm = true
-	h.turns = h.turns.with(now)
 	return h, true
 }
 

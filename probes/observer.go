@@ -28,6 +28,18 @@ func (o *observer) gone() bool {
 	return silent(o.near) || silent(o.far) && (!o.gateways || atOnce(o.far))
 }
 
+// sees reports whether somebody on each side has answered again.
+func (o *observer) sees() bool { return heard(o.near) && heard(o.far) }
+
+func heard(side []*row) bool {
+	for _, r := range side {
+		if r.last.state == Up && r.health.Misses == 0 {
+			return true
+		}
+	}
+	return len(side) == 0
+}
+
 func silent(side []*row) bool {
 	for _, r := range side {
 		if !r.health.Alarm {
@@ -37,28 +49,33 @@ func silent(side []*row) bool {
 	return len(side) > 0
 }
 
-// wanting reports whether everybody of a side was missed, or is being asked.
+// wanting reports whether everybody of a side was missed, or is being asked, and
+// of somebody it is not sure yet.
 func wanting(side []*row) bool {
+	open := false
 	for _, r := range side {
 		if !r.health.Alarm && !r.unsettled() {
 			return false
 		}
+		open = open || !r.health.Alarm
 	}
-	return len(side) > 0
+	return open
 }
 
-// atOnce reports whether all rows went within [together] of each other.
+// atOnce reports whether at least two of the rows went within [together] of the
+// last: one that has been dead for long says nothing about the others.
 func atOnce(rows []*row) bool {
-	first, last := rows[0].health.Since, rows[0].health.Since
+	last := rows[0].health.Since
 	for _, r := range rows {
-		if r.health.Since.Before(first) {
-			first = r.health.Since
-		}
-		if r.health.Since.After(last) {
-			last = r.health.Since
+		last = later(last, r.health.Since)
+	}
+	n := 0
+	for _, r := range rows {
+		if last.Sub(r.health.Since) <= together {
+			n++
 		}
 	}
-	return last.Sub(first) <= together
+	return n > 1
 }
 
 // begin makes the alert that piket cannot see.

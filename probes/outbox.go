@@ -10,7 +10,8 @@ import (
 // turned.
 type outbox struct {
 	alerts  []alerts.Alert
-	offered int // of the first, that are being handed over and stay as they are
+	offered int            // of the first, that are being handed over and stay as they are
+	waiting map[string]int // how many there are of each label set
 }
 
 // maxPending bounds what waits for one label set. Beyond it, the oldest
@@ -19,6 +20,12 @@ const maxPending = 16
 
 func (o *outbox) put(alert alerts.Alert) (dropped int) {
 	o.alerts = append(o.alerts, alert)
+	if o.waiting == nil {
+		o.waiting = map[string]int{}
+	}
+	if o.waiting[alert.Fingerprint]++; o.waiting[alert.Fingerprint] <= maxPending {
+		return 0
+	}
 	var mine []int
 	for i, a := range o.alerts {
 		if i >= o.offered && a.Fingerprint == alert.Fingerprint {
@@ -36,6 +43,7 @@ func (o *outbox) put(alert alerts.Alert) (dropped int) {
 	episode := o.alerts[mine[first]].Episode()
 	kept := slices.DeleteFunc(o.alerts[o.offered:], func(a alerts.Alert) bool { return a.Episode() == episode })
 	o.alerts = o.alerts[:o.offered+len(kept)]
+	o.count()
 	return 1
 }
 
@@ -50,8 +58,16 @@ func (o *outbox) offer() []alerts.Alert {
 func (o *outbox) settle(taken bool) {
 	if taken {
 		o.alerts = slices.Clone(o.alerts[o.offered:])
+		o.count()
 	}
 	o.offered = 0
+}
+
+func (o *outbox) count() {
+	o.waiting = map[string]int{}
+	for _, a := range o.alerts {
+		o.waiting[a.Fingerprint]++
+	}
 }
 
 func (o *outbox) len() int { return len(o.alerts) }

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -72,7 +73,7 @@ func (p *planner) ask(r *row, kind string, t Target) {
 }
 
 func (p *planner) reference(ref inventory.Reference) {
-	r := &row{key: "reference/" + ref.Name, slot: slotOf(ref.Name), mute: true, judges: unanswered, words: ofNone}
+	r := &row{key: "reference/" + ref.Name, slot: slotOf(ref.Name), mute: true, judges: unanswered, words: ofNone, lane: vital}
 	kind, t := Endpoint(ref.Name, ref.Probe, "", p.cfg.Timeout)
 	p.ask(r, kind, t)
 	r.mark = true
@@ -95,7 +96,7 @@ func (p *planner) site(site *inventory.Site) {
 	if !ok {
 		return
 	}
-	r := &row{key: "site/" + site.Name, slot: slotOf(site.Name), mute: true, words: ofNone, site: site.Name}
+	r := &row{key: "site/" + site.Name, slot: slotOf(site.Name), mute: true, words: ofNone, site: site.Name, lane: vital}
 	p.ask(r, kind, t)
 	d.gateway, r.gateway = p.add(r), d
 }
@@ -213,7 +214,7 @@ func (p *plan) inherit(old plan, rows map[string]*row) (abandoned []*alerts.Aler
 	for _, was := range old.domains {
 		for _, is := range p.domains {
 			if is.kind == was.kind && is.name == was.name {
-				is.firing, is.worst, is.looked = was.firing, was.worst, was.looked
+				is.firing, is.worst, is.looked, is.ended = was.firing, was.worst, was.looked, was.ended
 				same[was] = is
 			}
 		}
@@ -224,7 +225,9 @@ func (p *plan) inherit(old plan, rows map[string]*row) (abandoned []*alerts.Aler
 	for _, r := range p.rows {
 		if known, ok := rows[r.key]; ok {
 			r.inherit(known)
-			r.partOf = same[r.partOf]
+			if r.partOf = same[r.partOf]; r.partOf != nil && !slices.Contains(r.server.domains(), r.partOf) {
+				r.partOf = nil // it was moved
+			}
 		}
 	}
 	return abandoned

@@ -30,7 +30,10 @@ type Sweep func(ctx context.Context, to []netip.Addr, timeout time.Duration, int
 
 // Votes is how many other vantages, of those that can see at all, find a target
 // silent and how many hear it.
-type Votes struct{ Down, Up int }
+type Votes struct {
+	Down, Up int
+	Waiting  int // vantages that cannot vote at this moment, and are about to
+}
 
 // Scheduler looks at everything in the inventory again and again, says where
 // the trouble lies when something stops answering, and reports it as an alert.
@@ -62,12 +65,13 @@ type lane uint8
 const (
 	quick lane = iota // one target at a time, many at once
 	slow              // the same for what is asked seldom and may take long
+	vital             // one at a time, what explains the silence of others: it never waits behind them
 	swept             // echoes to many addresses at once
 )
 
 // parallel bounds the probes under way at once in each lane, and with them open
 // sockets; for BMCs that speak IPMI, processes too.
-var parallel = map[lane]int{quick: maxParallel, slow: maxParallelSlow}
+var parallel = map[lane]int{quick: maxParallel, vital: maxParallel, slow: maxParallelSlow}
 
 const (
 	maxParallel     = 256
@@ -86,7 +90,7 @@ func NewScheduler(cfg Config, parts Parts) *Scheduler {
 	return &Scheduler{
 		cfg: cfg, limits: Limits{cfg.Failures, cfg.Successes}, parts: parts,
 		bell: parts.Clock.NewBell(), sent: parts.Clock.NewBell(),
-		queues:   map[lane]*queue{quick: {}, slow: {}},
+		queues:   map[lane]*queue{quick: {}, vital: {}, slow: {}},
 		suspects: map[*row]struct{}{}, failing: map[*domain]struct{}{}, totals: map[State]int{},
 	}
 }
@@ -319,11 +323,13 @@ func (s *Scheduler) answer(r *row, said sighting, facts map[string]any, at time.
 	if r.gone {
 		return // its successor is as due as it was, and asks again
 	}
-	r.tally.add(said)
+	if s.plan.observer.firing == nil || r.mark {
+		r.tally.add(said) // what piket cannot see is not lost
+	}
 	if r.judges != nil {
 		said.state = r.judges(said.state, facts)
 	}
-	was := r.health
+	was, doubted := r.health, r.confirming()
 	s.totals[r.last.state]--
 	turned := r.count(s.limitsOf(r), said, at, s.plan.observer.firing != nil && !r.mark)
 	s.totals[said.state]++
@@ -331,8 +337,14 @@ func (s *Scheduler) answer(r *row, said sighting, facts map[string]any, at time.
 	if r.health.Doubtful() && int(r.health.Misses) == min(secondMiss, s.cfg.Failures) || turned && r.health.Alarm && s.cfg.Failures <= secondMiss {
 		s.lookAround(r)
 	}
-	if again := at.Add(s.cfg.Spacing); r.confirming() && r.due > momentOf(again) {
+	// A question that left before this answer came is the next one already.
+	again := at.Add(s.cfg.Spacing)
+	switch {
+	case r.asking > 0:
+	case r.confirming() && r.due > momentOf(again):
 		s.agenda.put(r, later(again, s.parts.Clock.Now()))
+	case doubted && !r.confirming() && r.lane != slow:
+		s.agenda.put(r, r.dueAfter(s.parts.Clock.Now(), r.interval))
 	}
 	if s.waiting || r.told != nil || was.Misses != r.health.Misses || was.Alarm != r.health.Alarm || r.confirming() {
 		s.bell.Ring()

@@ -61,7 +61,7 @@ func (s *Scheduler) Unwell() (sights map[string]Sight, of *inventory.Inventory) 
 	defer s.mu.Unlock()
 	sights, now := map[string]Sight{}, s.parts.Clock.Now()
 	for _, r := range s.plan.rows {
-		if r.last.state != Up || r.health.Misses > 0 || r.health.Alarm || now.Sub(r.asked.time()) > 2*r.interval {
+		if r.last.state != Up || r.health.Misses > 0 || r.health.Alarm || now.Sub(r.asked.time()).Abs() > 2*r.interval {
 			sights[r.key] = s.sight(r)
 		}
 	}

@@ -268,3 +268,95 @@ func TestSightSaysWhoseTroubleASilenceIs(t *testing.T) {
 		})
 	}
 }
+
+// What goes with the rest is the rack's; what dies hours later died by itself.
+func TestRackThatStaysDownDoesNotHideALaterDeath(t *testing.T) {
+	inv := fleetOf(40)
+	p := &play{inv: inv, outages: []outage{
+		{what: "m000001", from: minute}, {what: "m000002", from: minute}, {what: "m000003", from: 2 * minute},
+		{what: "m000020", from: 2 * time.Hour},
+	}}
+	p.run(t, 3*time.Hour)
+	slices.Sort(p.lines[:2]) // two of forty are no rack yet
+	want := []string{"firing ServerUnreachable m000001", "firing ServerUnreachable m000002", "firing RackUnreachable s0-r0", "firing ServerUnreachable m000020"}
+	if !slices.Equal(p.lines, want) {
+		t.Fatalf("reported %q, want %q", p.lines, want)
+	}
+	if servers := p.taken[2].Annotations["servers"]; servers != "m000001,m000002,m000003" {
+		t.Errorf("the alert lists %q", servers)
+	}
+}
+
+// Two gateways stand in for references; that one has been dead for long does not
+// make the death of the other piket's own.
+func TestSecondSiteIsReportedAlsoLongAfterTheFirst(t *testing.T) {
+	p := &play{inv: hall(), outages: []outage{
+		{what: "ams1-*", from: minute}, {what: "gateway of ams1", from: minute},
+		{what: "rtm1-*", from: 20 * minute}, {what: "gateway of rtm1", from: 20 * minute},
+	}}
+	p.run(t, time.Hour)
+	want := []string{"firing SiteUnreachable ams1", "firing SiteUnreachable rtm1"}
+	if !slices.Equal(p.lines, want) {
+		t.Errorf("reported %q, want %q", p.lines, want)
+	}
+}
+
+// Vantages that are about to vote are waited for, and those who heard it before
+// they were away for a moment still do.
+func TestVerdictWaitsForVantagesThatAreAboutToVote(t *testing.T) {
+	var p *play
+	p = &play{inv: hall(), outages: []outage{{what: "ams1-r1-s1", from: minute}}, votes: func(string) Votes {
+		switch at := p.clk.Now().Sub(start); {
+		case at < minute+15*time.Second, at > 3*minute && at < 4*minute:
+			return Votes{Waiting: 2}
+		}
+		return Votes{Up: 2}
+	}}
+	p.run(t, 6*minute)
+	if want := []string{"firing PathTrouble ams1-r1-s1"}; !slices.Equal(p.lines, want) {
+		t.Errorf("reported %q, want %q", p.lines, want)
+	}
+}
+
+// A rack is not dead because it is silent from here.
+func TestRackThatVantagesHearIsNotReported(t *testing.T) {
+	p := &play{inv: hall(), outages: []outage{{what: "ams1-*", from: minute}, {what: "gateway of ams1", from: minute}}, votes: func(string) Votes { return Votes{Up: 3} }}
+	p.run(t, 10*minute)
+	for _, line := range p.lines {
+		if !strings.HasPrefix(line, "firing PathTrouble ") {
+			t.Errorf("reported %q", line)
+		}
+	}
+	if len(p.lines) == 0 {
+		t.Error("nothing was reported")
+	}
+}
+
+// Cuts of piket's own uplink, and restarts of a switch, are no turns of a server.
+func TestWhatOthersExplainIsNoFlapping(t *testing.T) {
+	var outages []outage
+	for k := range 4 {
+		outages = append(outages, uplink(time.Duration(4*k+1)*minute, time.Duration(4*k+2)*minute, Down)...)
+	}
+	p := &play{inv: withReferences(hall()), outages: outages}
+	p.run(t, time.Hour)
+	for _, line := range p.lines {
+		if !strings.HasSuffix(line, " ObserverCutOff") {
+			t.Errorf("reported %q", line)
+		}
+	}
+}
+
+// Thousands of silent services must not keep piket from asking what explains
+// them.
+func TestReferencesAreAskedAlsoInAMassOutage(t *testing.T) {
+	inv := withReferences(fleetOf(1000))
+	for i := range inv.Servers {
+		inv.Servers[i].Services = []inventory.Service{{Name: "shop", Probe: inventory.Endpoint{Check: "http", URL: "http://192.0.2.1/"}}}
+	}
+	p := &play{inv: inv, outages: []outage{{what: "m*", from: minute}, {what: "shop*", from: minute}}}
+	p.run(t, 5*minute)
+	if want := []string{"firing SiteUnreachable s0"}; !slices.Equal(p.lines, want) {
+		t.Errorf("reported %d alerts, the first of them %q, want %q", len(p.lines), p.lines[:min(len(p.lines), 3)], want)
+	}
+}

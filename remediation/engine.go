@@ -122,8 +122,10 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		if err != nil {
 			return err
 		}
-		// What a provider merely announces is for the diagnosis to weigh.
-		if wide.Status == incident.Open && (book == nil || book.Goal.Service()) {
+		// What a provider merely announces is for the diagnosis to weigh. What
+		// still stands holds, also when most of it seems to be back; what is left
+		// over when it no longer stands has a ladder of its own.
+		if wide.Ongoing() && wide.Stands() && (book == nil || book.Goal.Service()) {
 			f.Around = id
 		}
 	}

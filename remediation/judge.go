@@ -60,7 +60,7 @@ func notForMost(f Facts) (incident.Concluded, bool) {
 		}
 	}
 	v, ok := f.finding("vantages")
-	if !ok || number(v.Facts["voters"]) == 0 {
+	if !ok || number(v.Facts["voters"]) == 0 || answers(f.Goal.Checks) != incident.Down { // they were asked about the server, not about what runs on it
 		return incident.Concluded{}, false
 	}
 	if down, voters := number(v.Facts["down"]), number(v.Facts["voters"]); down*2 <= voters {
@@ -71,8 +71,8 @@ func notForMost(f Facts) (incident.Concluded, bool) {
 }
 
 // neighboursGone: when the machines beside it are gone as well, it is not this
-// one that broke. One neighbour alone proves nothing; a second rack that is
-// well does not clear the first.
+// one that broke. One machine of the site alone proves nothing; the only other
+// one of the rack does, when other racks are well.
 func neighboursGone(f Facts) (incident.Concluded, bool) {
 	n, ok := f.finding("neighbours")
 	if !ok {
@@ -82,9 +82,9 @@ func neighboursGone(f Facts) (incident.Concluded, bool) {
 		return incident.Concluded{Verdict: incident.VerdictFeed,
 			Reason: fmt.Sprintf("none of the %d machines on its power feed answers either", asked)}, true
 	}
-	if asked, up := number(n.Facts["rack_asked"]), number(n.Facts["rack_up"]); asked >= 2 && up == 0 {
+	if asked, up := number(n.Facts["rack_asked"]), number(n.Facts["rack_up"]); up == 0 && (asked >= 2 || asked == 1 && number(n.Facts["up"]) > 0) {
 		return incident.Concluded{Verdict: incident.VerdictRack,
-			Reason: fmt.Sprintf("none of the %d machines in its rack answers either", asked)}, true
+			Reason: fmt.Sprintf("of the other machines in its rack (%d) none answers either", asked)}, true
 	}
 	if asked, up := number(n.Facts["asked"]), number(n.Facts["up"]); asked >= 2 && up == 0 {
 		return incident.Concluded{Verdict: incident.VerdictSite,

@@ -89,7 +89,9 @@ func (f Facts) essence() map[string]string {
 	facts := map[string]string{}
 	for _, checks := range [][]incident.Check{f.Diagnosis.Checks, f.Goal.Checks} {
 		for _, c := range checks {
-			facts[c.ID] = string(c.State)
+			if facts[c.ID] = string(c.State); c.Kind == "vantages" { // who looks along changes; what they see is what counts
+				facts[c.ID] = fmt.Sprint("silent for most: ", number(c.Facts["down"])*2 > number(c.Facts["voters"]))
+			}
 		}
 	}
 	if power, ok := f.finding("bmc"); ok {

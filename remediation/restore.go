@@ -42,7 +42,8 @@ func finish(f Facts) Move {
 
 // relapse opens the incident again once the failure has been seen for a while.
 // What piket cannot see is no failure: customers are not told of its own
-// trouble.
+// trouble. What a whole site or rack explains has an incident of its own, by
+// which they hear.
 func relapse(f Facts) Move {
 	lasts := f.Incident.Goal.Since.Add(f.Limits.Fresh)
 	switch {
@@ -50,6 +51,17 @@ func relapse(f Facts) Move {
 		return f.nextLook()
 	case f.Now.Before(lasts):
 		return f.waitUntil(lasts)
+	case f.Around != "":
+		return f.nextLook()
+	}
+	if m := diagnose(f); m != nil {
+		return m
+	}
+	switch Judge(f).Verdict {
+	case incident.VerdictMe, incident.VerdictSite, incident.VerdictFeed, incident.VerdictRack:
+		if f.Incident.Subject.Kind == "server" || Judge(f).Verdict == incident.VerdictMe {
+			return f.nextLook()
+		}
 	}
 	return decide(incident.Relapsed{Reason: badness(f.Goal.Checks)})
 }

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -170,6 +171,12 @@ func (i *Incident) Firing() []alerts.Alert {
 		}
 	}
 	return firing
+}
+
+// Stands reports whether the trouble of something wider than one server is still
+// there, as far as those who reported it say.
+func (i *Incident) Stands() bool {
+	return slices.ContainsFunc(i.Firing(), func(a alerts.Alert) bool { return a.Labels["server"] == "" })
 }
 
 // Held is the server that a live intent of this incident holds, "" when none.

@@ -20,6 +20,8 @@ type about struct {
 	title     string
 	customers []string
 	unknown   string // why the inventory does not know it, "" when it does
+
+	silent []incident.Absorbed // the servers of a whole that are known to be part of its trouble
 }
 
 // subjects lists for what an incident may already be open, the widest first:
@@ -54,7 +56,7 @@ func (d *Door) about(a alerts.Alert) about {
 		if site, ok := whole.site(inv, name); ok {
 			found := about{subject: incident.Subject{Kind: whole.kind, Name: name}, site: site.Name, title: fmt.Sprintf(whole.title, name)}
 			if whole.outage {
-				found.customers = customersBehind(inv, found.subject, a)
+				found.customers, found.silent = behind(inv, found.subject, a)
 			}
 			return found
 		}
@@ -114,15 +116,18 @@ var wholes = map[string]struct {
 	alerts.RackUnreachable:  {"rack", (*inventory.Inventory).SiteOfRack, "Rack %s does not answer", true},
 }
 
-// customersBehind lists whose service is gone with a whole site, rack or feed:
-// the customers of the servers that the alert lists as silent, or of all when it
-// lists none.
-func customersBehind(inv *inventory.Inventory, whole incident.Subject, a alerts.Alert) []string {
-	silent := strings.FieldsFunc(a.Annotations["servers"], func(r rune) bool { return r == ',' || r == ' ' })
-	var customers []string
+// behind lists whose service is gone with a whole site, rack or feed: the
+// customers of the servers that the alert lists as silent, or of all when it
+// lists none. Those that it lists are part of the incident: it is not over while
+// one of them is silent.
+func behind(inv *inventory.Inventory, whole incident.Subject, a alerts.Alert) (customers []string, silent []incident.Absorbed) {
+	listed := strings.FieldsFunc(a.Annotations["servers"], func(r rune) bool { return r == ',' || r == ' ' })
 	for _, s := range inv.Behind(whole.Kind, whole.Name) {
-		if len(silent) > 0 && !slices.Contains(silent, s.Name) {
+		if len(listed) > 0 && !slices.Contains(listed, s.Name) {
 			continue
+		}
+		if len(listed) > 0 {
+			silent = append(silent, incident.Absorbed{From: a.Name(), Subject: incident.Subject{Kind: "server", Name: s.Name}, Customers: s.Customers})
 		}
 		for _, c := range s.Customers {
 			if !slices.Contains(customers, c) {
@@ -130,7 +135,7 @@ func customersBehind(inv *inventory.Inventory, whole incident.Subject, a alerts.
 			}
 		}
 	}
-	return customers
+	return customers, silent
 }
 
 // onlyFeed is the feed whose loss takes s, "" when it hangs on more than one.

@@ -62,14 +62,16 @@ const maxTries = 20
 // some are not, and that the whole batch may be sent again: what was already
 // taken in is recognised.
 func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) error {
+	var errs []error
 	for _, a := range batch {
 		result, err := d.take(ctx, a, cut)
 		if err != nil {
-			return fmt.Errorf("take in alert %s: %w", a.Labels, err)
+			errs = append(errs, fmt.Errorf("take in alert %s: %w", a.Labels, err))
+			continue // one that cannot be taken in must not keep the others out
 		}
 		d.Count(a, result)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // take tries until the alert is in: somebody else may open, write to or close
@@ -175,7 +177,7 @@ func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts
 	if inc.Subject == subject {
 		return true
 	}
-	if inc.Status != incident.Open || !stands(inc) {
+	if inc.Status != incident.Open || !inc.Stands() {
 		return false
 	}
 	if book := d.Runbooks().Select(a.Labels); book != nil && !book.Goal.Service() {
@@ -183,12 +185,6 @@ func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts
 	}
 	book, err := runbooks.Parse(inc.Runbook.Name, []byte(inc.Runbook.Source))
 	return err == nil && book.Goal.Service()
-}
-
-// stands reports whether the trouble of a whole site, rack or feed is still
-// there, as far as those who reported it say.
-func stands(inc *incident.Incident) bool {
-	return slices.ContainsFunc(inc.Firing(), func(a alerts.Alert) bool { return a.Labels["server"] == "" })
 }
 
 // join adds an alert to an open incident. A server whose site's or rack's
@@ -280,6 +276,9 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 		if n == 0 {
 			events = append(events, event(a, cut))
 		}
+	}
+	for _, p := range about.silent {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
 	}
 	return events
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,6 +107,29 @@ func TestDelayIsTheRoundTrip(t *testing.T) {
 	slices.SortFunc(echoes, func(a, b sweep.Echo) int { return cmp.Compare(a.RTT, b.RTT) })
 	if median := echoes[25].RTT; echoes[0].Outcome != sweep.Answered || median < delay-2*time.Millisecond || median > 2*delay {
 		t.Errorf("the median is %v, want %v", median, delay)
+	}
+}
+
+func TestWhoWatchesSeesEveryEchoAndItsFate(t *testing.T) {
+	tun, s := network(t)
+	all := append(hosts(rack4, 50), hosts(rack6, 50)...)
+	tun.Kill(all[7])
+	tun.KillAll(netip.PrefixFrom(all[60], 128))
+	var mu sync.Mutex
+	asked, lost := map[netip.Addr]int{}, map[netip.Addr]bool{}
+	tun.Watch(func(to netip.Addr, _ time.Time, gone bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[to]++
+		lost[to] = gone
+	})
+	s.Ask(context.Background(), all, 300*time.Millisecond, nil)
+	mu.Lock()
+	defer mu.Unlock()
+	for i, address := range all {
+		if dead := i == 7 || i == 60; asked[address] != 1 || lost[address] != dead {
+			t.Errorf("%v: seen %d times, lost %v", address, asked[address], lost[address])
+		}
 	}
 }
 

@@ -59,7 +59,11 @@ func (h *Hub) votes(key string, now time.Time) (votes probes.Votes) {
 		return votes
 	}
 	for _, w := range h.witnesses {
-		if w.state(h.list.Version, now) != Sees {
+		switch state := w.state(h.list.Version, now); {
+		case state == Expected, state == Behind, state == Lost && now.Sub(w.silentSince()).Abs() < TellAfter:
+			votes.Waiting++ // it was there a moment ago, or will be
+			continue
+		case state != Sees:
 			continue
 		}
 		switch w.opinion(key) {

@@ -134,7 +134,7 @@ func TestVotesAreThoseOfWhoCanSeeAndHasAnOpinion(t *testing.T) {
 		key     string            // server/web-01 when ""
 		want    probes.Votes
 	}{
-		{name: "nobody reports", reports: [][]func(*Report){nil, nil}},
+		{name: "nobody reports yet", reports: [][]func(*Report){nil, nil}, want: probes.Votes{Waiting: 2}},
 		{name: "both hear it", reports: [][]func(*Report){{}, {}}, want: probes.Votes{Up: 2}},
 		{name: "one is sure that it is silent", reports: [][]func(*Report){{silentFor(5, true)}, {}}, want: probes.Votes{Down: 1, Up: 1}},
 		{name: "three misses in a row are enough", reports: [][]func(*Report){{silentFor(3, false)}}, want: probes.Votes{Down: 1}},
@@ -142,9 +142,9 @@ func TestVotesAreThoseOfWhoCanSeeAndHasAnOpinion(t *testing.T) {
 		{name: "a miss that something else explains", reports: [][]func(*Report){{silentFor(0, false)}}},
 		{name: "an answer that was its own trouble", reports: [][]func(*Report){{found(probes.Unknown, false)}}},
 		{name: "an answer after many misses", reports: [][]func(*Report){{found(probes.Up, true)}}, want: probes.Votes{Up: 1}},
-		{name: "trouble of its own after many misses", reports: [][]func(*Report){{found(probes.Unknown, true)}}, want: probes.Votes{Down: 1}},
+		{name: "trouble of its own after many misses", reports: [][]func(*Report){{found(probes.Unknown, true)}}},
 		{name: "who is blind has no vote", reports: [][]func(*Report){{silentFor(9, true), blind}, {blind}, {}}, want: probes.Votes{Up: 1}},
-		{name: "who looks at another list has no vote", reports: [][]func(*Report){{silentFor(9, true), otherList}, {otherList}}},
+		{name: "who looks at another list has no vote", reports: [][]func(*Report){{silentFor(9, true), otherList}, {otherList}}, want: probes.Votes{Waiting: 2}},
 		{name: "what was missed after it was last known to see", reports: [][]func(*Report){{silentFor(3, false), func(r *Report) { r.Sighted = r.At.Add(-3 * time.Second) }}}},
 		{name: "a miss without a beginning", reports: [][]func(*Report){{func(r *Report) {
 			r.Unwell = []Entry{{Key: "server/web-01", State: probes.Down, Misses: 9, Alarm: true}}
@@ -181,11 +181,11 @@ func TestVoteIsLostWithTheReportAndComesBackWithIt(t *testing.T) {
 		t.Errorf("after %v: %+v", LostAfter, got)
 	}
 	s.pass(time.Second)
-	if got := s.hub.Votes("server/web-01"); got != (probes.Votes{}) {
+	if got := s.hub.Votes("server/web-01"); got != (probes.Votes{Waiting: 1}) {
 		t.Errorf("after a second more: %+v", got)
 	}
 	s.report("v0", func(r *Report) { r.Age = LostAfter + time.Second })
-	if got := s.hub.Votes("server/web-01"); got != (probes.Votes{}) {
+	if got := s.hub.Votes("server/web-01"); got != (probes.Votes{Waiting: 1}) {
 		t.Errorf("with a report that is old: %+v", got)
 	}
 	s.report("v0")

@@ -183,6 +183,8 @@ const sure = 3
 // who is cut off from the target here would decide alone.
 func (r Report) of(e Entry) opinion {
 	switch {
+	case e.State == probes.Unknown:
+		return none // whatever it was once sure of
 	case e.State == probes.Up:
 		return hears
 	case e.Alarm || e.Misses >= sure:

@@ -63,7 +63,9 @@ func TestHostileAnswersCostNothingButThemselves(t *testing.T) {
 		"log is a list":    {entries, answers(`[1, 2]`), map[string]any{"sel_new": 0}, "health OK"},
 		"log is forbidden": {entries, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, map[string]any{"sel_new": nil}, "HTTP 403"},
 		"log hangs up":     {entries, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, map[string]any{"sel_new": nil}, "log not read"},
-		"log moved": {entries, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://192.0.2.1/x", http.StatusFound) },
+		"log moved": {entries, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://192.0.2.1/x", http.StatusFound)
+		},
 			map[string]any{"sel_new": nil}, "HTTP 302"},
 		"log elsewhere": {"/redfish/v1/SEL", answers(`{"Entries": {"@odata.id": "https://192.0.2.1/redfish/v1/x"}}`),
 			map[string]any{"sel_new": nil}, "links to something that is not Redfish"},
