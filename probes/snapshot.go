@@ -23,7 +23,7 @@ type Sight struct {
 	Misses   int    `json:"misses,omitempty"`   // downs in a row since it last answered
 	Doubtful bool   `json:"doubtful,omitempty"` // missed, and not yet often enough
 	Detail   Detail `json:"detail,omitzero"`    // for kinds that have any
-	Verdict  string `json:"verdict,omitempty"`  // whose trouble its silence is: "server", "rack ams1-r1", "me", "unknown"; "" while it is not sure to be silent
+	Verdict  string `json:"verdict,omitempty"`  // whose trouble its silence is: "server", "flapping", "rack ams1-r1", "me", "unknown"; "" while it is not sure to be silent
 }
 
 // Snapshot returns what is known of every target now, by "site/ams1",
@@ -92,6 +92,8 @@ func (s *Scheduler) verdict(r *row) string {
 		return r.partOf.kind + " " + r.partOf.name
 	case r.told != nil && !r.told.disputed.IsZero(), !r.alarmed():
 		return "unknown"
+	case r.told.flaps != nil:
+		return "flapping"
 	case r.server != nil:
 		return "server"
 	}

@@ -149,7 +149,9 @@ func (l Looker) vantages(_ context.Context, v view) incident.Check {
 	case len(seen.Lost) > 0:
 		c.State, c.Reason = incident.Down, "lost: "+strings.Join(seen.Lost, ", ")
 	case seen.Down+seen.Up == 0:
-		c.Reason = "nobody looks along"
+		if c.Reason = "nobody looks along"; v.target == "server" {
+			c.State = incident.Unknown
+		}
 	default:
 		c.Reason = fmt.Sprintf("%d of %d vantages that look along find it silent", seen.Down, seen.Down+seen.Up)
 	}

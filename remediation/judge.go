@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spinware/piket/alerts"
@@ -54,10 +55,8 @@ func Judge(f Facts) incident.Concluded {
 // notForMost: what comes and goes, or is heard by most of those who look, is
 // not dead. Cutting its power would be the outage.
 func notForMost(f Facts) (incident.Concluded, bool) {
-	for _, a := range f.Incident.Firing() {
-		if a.Name() == alerts.ServerFlapping {
-			return incident.Concluded{Verdict: incident.VerdictUnknown, Reason: "it goes and comes back again and again"}, true
-		}
+	if flaps(f.Incident) {
+		return incident.Concluded{Verdict: incident.VerdictUnknown, Reason: "it goes and comes back again and again"}, true
 	}
 	v, ok := f.finding("vantages")
 	if !ok || number(v.Facts["voters"]) == 0 || answers(f.Goal.Checks) != incident.Down { // they were asked about the server, not about what runs on it
@@ -68,6 +67,11 @@ func notForMost(f Facts) (incident.Concluded, bool) {
 			Reason: fmt.Sprintf("only %d of the %d vantages that can see find it silent", down, voters)}, true
 	}
 	return incident.Concluded{}, false
+}
+
+// flaps reports whether the scheduler says so of the incident's server.
+func flaps(inc *incident.Incident) bool {
+	return slices.ContainsFunc(inc.Firing(), func(a alerts.Alert) bool { return a.Name() == alerts.ServerFlapping })
 }
 
 // neighboursGone: when the machines beside it are gone as well, it is not this

@@ -228,6 +228,11 @@ func hold(f Facts) Move {
 	case incident.VerdictRecovered:
 		return f.nextLook()
 	default:
+		if flaps(inc) {
+			if m := attention(inc, "flapping", inc.Subject.Name+" goes and comes back again and again; its power is left alone"); m != nil {
+				return m
+			}
+		}
 		if f.Now.Sub(inc.PinnedAt) > 2*f.Limits.HoldDown {
 			if m := attention(inc, "verdict-unknown", "piket cannot tell where the trouble lies: "+v.Reason); m != nil {
 				return m

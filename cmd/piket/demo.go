@@ -194,7 +194,7 @@ func declareDemoFaults(c *cli, group interface {
 			return changeLab(ctx, io, url, target, d.verb, fault)
 		})
 		cmd.Flag("demo.url", "Where the demo runs.").Default("http://127.0.0.1:9490").StringVar(&url)
-		cmd.Arg("target", "A server or a site, such as web-01 or ams1.").Required().StringVar(&target)
+		cmd.Arg("target", "A server, a site, a rack or piket itself, such as web-01, ams1, ams1-a01 or piket.").Required().StringVar(&target)
 		if d.verb == "fault" {
 			cmd.Arg("fault", "What breaks: "+strings.Join(faultNames(), ", ")+".").Required().StringVar(&fault)
 		}

@@ -167,6 +167,10 @@ func everyAim(inv *inventory.Inventory, timeout time.Duration) []aimed {
 		kind, t, ok = probes.StatusPageOf(site, timeout)
 		add(site.Name, kind, t, ok)
 	}
+	for _, r := range inv.References {
+		kind, t := probes.Endpoint(r.Name, r.Probe, "", timeout)
+		add(r.Name, kind, t, true)
+	}
 	return list
 }
 
@@ -186,7 +190,7 @@ func notInInventory(inv *inventory.Inventory, name string) error {
 	for _, a := range everyAim(inv, 0) {
 		known = append(known, a.name)
 	}
-	hint := "only what the inventory lists is asked: a SERVER, SERVER/SERVICE or SITE"
+	hint := "only what the inventory lists is asked: a SERVER, SERVER/SERVICE, SITE or REFERENCE"
 	if near, ok := yamlpos.Nearest(name, known); ok {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}

@@ -72,10 +72,8 @@ func tellStory(f Facts, c inventory.Customer, language string, next time.Time) s
 // affected names the services of the customer's servers on this incident.
 func affected(f Facts, c inventory.Customer) string {
 	var names []string
-	subjects := append([]incident.Subject{f.Incident.Subject}, f.Incident.Parts...)
-	for _, subject := range subjects {
-		server, ok := f.Inventory.Server(subject.Name)
-		if !ok || subject.Kind != "server" || !slices.Contains(server.Customers, c.Name) {
+	for _, server := range without(f) {
+		if !slices.Contains(server.Customers, c.Name) {
 			continue
 		}
 		for _, service := range server.Services {
@@ -89,6 +87,21 @@ func affected(f Facts, c inventory.Customer) string {
 		return f.Incident.Subject.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// without are the servers whose service is gone: the incident's own and those
+// that became part of it; of a whole that lists none, all behind it.
+func without(f Facts) []inventory.Server {
+	var list []inventory.Server
+	for _, subject := range append([]incident.Subject{f.Incident.Subject}, f.Incident.Parts...) {
+		if s, ok := f.Inventory.Server(subject.Name); ok && subject.Kind == "server" {
+			list = append(list, s)
+		}
+	}
+	if len(list) == 0 {
+		return f.Inventory.Behind(f.Incident.Subject.Kind, f.Incident.Subject.Name)
+	}
+	return list
 }
 
 func sentence(s string) string {
@@ -126,7 +139,7 @@ func (p phrases) doing(inc *incident.Incident) string {
 		return p.verifying
 	case inc.Approval != nil:
 		return p.asked
-	case inc.Subject.Kind == "site" || inc.Subject.Kind == "rack" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
+	case inc.Subject.Kind == "site" || inc.Subject.Kind == "rack" || inc.Subject.Kind == "feed" || inc.Verdict.Verdict == incident.VerdictSite || inc.Verdict.Verdict == incident.VerdictRack:
 		return p.site
 	case inc.Owner != "":
 		return p.owned

@@ -51,7 +51,7 @@ func (d *Datacenter) showWorld(w http.ResponseWriter, _ *http.Request) {
 	slices.Reverse(wire)
 	render(w, "world.html", map[string]any{
 		"Now": d.clock.Now(), "Sites": d.Sites(), "Servers": d.Servers(),
-		"Faults": menu(Faults), "SiteFaults": menu(SiteFaults),
+		"Blind": !d.sees(), "Faults": menu(Faults), "SiteFaults": menu(SiteFaults),
 		"Wire": wire[:min(shownWire, len(wire))], "PowerSends": d.PowerSends(), "MailCount": len(d.Mails()),
 	})
 }

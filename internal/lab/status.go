@@ -28,6 +28,14 @@ type SiteStatus struct {
 	Provider   string      `json:"provider"`
 	StatusPage string      `json:"status_page"`
 	Faults     []SiteFault `json:"faults"`
+
+	Racks []RackStatus `json:"racks"`
+}
+
+// RackStatus is how one rack is.
+type RackStatus struct {
+	Name       string `json:"name"`
+	Switchless bool   `json:"switchless"` // its switch is gone
 }
 
 // conditionFaults names the fault that a machine in a bad condition has.
@@ -53,7 +61,11 @@ func (d *Datacenter) Sites() []SiteStatus {
 	for _, p := range sitePlans {
 		s := d.sites[p.Name]
 		faults := append([]SiteFault{}, slices.Sorted(maps.Keys(s.faults))...)
-		all = append(all, SiteStatus{Name: p.Name, Title: p.Title, Provider: p.Provider, StatusPage: s.pageAddress, Faults: faults})
+		site := SiteStatus{Name: p.Name, Title: p.Title, Provider: p.Provider, StatusPage: s.pageAddress, Faults: faults}
+		for _, rack := range p.Racks {
+			site.Racks = append(site.Racks, RackStatus{rack, d.switchless[rack]})
+		}
+		all = append(all, site)
 	}
 	return all
 }

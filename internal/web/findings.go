@@ -25,6 +25,8 @@ var checkWords = map[string]string{
 	"services site":          "Services",
 	"statuspage":             "Provider's status page",
 	"neighbours":             "Machines beside it",
+	"references":             "Piket's own view",
+	"vantages":               "Seen from elsewhere",
 	"bmc":                    "Power, by the BMC",
 	"ssh":                    "SSH",
 }

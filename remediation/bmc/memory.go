@@ -125,7 +125,9 @@ func fingerprint(b *inventory.BMC) [sha256.Size]byte {
 }
 
 // failed notes why the power state was not learned, and makes the result of it.
-func (m *memory) failed(b *inventory.BMC, err error, now time.Time) probes.Result {
+// The looks of an incident, of which there are many within minutes, do not make
+// the schedule ask less often.
+func (m *memory) failed(b *inventory.BMC, err error, now time.Time, urgent bool) probes.Result {
 	result := judge(err)
 	switch weigh(err) {
 	case denied:
@@ -133,6 +135,9 @@ func (m *memory) failed(b *inventory.BMC, err error, now time.Time) probes.Resul
 		result.Reason = clause(fmt.Sprintf("%s; not tried again before %s, because BMCs lock accounts out", result.Reason, clockTime(until)))
 		m.refusal = refusal{until: until, password: fingerprint(b), result: result}
 	case down, busy:
+		if urgent {
+			break
+		}
 		m.silence.fail(now, silenceBase, result.Reason)
 	}
 	return result

@@ -77,16 +77,16 @@ func (w *Witness) look(ctx context.Context, t probes.Target, urgent bool) probes
 	if answer, held := m.held(t.BMC, w.now(), urgent); held {
 		return answer
 	}
-	return w.ask(ctx, t.BMC, m)
+	return w.ask(ctx, t.BMC, m, urgent)
 }
 
 // ask takes one look in one session.
-func (w *Witness) ask(ctx context.Context, b *inventory.BMC, m *memory) probes.Result {
+func (w *Witness) ask(ctx context.Context, b *inventory.BMC, m *memory, urgent bool) probes.Result {
 	began := time.Now()
 	at := w.now()
 	s, state, err := openAndAsk(ctx, b)
 	if err != nil {
-		return m.failed(b, err, at)
+		return m.failed(b, err, at, urgent)
 	}
 	defer s.close()
 	m.answered()
