@@ -32,6 +32,7 @@ type house struct {
 	id     string
 
 	cured  bool
+	blind  bool // whatever is asked is silent, and the references too
 	sends  int
 	frozen string
 	state  string        // what the BMC says: "on" when empty
@@ -102,7 +103,7 @@ func (h *house) probes() probes.Registry {
 		if h.slow > 0 && strings.Contains(t.Name, "web-01") {
 			h.pass(h.slow)
 		}
-		if !h.cured && (strings.Contains(t.Name, "web-01")) {
+		if h.blind || !h.cured && (strings.Contains(t.Name, "web-01")) {
 			return probes.Result{State: probes.Down, Reason: "does not answer"}
 		}
 		return probes.Result{State: probes.Up, Reason: "answers"}
@@ -394,5 +395,78 @@ func TestARelapseIsSeenBeforeItIsBelieved(t *testing.T) {
 	}
 	if since := h.load().DownSince; since.Before(broke) {
 		t.Errorf("down since %v, it broke at %v", since, broke)
+	}
+}
+
+// Piket's own uplink is no relapse: a customer who has read that service is back
+// is not told that it failed again.
+func TestWhatPiketCannotSeeIsNoRelapse(t *testing.T) {
+	h := newHouse(t)
+	far := func(n string) inventory.Reference {
+		return inventory.Reference{Name: "far-" + n, Side: inventory.Far, Probe: inventory.Endpoint{Check: "icmp", Address: "198.51.100." + n}}
+	}
+	content := *h.inv
+	content.References = []inventory.Reference{far("1"), far("2")}
+	inv, err := inventory.New(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.inv = inv
+	for h.visit() {
+	}
+	if inc := h.load(); inc.Status != incident.BackInService {
+		t.Fatalf("the story ended as %s", inc.Status)
+	}
+	look := func() {
+		for range 60 {
+			next, err := h.engine.Visit(t.Context(), h.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.pass(max(next.Sub(h.clk.Now()), time.Second))
+		}
+	}
+	h.blind = true
+	look()
+	if inc := h.load(); inc.Status != incident.BackInService || inc.Relapses != 0 {
+		t.Errorf("while piket could not see, the incident became %s", inc.Status)
+	}
+	h.blind, h.cured = false, false
+	look()
+	if inc := h.load(); inc.Status != incident.Open || inc.Relapses != 1 {
+		t.Errorf("when it really failed again, the incident was %s", inc.Status)
+	}
+}
+
+// While those who reported a trouble of the whole site say that it stands, no
+// server of it is acted on, also when most of it seems to be back.
+func TestNothingIsDoneWhileTheTroubleOfTheSiteStands(t *testing.T) {
+	h := newHouse(t)
+	book := shipped(t, "site-unreachable")
+	labels := alerts.Labels{"alertname": alerts.SiteUnreachable, "site": "ams1"}
+	firing := alerts.Alert{Source: "probe", Status: alerts.Firing, Labels: labels, StartsAt: three, Fingerprint: labels.Fingerprint()}
+	site, err := h.store.Create(t.Context(), events(
+		incident.Opened{Title: "Site ams1 does not answer", Subject: incident.Subject{Kind: "site", Name: "ams1"}, Site: "ams1"},
+		incident.AlertReceived{Alert: firing},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source},
+		incident.Restored{How: "most of it answers"})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		h.visit()
+	}
+	if inc := h.load(); h.sends != 0 || inc.Blocked.Guard != "around" {
+		t.Fatalf("%d sends while the site's trouble stands, held back by %q", h.sends, inc.Blocked.Guard)
+	}
+	over := firing
+	over.Status, over.EndsAt = alerts.Resolved, h.clk.Now()
+	if _, err := h.store.Record(t.Context(), site.ID, events(incident.AlertReceived{Alert: over})...); err != nil {
+		t.Fatal(err)
+	}
+	for h.sends == 0 && h.visit() {
+	}
+	if h.sends != 1 {
+		t.Errorf("%d sends when only this server is left over", h.sends)
 	}
 }

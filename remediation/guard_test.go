@@ -71,10 +71,11 @@ func TestNobodyActsOnACrowd(t *testing.T) {
 		ended incident.Status
 		sends int
 	}{
-		"the rack is dead, another is well": {[]string{"neighbours.rack_asked=3", "neighbours.rack_up=0", "neighbours.up=2", "neighbours.asked=5"}, incident.Joined, 0},
-		"the site is dead":                  {[]string{"neighbours.rack_asked=1", "neighbours.rack_up=0", "neighbours.up=0", "neighbours.asked=4"}, incident.Joined, 0},
-		"one neighbour alone is dead":       {[]string{"neighbours.rack_asked=1", "neighbours.rack_up=0", "neighbours.up=0", "neighbours.asked=1"}, incident.Open, 1},
-		"its rack is well":                  {[]string{"neighbours.rack_asked=3", "neighbours.rack_up=2", "neighbours.up=2", "neighbours.asked=5"}, incident.Open, 1},
+		"the rack is dead, another is well":  {[]string{"neighbours.rack_asked=3", "neighbours.rack_up=0", "neighbours.up=2", "neighbours.asked=5"}, incident.Joined, 0},
+		"the site is dead":                   {[]string{"neighbours.rack_asked=1", "neighbours.rack_up=0", "neighbours.up=0", "neighbours.asked=4"}, incident.Joined, 0},
+		"the only other of the rack is dead": {[]string{"neighbours.rack_asked=1", "neighbours.rack_up=0", "neighbours.up=3", "neighbours.asked=4"}, incident.Joined, 0},
+		"one neighbour alone is dead":        {[]string{"neighbours.rack_asked=1", "neighbours.rack_up=0", "neighbours.up=0", "neighbours.asked=1"}, incident.Open, 1},
+		"its rack is well":                   {[]string{"neighbours.rack_asked=3", "neighbours.rack_up=2", "neighbours.up=2", "neighbours.asked=5"}, incident.Open, 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
