@@ -34,7 +34,7 @@ type sweepFleet struct {
 const (
 	auditEvery     = 100 // echoes whose send time the kernel is asked for: it costs, and is part of the figure
 	maxAuditErrors = 100_000
-	benchHeadroom  = 1.25 // a paced round leaves a fifth of its interval for the last answers
+	benchHeadroom  = 2 // a paced round is sent in half of its interval: batches wait for their answers
 )
 
 func newSweepFleet(ctx context.Context, f benchFlags) (fleet, error) {

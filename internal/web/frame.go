@@ -51,6 +51,7 @@ type frame struct {
 // it.
 type banner struct {
 	Frozen string // why, "" when it is not
+	Blind  bool   // piket itself cannot see
 	Warden bool
 }
 
@@ -76,7 +77,16 @@ func (a *app) frame(r *http.Request, title string, person inventory.Person) fram
 }
 
 func (a *app) banner(person inventory.Person) banner {
-	return banner{Frozen: a.Freeze.Why(), Warden: warden.admits(person)}
+	return banner{a.Freeze.Why(), a.blind(), warden.admits(person)}
+}
+
+// blind reports whether piket itself cannot see.
+func (a *app) blind() bool {
+	if a.Probes == nil {
+		return false
+	}
+	sees, known := a.Probes.Sees()
+	return known && !sees
 }
 
 func (a *app) links(here string, person inventory.Person) []link {

@@ -43,7 +43,7 @@ func (a *app) incidentPage(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) setting(me inventory.Person) setting {
 	return setting{
-		inv: a.Inventory(), updates: a.Config().updates(), me: me, frozen: a.Freeze.Why(), now: a.Clock.Now(),
+		inv: a.Inventory(), updates: a.Config().updates(), me: me, frozen: a.Freeze.Why(), blind: a.blind(), now: a.Clock.Now(),
 	}
 }
 

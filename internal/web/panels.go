@@ -14,6 +14,7 @@ type setting struct {
 	updates map[incident.Priority]time.Duration
 	me      inventory.Person
 	frozen  string
+	blind   bool
 	now     time.Time
 }
 
@@ -27,7 +28,7 @@ type panel struct {
 
 // panels lists them.
 var panels = []panel{
-	{"frozen", func(_ history, s setting) any { return banner{s.frozen, warden.admits(s.me)} }},
+	{"frozen", func(_ history, s setting) any { return banner{s.frozen, s.blind, warden.admits(s.me)} }},
 	{"head", func(h history, s setting) any { return headOf(h, s) }},
 	{"question", shown(questionOf)},
 	{"order", shown(orderOf)},

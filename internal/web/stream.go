@@ -212,7 +212,7 @@ func (a *app) boardStream(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		if err := l.panel("frozen", fragment("frozen", banner{s.frozen, warden.admits(me)})); err != nil {
+		if err := l.panel("frozen", fragment("frozen", banner{s.frozen, s.blind, warden.admits(me)})); err != nil {
 			return err
 		}
 		return l.panel("board", fragment("board", b))
