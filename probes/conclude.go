@@ -171,13 +171,8 @@ func (c *conclusion) widen(r *row) bool {
 	return true
 }
 
-// part is how much of a domain is silent. The way to all of it counts as all.
-func (n census) part() float64 {
-	if n.listed == 0 {
-		return 1
-	}
-	return float64(n.down) / float64(n.listed)
-}
+// part is how much of a domain is silent.
+func (n census) part() float64 { return float64(n.down) / float64(n.listed) }
 
 // patience is until when a row that is surely silent waits for its neighbours
 // to be sure too.

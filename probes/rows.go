@@ -37,7 +37,7 @@ func planOf(inv *inventory.Inventory, cfg Config, sweeps bool) plan {
 	for i := range inv.Sites {
 		p.site(&inv.Sites[i])
 	}
-	p.standIn()
+	p.standIn(standIns(inv))
 	servers := make([]*row, len(inv.Servers))
 	for i := range inv.Servers {
 		servers[i] = p.server(&inv.Servers[i])
@@ -110,22 +110,13 @@ func (p *planner) domain(known map[string]*domain, kind, name, site string) *dom
 
 // standIn lets the gateways of several sites judge the observer where nothing
 // else does.
-func (p *planner) standIn() {
-	if len(p.observer.near)+len(p.observer.far) > 0 {
-		return
+func (p *planner) standIn(sites []inventory.Site) {
+	for _, site := range sites {
+		gateway := p.sites[site.Name].gateway
+		gateway.mark = true
+		p.observer.far = append(p.observer.far, gateway)
 	}
-	var gateways []*row
-	for _, d := range p.domains {
-		if d.gateway != nil {
-			gateways = append(gateways, d.gateway)
-		}
-	}
-	if len(gateways) > 1 {
-		p.observer.far, p.observer.gateways = gateways, true
-		for _, r := range gateways {
-			r.mark = true
-		}
-	}
+	p.observer.gateways = len(sites) > 0
 }
 
 func (p *planner) server(s *inventory.Server) *row {

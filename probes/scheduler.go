@@ -136,7 +136,7 @@ func (s *Scheduler) refresh() {
 	for _, r := range s.plan.rows {
 		s.totals[r.last.state]++
 		s.suspect(r)
-		due := r.dueAfter(now, min(r.interval, s.cfg.Interval))
+		due := s.soon(r, now)
 		if known := old[r.key]; known != nil {
 			if known.due != 0 && known.due < momentOf(due) {
 				due = known.due.time()
@@ -156,6 +156,12 @@ func (s *Scheduler) refresh() {
 		s.parts.Log.Warn("left the inventory while its alert stands", "alert", alert.Labels.String(), "since", alert.StartsAt)
 	}
 	s.abandon(old)
+}
+
+// soon is when a row is asked whose turn has to be found anew, however seldom it
+// is asked otherwise.
+func (s *Scheduler) soon(r *row, now time.Time) time.Time {
+	return r.dueAfter(now, min(r.interval, s.cfg.Interval))
 }
 
 // abandon gives up rows that are no longer in the inventory. Their alerts are
@@ -228,7 +234,7 @@ func (s *Scheduler) mindTheClock(now time.Time) {
 		s.agenda = agenda{}
 		for _, r := range s.plan.rows {
 			r.due = 0
-			s.agenda.put(r, r.dueAfter(now, min(r.interval, s.cfg.Interval)))
+			s.agenda.put(r, s.soon(r, now))
 		}
 	}
 	s.present = now

@@ -3,6 +3,7 @@ package probes
 import (
 	"cmp"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,16 +157,18 @@ func References(inv *inventory.Inventory) (sides [2][]Reference) {
 		}
 		sides[side] = append(sides[side], Reference{r.Name, r.Probe})
 	}
-	if len(inv.References) > 0 {
-		return sides
-	}
-	for _, site := range inv.Sites {
-		if site.Gateway != nil {
-			sides[1] = append(sides[1], Reference{"gateway of " + site.Name, *site.Gateway})
-		}
-	}
-	if len(sides[1]) < 2 {
-		sides[1] = nil
+	for _, site := range standIns(inv) {
+		sides[1] = append(sides[1], Reference{"gateway of " + site.Name, *site.Gateway})
 	}
 	return sides
+}
+
+// standIns are the sites whose gateways stand in for references: none where the
+// inventory names references, or fewer than two sites have a gateway.
+func standIns(inv *inventory.Inventory) []inventory.Site {
+	sites := slices.DeleteFunc(slices.Clone(inv.Sites), func(s inventory.Site) bool { return s.Gateway == nil })
+	if len(inv.References) > 0 || len(sites) < 2 {
+		return nil
+	}
+	return sites
 }

@@ -7,10 +7,10 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
+
+	"github.com/spinware/piket/internal/oneline"
 )
 
 func up(format string, args ...any) Result      { return verdict(Up, format, args) }
@@ -115,20 +115,8 @@ func ended(ctx context.Context) bool {
 // maxClause bounds a reason, in characters. Part of it is the target's text.
 const maxClause = 200
 
-// clause makes one short line of text that a target may have written: no
-// control characters (they move cursors and break tables), no line breaks.
-func clause(text string) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-	runes := 0
-	for i := range text {
-		if runes++; runes > maxClause {
-			return text[:i] + "…"
-		}
-	}
-	return text
-}
+// clause makes one short line of text that a target may have written.
+func clause(text string) string { return oneline.Of(text, maxClause) }
 
 // millis says a duration as a person reads it: "0.4 ms", "12 ms".
 func millis(d time.Duration) string {

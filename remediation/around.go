@@ -20,10 +20,7 @@ const maxNeighbours = 5
 func (l Looker) neighbours(ctx context.Context, v view) incident.Check {
 	beside, fed, elsewhere := v.others()
 	ask := slices.Concat(beside, fed, elsewhere)
-	answers := together(ask, func(s inventory.Server) answer {
-		kind, t := probes.Reachable(s, l.Timeout)
-		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
-	})
+	answers := l.hear(ctx, ask)
 	var onFeed []answer
 	for n, s := range ask {
 		if v.feedOf(s) != "" && v.feedOf(s) == v.feedOf(v.server) {

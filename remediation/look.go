@@ -170,20 +170,22 @@ func (l Looker) parts(ctx context.Context, v view) incident.Check {
 	if crowd := l.crowd(ctx, behind); crowd.State == incident.Down {
 		return crowd
 	}
-	answers := together(v.servers(), func(s inventory.Server) answer {
+	answers := l.hear(ctx, v.servers())
+	return summary(answers, "the gateway and %d of %d servers answer")
+}
+
+// hear asks servers whether they answer; the answers stand in their order.
+func (l Looker) hear(ctx context.Context, servers []inventory.Server) []answer {
+	return together(servers, func(s inventory.Server) answer {
 		kind, t := probes.Reachable(s, l.Timeout)
 		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
 	})
-	return summary(answers, "the gateway and %d of %d servers answer")
 }
 
 // crowd asks whether most of the subject's servers answer. One that does not is
 // its own trouble, and has an incident of its own.
 func (l Looker) crowd(ctx context.Context, behind []inventory.Server) incident.Check {
-	answers := together(sample(behind, maxCrowd), func(s inventory.Server) answer {
-		kind, t := probes.Reachable(s, l.Timeout)
-		return answer{s.Name, l.Probes.Probe(ctx, kind, t)}
-	})
+	answers := l.hear(ctx, sample(behind, maxCrowd))
 	asked, up := tally(answers)
 	if silent := asked - up; silent >= 2 && silent*2 > asked {
 		return incident.Check{State: incident.Down, Reason: fmt.Sprintf("%d of %d machines are silent", silent, asked)}

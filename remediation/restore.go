@@ -58,8 +58,10 @@ func relapse(f Facts) Move {
 		return m
 	}
 	switch Judge(f).Verdict {
-	case incident.VerdictMe, incident.VerdictSite, incident.VerdictFeed, incident.VerdictRack:
-		if f.Incident.Subject.Kind == "server" || Judge(f).Verdict == incident.VerdictMe {
+	case incident.VerdictMe:
+		return f.nextLook()
+	case incident.VerdictSite, incident.VerdictFeed, incident.VerdictRack:
+		if f.Incident.Subject.Kind == "server" {
 			return f.nextLook()
 		}
 	}

@@ -27,9 +27,10 @@ internal/incident:  alerts
 runbooks:           alerts internal/yamlpos
 
 # Level 2: looking, and keeping.
-probes/statuspage: # what providers announce, in all their formats
+internal/oneline: # strangers' text, fit to be shown
+probes/statuspage: internal/oneline # what providers announce, in all their formats
 probes/sweep:   # echoes to many addresses over one socket
-probes:         alerts internal/clock internal/inventory probes/statuspage probes/sweep
+probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
 internal/store: alerts internal/clock internal/incident
 
 # Level 3: what follows the timeline. None of these knows another: they meet in

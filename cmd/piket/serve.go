@@ -34,9 +34,14 @@ func declareServe(c *cli) {
 	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&f.config)
 	cmd.Flag("web.listen-address", "Address to listen on; may be given several times.").Default(":9490").StringsVar(&f.addresses)
 	cmd.Flag("web.config.file", "File with TLS, client certificates and basic authentication of the listener (exporter-toolkit's format).").StringVar(&f.webConfig)
-	f.log = promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat()}
-	cmd.Flag(promslogflag.LevelFlagName, promslogflag.LevelFlagHelp).Default("info").SetValue(f.log.Level)
-	cmd.Flag(promslogflag.FormatFlagName, promslogflag.FormatFlagHelp).Default("logfmt").SetValue(f.log.Format)
+	declareLog(cmd, &f.log)
+}
+
+// declareLog gives a command the flags of Prometheus' logging.
+func declareLog(cmd *kingpinClause, log *promslog.Config) {
+	*log = promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat()}
+	cmd.Flag(promslogflag.LevelFlagName, promslogflag.LevelFlagHelp).Default("info").SetValue(log.Level)
+	cmd.Flag(promslogflag.FormatFlagName, promslogflag.FormatFlagHelp).Default("logfmt").SetValue(log.Format)
 }
 
 // shutdownTime is how long open requests may take once piket is told to stop.

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/promslog"
-	promslogflag "github.com/prometheus/common/promslog/flag"
 
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/vantage"
@@ -36,9 +35,7 @@ func declareVantage(c *cli) {
 	cmd.Flag("config.file", "Configuration file of the vantage.").Default("vantage.yml").StringVar(&f.config)
 	cmd.Flag("web.listen-address", "Address to listen on for /metrics and /-/healthy; without it nothing listens.").StringVar(&f.address)
 	cmd.Flag("web.config.file", "File with TLS, client certificates and basic authentication of the listener (exporter-toolkit's format).").StringVar(&f.web)
-	f.log = promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat()}
-	cmd.Flag(promslogflag.LevelFlagName, promslogflag.LevelFlagHelp).Default("info").SetValue(f.log.Level)
-	cmd.Flag(promslogflag.FormatFlagName, promslogflag.FormatFlagHelp).Default("logfmt").SetValue(f.log.Format)
+	declareLog(cmd, &f.log)
 }
 
 func (f vantageFlags) run(ctx context.Context, io console) error {

@@ -3,6 +3,8 @@ package statuspage
 import (
 	"strings"
 	"unicode"
+
+	"github.com/spinware/piket/internal/oneline"
 )
 
 // Status says how well something is. A graver one is larger; Unknown is the
@@ -126,17 +128,7 @@ func clauses(texts ...*string) {
 }
 
 func clause(text string) string {
-	text = text[:min(len(text), 16*maxClause)] // what is cut anyway need not be looked through
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-	runes := 0
-	for i := range text {
-		if runes++; runes > maxClause {
-			return text[:i] + "…"
-		}
-	}
-	return text
+	return oneline.Of(text[:min(len(text), 16*maxClause)], maxClause) // what is cut anyway need not be looked through
 }
 
 // normal is the form in which names are compared.
