@@ -18,7 +18,7 @@ import (
 // answer returns is sent as it is; nothing means silence.
 func nameServer(t *testing.T, overUDP, overTCP func(query dnsmessage.Message) []byte) (address string) {
 	t.Helper()
-	tcp := listener(t, func(conn net.Conn) {
+	overStream := func(conn net.Conn) {
 		var length [2]byte
 		if _, err := io.ReadFull(conn, length[:]); err != nil || overTCP == nil {
 			return
@@ -29,10 +29,18 @@ func nameServer(t *testing.T, overUDP, overTCP func(query dnsmessage.Message) []
 		}
 		reply := overTCP(unpack(t, message))
 		conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
-	})
-	udp, err := net.ListenPacket("udp", tcp)
-	if err != nil {
-		t.Fatal(err)
+	}
+	var tcp string
+	var udp net.PacketConn
+	for range 100 { // a port that is free for TCP may be somebody's for UDP
+		var err error
+		tcp = listener(t, overStream)
+		if udp, err = net.ListenPacket("udp", tcp); err == nil {
+			break
+		}
+	}
+	if udp == nil {
+		t.Fatal("no port is free for both TCP and UDP")
 	}
 	done := make(chan struct{})
 	t.Cleanup(func() { udp.Close(); <-done })
