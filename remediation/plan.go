@@ -65,10 +65,11 @@ func (p plan) hash() string {
 // intent turns the plan into the event that is written before anything is
 // sent.
 func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
+	server, _ := f.Inventory.Server(p.Server)
 	i := incident.Intended{
 		Intent: fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1),
 		Step:   p.Step, Attempt: p.Attempt, Server: p.Server, Action: p.Action, Verb: p.Verb, Command: p.Command,
-		Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(),
+		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
 	}
 	if a := f.Incident.Approval; a != nil && a.Step == p.Step && a.PlanHash == i.PlanHash {

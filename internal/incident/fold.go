@@ -48,9 +48,7 @@ func (i *Incident) Apply(e Event) {
 	case Absorbed:
 		i.absorb(p)
 	case Restored:
-		i.Status, i.RestoredAt = BackInService, e.At
-		i.Owes = nil
-		i.endAction()
+		i.restore(p, e.At)
 	case Relapsed:
 		i.relapse()
 	case ClosureChecked:
@@ -165,6 +163,7 @@ func (i *Incident) advance(e Event) {
 		if p.Final {
 			i.leave(p.Step, "failed", p.Reason)
 		}
+		i.judge(Failed)
 		i.endAction()
 	}
 }
@@ -237,6 +236,27 @@ func (i *Incident) leave(step, why, reason string) {
 	}
 	if i.Blocked.Step == step {
 		i.Blocked = Blocked{}
+	}
+}
+
+// restore books that service is back, and what the action under way was good
+// for.
+func (i *Incident) restore(p Restored, at time.Time) {
+	i.Status, i.RestoredAt = BackInService, at
+	i.Owes = nil
+	if a := i.Action; a.Live() && p.Step == a.Step {
+		i.judge(Helped)
+		a.Took = at.Sub(a.SettledAt)
+	} else {
+		i.judge(Unclear)
+	}
+	i.endAction()
+}
+
+// judge says what the live action was good for, if it was carried out at all.
+func (i *Incident) judge(r Result) {
+	if a := i.Action; a.Live() && (a.Outcome == OutcomeDone || a.Outcome == OutcomeUnknown) {
+		a.Result = r
 	}
 }
 

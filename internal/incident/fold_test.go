@@ -280,3 +280,29 @@ func TestANewerCallReplacesTheOneThatWasNeverMade(t *testing.T) {
 		t.Errorf("waiting are %v", waiting)
 	}
 }
+
+func TestActionKnowsWhatItWasGoodFor(t *testing.T) {
+	intent := incident.Intended{Intent: "INC-1/I1", Step: "power-cycle", Attempt: 1, Server: "web-07"}
+	for _, c := range []struct {
+		name string
+		end  []incident.Payload
+		want incident.Result
+		took time.Duration
+	}{
+		{"service came back by it", []incident.Payload{incident.OutcomeRecorded{Intent: "INC-1/I1", Outcome: incident.OutcomeDone}, incident.Restored{Step: "power-cycle"}}, incident.Helped, time.Minute},
+		{"nobody knows by what", []incident.Payload{incident.OutcomeRecorded{Intent: "INC-1/I1", Outcome: incident.OutcomeUnknown}, incident.Restored{}}, incident.Unclear, 0},
+		{"it did not help", []incident.Payload{incident.OutcomeRecorded{Intent: "INC-1/I1", Outcome: incident.OutcomeDone}, incident.StepFailed{Step: "power-cycle"}}, incident.Failed, 0},
+		{"it was refused", []incident.Payload{incident.OutcomeRecorded{Intent: "INC-1/I1", Outcome: incident.OutcomeRefused}, incident.StepFailed{Step: "power-cycle"}}, "", 0},
+		{"it was never sent", []incident.Payload{incident.Voided{Intent: "INC-1/I1"}, incident.Restored{}}, "", 0},
+	} {
+		inc := incident.Fold(nil)
+		at := start
+		for n, p := range append([]incident.Payload{intent}, c.end...) {
+			at = at.Add(time.Minute)
+			inc.Apply(incident.Event{Incident: "INC-1", Seq: n + 1, At: at, Payload: p})
+		}
+		if inc.Action.Result != c.want || inc.Action.Took != c.took {
+			t.Errorf("%s: %q after %v, want %q after %v", c.name, inc.Action.Result, inc.Action.Took, c.want, c.took)
+		}
+	}
+}

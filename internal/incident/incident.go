@@ -105,7 +105,27 @@ type Action struct {
 	Detail    string
 	SettledAt time.Time // when the outcome was recorded
 	Ended     bool      // verified, failed or voided: the server is free again
+
+	Result Result        // whether it helped, "" until that is judged
+	Took   time.Duration // from the outcome to service being back, when it helped
 }
+
+// Touch is one action on one server, as other incidents see it: what has lately
+// been done, and what of it helped.
+type Touch struct {
+	Incident string
+	Action
+}
+
+// Result is what an action was good for.
+type Result string
+
+// The results. What was refused or voided has none: it was never tried.
+const (
+	Helped  Result = "helped"  // service came back by it
+	Failed  Result = "failed"  // service did not come back in its time
+	Unclear Result = "unclear" // service came back, and whether by it is not known
+)
 
 // Live reports whether the intent still holds its server: from the moment it
 // is planned until its effect has been judged.

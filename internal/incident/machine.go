@@ -183,6 +183,8 @@ type Intended struct {
 	Action   string    `json:"action"` // "power" or "ssh"
 	Verb     string    `json:"verb,omitempty"`
 	Command  []string  `json:"command,omitempty"`
+	Runbook  string    `json:"runbook,omitempty"` // whose step it is
+	Class    string    `json:"class,omitempty"`   // of server, for what is learnt from it: the model
 	Serial   string    `json:"serial"`
 	UUID     string    `json:"uuid"`
 	PlanHash string    `json:"plan_hash"`
