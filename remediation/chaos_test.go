@@ -33,6 +33,7 @@ type chaos struct {
 	sent    map[string]bool // intents
 	unknown map[string]bool // steps that had an unknown outcome
 	perStep map[string]int  // sends per step, duty apart
+	touched []incident.Touch
 	history []incident.Payload
 }
 
@@ -72,7 +73,7 @@ func (c *chaos) run(moves int) {
 		c.disturb()
 		m := remediation.Next(remediation.Facts{
 			Incident: c.inc, Runbook: c.book, Inventory: c.inventory, Limits: remediation.DefaultLimits,
-			Frozen: c.frozen, Goal: c.goal, Diagnosis: c.diagnosis, Now: c.now,
+			Frozen: c.frozen, Goal: c.goal, Diagnosis: c.diagnosis, Now: c.now, Touched: c.touched, ClaimAge: c.claimAge(),
 		})
 		c.make(m)
 		if !c.inc.Ongoing() {
@@ -150,15 +151,26 @@ func (c *chaos) make(m remediation.Move) {
 	case remediation.Dispatch:
 		c.write(incident.WorkOrdered{Order: fmt.Sprint("W", c.inc.Version+1), Step: m.Step,
 			AcknowledgeBy: c.now.Add(15 * time.Minute), ArriveBy: c.now.Add(2 * time.Hour)})
+	case remediation.Intend:
+		c.intended(m.Intent)
+		c.write(m.Intent)
 	case remediation.Send:
 		c.send(m.Intent)
 	}
 }
 
+// claimAge is how long whoever looks now has known of a claim.
+func (c *chaos) claimAge() time.Duration {
+	if a := c.inc.Action; a.Live() && !a.ClaimedAt.IsZero() {
+		return c.now.Sub(a.ClaimedAt)
+	}
+	return 0
+}
+
 func (c *chaos) decide(payloads []incident.Payload) {
 	for _, p := range payloads {
 		if i, ok := p.(incident.Intended); ok {
-			c.intended(i)
+			c.fail("an intent is written without asking the guards in that moment: %+v", i)
 		}
 	}
 	c.write(payloads...)
@@ -212,6 +224,7 @@ func (c *chaos) send(i incident.Intended) {
 	if outcome != "" { // otherwise piket was killed right here
 		c.write(incident.OutcomeRecorded{Intent: i.Intent, Outcome: outcome, Detail: "chaos"})
 	}
+	c.touched = append(c.touched, incident.Touch{Incident: c.inc.ID, Action: *c.inc.Action})
 }
 
 func (c *chaos) watch(power bool) {

@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -12,13 +13,12 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
-	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/runbooks"
 )
 
 // Engine does what Next decides. Every field must be set.
 type Engine struct {
-	Store     *store.Store
+	Store     Timelines
 	Clock     *clock.Clock
 	Log       *slog.Logger
 	Inventory func() *inventory.Inventory
@@ -26,6 +26,8 @@ type Engine struct {
 	Actions   map[string]Action // by the intent's action: "power", "ssh"
 	Limits    func() Limits
 	Frozen    func() string                               // why everything is stopped, "" when it is not
+	Untimely  func() string                               // why this machine's clock cannot be trusted, "" when it can
+	Others    func(inventory.Server, time.Time) Others    // who else is at work on a server
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
 	WorkOrder WorkOrder
 	Owner     string // names this process in claims
@@ -43,6 +45,22 @@ type WorkOrder func(server inventory.Server, site inventory.Site, inc *incident.
 type memory struct {
 	runbook         string // the hash of the one that asked for the looks
 	goal, diagnosis Look
+
+	claim    string // the intent that was last seen claimed and not answered for
+	claimAge func() time.Duration
+}
+
+// ageOfClaim is how long this process has known that the intent under way is
+// claimed, by its own watch: the clock of who claimed it may be wrong.
+func (m *memory) ageOfClaim(a *incident.Action, clk *clock.Clock) time.Duration {
+	if !a.Live() || a.ClaimedAt.IsZero() || a.Outcome != "" {
+		m.claim = ""
+		return 0
+	}
+	if m.claim != a.Intent {
+		m.claim, m.claimAge = a.Intent, clk.Stopwatch()
+	}
+	return m.claimAge()
 }
 
 // Visit takes one incident one step further. A look is followed at once by the
@@ -69,6 +87,9 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 		case Diagnose:
 			diagnosed = true
 		default:
+			if errors.Is(err, errHeldBack) { // others were quicker; what they hold is a fact by now
+				return f.Now, nil
+			}
 			return next, err
 		}
 		if err != nil {
@@ -84,11 +105,12 @@ func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, erro
 	}
 	seen := e.seen(inc.ID)
 	if seen.runbook != inc.Runbook.Hash { // what another runbook asked for answers nothing of this one
-		*seen = memory{runbook: inc.Runbook.Hash}
+		seen.runbook, seen.goal, seen.diagnosis = inc.Runbook.Hash, Look{}, Look{}
 	}
 	f := Facts{
 		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
-		Frozen: e.Frozen(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
+		Frozen: e.Frozen(), Clock: e.Untimely(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
+		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
 	}
 	if inc.Subject.Kind == "server" && inc.Ongoing() {
 		err = e.surroundings(ctx, &f)
@@ -98,14 +120,18 @@ func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, erro
 
 // surroundings adds what other incidents mean for this one.
 func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
-	live, err := e.Store.Live(ctx)
-	if err != nil {
+	var err error
+	if f.Touched, err = e.Store.Touches(ctx, f.Now.Add(-memorySpan)); err != nil {
 		return err
 	}
-	if f.InFlight = live; f.Incident.Held() != "" {
-		f.InFlight--
-	}
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	f.Others = e.Others(server, f.Now)
+	if err := e.fallen(ctx, f); err != nil {
+		return err
+	}
+	if err := e.results(ctx, f, server); err != nil {
+		return err
+	}
 	for _, around := range wider(server, f.Incident.Site) {
 		id, err := e.Store.OpenFor(ctx, around)
 		if err != nil {
@@ -128,6 +154,38 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		if wide.Ongoing() && wide.Stands() && (book == nil || book.Goal.Service()) {
 			f.Around = id
 		}
+	}
+	return nil
+}
+
+// maxFallen bounds how many servers are counted that fell together; no limit
+// needs more.
+const maxFallen = 100
+
+// fallen adds the servers of the site that fell at about the same time.
+func (e *Engine) fallen(ctx context.Context, f *Facts) error {
+	inc, within := f.Incident, f.Limits.TogetherWithin
+	names, err := e.Store.Fallen(ctx, inc.Site, inc.OpenedAt.Add(-within), inc.OpenedAt.Add(within), maxFallen)
+	f.Fallen = names
+	return err
+}
+
+// maxResults is how many tries of a step are looked back at.
+const maxResults = 100
+
+// results adds what each step has been good for on servers of the same class.
+// Only what is about to be decided needs it.
+func (e *Engine) results(ctx context.Context, f *Facts, server inventory.Server) error {
+	if f.Runbook == nil || f.Incident.Verdict.Verdict != incident.VerdictServer || f.Incident.Status != incident.Open {
+		return nil
+	}
+	f.Results = map[string][]incident.Touch{}
+	for _, r := range f.Runbook.Remedies {
+		list, err := e.Store.Results(ctx, f.Runbook.Name, r.ID, server.Model, maxResults)
+		if err != nil {
+			return err
+		}
+		f.Results[r.ID] = list
 	}
 	return nil
 }
@@ -161,6 +219,8 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 		return time.Time{}, e.append(ctx, inc, m.Payloads...)
 	case Merge:
 		return f.Now, e.merge(ctx, f, m.Reason)
+	case Intend:
+		return time.Time{}, e.intend(ctx, f, m.Intent)
 	case Send:
 		return time.Time{}, e.send(ctx, f, m.Intent)
 	case Dispatch:
@@ -193,6 +253,9 @@ func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
 	}
 	if look.Power != "" && look.Power != inc.Power {
 		news = append(news, incident.PowerSeen{Server: inc.Subject.Name, Power: look.Power})
+	}
+	if proof, better := f.grade(look); better {
+		news = append(news, proof)
 	}
 	if len(news) > 0 {
 		if err := e.append(ctx, inc, news...); err != nil {

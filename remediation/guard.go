@@ -23,10 +23,15 @@ var guards = []struct {
 	check func(Facts, runbooks.Remedy) *refusal
 }{
 	{"freeze", notFrozen},
+	{"clock", clockTrusted},
 	{"one-target", oneTarget},
 	{"site-verdict", serverVerdict},
 	{"around", allWellAround},
+	{"interlock", nobodyElseAtWork},
 	{"few-at-once", fewAtOnce},
+	{"blast-radius", smallRadius},
+	{"rate", rarely},
+	{"cooldown", cooledDown},
 	{"attempts", attemptsLeft},
 	{"identity", identityKnown},
 	{"evidence", independentEvidence},
@@ -50,6 +55,15 @@ func notFrozen(f Facts, _ runbooks.Remedy) *refusal {
 		return nil
 	}
 	return &refusal{Why: f.Frozen, Until: f.Now.Add(f.Limits.IdlePoll)}
+}
+
+// clockTrusted: who does not know what time it is cannot say how long trouble
+// has lasted, nor whether an answer came in time.
+func clockTrusted(f Facts, _ runbooks.Remedy) *refusal {
+	if f.Clock == "" {
+		return nil
+	}
+	return &refusal{Why: f.Clock, Until: f.Now.Add(f.Limits.IdlePoll)}
 }
 
 // oneTarget: an incident acts on its own server and on nothing else, and that
@@ -157,15 +171,6 @@ func allWellAround(f Facts, _ runbooks.Remedy) *refusal {
 		return nil
 	}
 	return &refusal{Why: f.Around + " is open for its whole rack or site", Until: f.Now.Add(f.Limits.Fresh)}
-}
-
-// fewAtOnce: however many servers are in trouble, only a few are acted on at
-// the same time.
-func fewAtOnce(f Facts, _ runbooks.Remedy) *refusal {
-	if f.InFlight < f.Limits.InFlight {
-		return nil
-	}
-	return &refusal{Why: fmt.Sprintf("%d other servers are being acted on already", f.InFlight), Until: f.Now.Add(f.Limits.IdlePoll)}
 }
 
 // troubleLasts: a glitch of a minute is not worth a restart (43 seconds of

@@ -35,6 +35,9 @@ func Judge(f Facts) incident.Concluded {
 	if c, ok := neighboursGone(f); ok {
 		return c
 	}
+	if c, ok := fellTogether(f); ok {
+		return c
+	}
 	switch kind := f.Incident.Subject.Kind; {
 	case kind == "rack", kind == "feed":
 		return incident.Concluded{Verdict: incident.Verdict(kind),
@@ -103,8 +106,10 @@ func number(v any) int {
 }
 
 // finding returns what a kind of check found in the latest diagnosis.
-func (f Facts) finding(kind string) (incident.Check, bool) {
-	for _, c := range f.Diagnosis.Checks {
+func (f Facts) finding(kind string) (incident.Check, bool) { return finding(f.Diagnosis.Checks, kind) }
+
+func finding(checks []incident.Check, kind string) (incident.Check, bool) {
+	for _, c := range checks {
 		if c.Kind == kind {
 			return c, true
 		}

@@ -40,12 +40,20 @@ func climb(f Facts, r runbooks.Remedy) Move {
 	if why != "" {
 		return f.skip(r.ID, why)
 	}
-	if f.Runbook.Asks(r, f.conditionFacts()) {
+	switch f.trust(r).Trust {
+	case runbooks.Observe:
+		return f.skip(r.ID, "observing only: would now "+plan.words())
+	case runbooks.Propose:
+		if m := attention(f.Incident, "proposal-"+r.ID, "piket proposes to "+plan.words()+", and leaves it to you"); m != nil {
+			return m
+		}
+		return f.skip(r.ID, "proposed, and left to a person: "+plan.words())
+	case runbooks.Asks:
 		if m := approval(f, r, plan); m != nil {
 			return m
 		}
 	}
-	return decide(plan.intent(f, r))
+	return Intend{plan.intent(f, r)}
 }
 
 // inapplicable says why a remedy does not fit what was found, "" when it does.

@@ -31,8 +31,13 @@ type Facts struct {
 	// however long it took.
 	JustWatched, JustDiagnosed bool
 
-	InFlight int    // other servers that are being acted on right now
-	Around   string // the incident that is open for the server's whole rack or site, "" when none
+	Touched  []incident.Touch            // what was acted on lately, by any incident
+	Fallen   []string                    // servers of the site that fell at about the same time
+	Results  map[string][]incident.Touch // what each step was good for on this class of server, newest first
+	Around   string                      // the incident that is open for the server's whole rack or site, "" when none
+	Others   Others                      // who else is at work on the machine
+	Clock    string                      // why this machine's clock cannot be trusted, "" when it can
+	ClaimAge time.Duration               // how long this process has known, by its own watch, that the intent is claimed
 }
 
 // Look is what was seen. The zero Look is no look at all: after a start piket
@@ -42,6 +47,8 @@ type Look struct {
 	Ended  time.Time // when it ended: the next one is due a while after that
 	Checks []incident.Check
 	Power  string // "on", "off", "unknown"; "" when not asked
+
+	Evidence []incident.Check // of an action under way: what the BMC and the machine tell of a restart
 }
 
 // Limits hold for every incident.
@@ -52,14 +59,28 @@ type Limits struct {
 	IdlePoll  time.Duration // between looks while people work
 	NotAfter  time.Duration // from intent to send; later it is not sent
 	PowerOn   time.Duration // power that we cut may be off this long before it is duty to restore it
-	InFlight  int           // servers that are acted on at the same time, at most
 	AfterWork time.Duration // from "the technician is done" to asking a person why it is still down
+
+	InFlight             int           // servers that are acted on at the same time, at most
+	Rack, Customer, Site int           // servers of one of each in piket's hands at once, at most
+	FleetPercent         int           // of all servers in piket's hands at once, at most; one at least
+	SiteHour, ServerDay  int           // actions on one site in an hour, on one server in a day, at most
+	Cooldown             time.Duration // from touching a machine's power to touching it again
+
+	Together, TogetherPercent int           // so many servers of a rack, feed or site, or more than such a share of it,
+	TogetherWithin            time.Duration // that fall within this time have a cause in common
+
+	ErrorBudget ErrorBudget
+	HeldBack    time.Duration // from a guard's first no to calling a person about it
 }
 
 // DefaultLimits are the limits when the configuration names none.
 var DefaultLimits = Limits{
 	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second,
-	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, InFlight: 5, AfterWork: 15 * time.Minute,
+	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
+	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute,
+	Together: 3, TogetherPercent: 20, TogetherWithin: 5 * time.Minute,
+	ErrorBudget: ErrorBudget{Of: 10, Failed: 3}, HeldBack: 30 * time.Minute,
 }
 
 // Move is the one thing to do now.
@@ -79,7 +100,9 @@ type (
 	Decide struct{ Payloads []incident.Payload }
 	// Merge: this is part of a trouble of the whole site.
 	Merge struct{ Reason string }
-	// Send: claim the intent, then send it once.
+	// Intend: write this intent down, if the guards agree in that very moment.
+	Intend struct{ Intent incident.Intended }
+	// Send: claim the intent, if the guards still agree, then send it once.
 	Send struct{ Intent incident.Intended }
 	// Dispatch: send the work order to hands on site.
 	Dispatch struct {
@@ -94,6 +117,7 @@ func (Watch) move()    {}
 func (Diagnose) move() {}
 func (Decide) move()   {}
 func (Merge) move()    {}
+func (Intend) move()   {}
 func (Send) move()     {}
 func (Dispatch) move() {}
 
@@ -138,32 +162,46 @@ func settle(f Facts) Move {
 		return decide(incident.Voided{Intent: a.Intent, Reason: "its time to be sent had passed"})
 	case a.ClaimedAt.IsZero():
 		return send(f, a.Intended)
-	case f.Now.After(a.NotAfter):
-		// Whoever claimed it is gone: nobody is in the middle of sending, or
-		// this would not be asked. It may or may not have been sent.
+	case f.Now.After(a.NotAfter) && f.ClaimAge > f.Limits.NotAfter:
+		// Whoever claimed it had that long by their own watch, however wrong their
+		// clock is, and nobody sends later. It may or may not have been sent.
 		return decide(incident.OutcomeRecorded{Intent: a.Intent, Outcome: incident.OutcomeUnknown,
 			Detail: "piket stopped after claiming it and before seeing an answer"})
 	}
-	return Wait{Until: a.NotAfter.Add(time.Millisecond)}
+	wait := max(a.NotAfter.Sub(f.Now), f.Limits.NotAfter-f.ClaimAge)
+	return Wait{Until: f.Now.Add(wait + time.Millisecond)}
 }
 
 // send asks the guards again, on the facts of this moment.
 func send(f Facts, intent incident.Intended) Move {
-	if intent.Duty == 0 {
-		remedy, ok := f.Runbook.Remedy(intent.Step)
-		if !ok {
-			return decide(incident.Voided{Intent: intent.Intent, Reason: "the runbook has no such step"})
-		}
-		if no := refuse(f, remedy); no != nil {
-			return decide(incident.Voided{Intent: intent.Intent, Reason: "guard " + no.Guard + ": " + no.Why})
-		}
-		if intent.Approval == "" && f.Runbook.Asks(remedy, f.conditionFacts()) {
-			return decide(incident.Voided{Intent: intent.Intent, Reason: "nobody was asked, and what made that unnecessary no longer holds"})
-		}
-	} else if f.Frozen != "" {
-		return decide(incident.Voided{Intent: intent.Intent, Reason: "guard freeze: " + f.Frozen})
+	if why := f.forbids(intent); why != "" {
+		return decide(incident.Voided{Intent: intent.Intent, Reason: why})
 	}
 	return Send{Intent: intent}
+}
+
+// forbids says why an intent may not be written or sent now, "" when it may. It
+// is asked when the intent is planned, and again in the transactions that write
+// it and that claim its one send. Power that piket cut itself is given back
+// whatever the guards say, unless everything is frozen.
+func (f Facts) forbids(intent incident.Intended) string {
+	if intent.Duty > 0 {
+		if f.Frozen != "" {
+			return "guard freeze: " + f.Frozen
+		}
+		return ""
+	}
+	remedy, ok := f.Runbook.Remedy(intent.Step)
+	if !ok {
+		return "the runbook has no such step"
+	}
+	if no := refuse(f, remedy); no != nil {
+		return "guard " + no.Guard + ": " + no.Why
+	}
+	if intent.Approval == "" && f.trust(remedy).Trust != runbooks.Auto {
+		return "nobody was asked, and what made that unnecessary no longer holds"
+	}
+	return ""
 }
 
 // wait leaves people their time: one who was asked, and one who is on site.
@@ -244,9 +282,15 @@ func hold(f Facts) Move {
 
 func decide(payloads ...incident.Payload) Move { return Decide{Payloads: payloads} }
 
-// block writes down once what is held back, and looks again at its time.
+// block writes down once what is held back, and looks again at its time. A
+// person hears of what stays so for long.
 func (f Facts) block(step string, no refusal) Move {
 	if b := f.Incident.Blocked; b.Guard == no.Guard && b.Step == step {
+		if f.Now.Sub(f.Incident.BlockedAt) > f.Limits.HeldBack {
+			if m := attention(f.Incident, "held-back-"+no.Guard, "for "+f.Limits.HeldBack.String()+" now nothing is done: "+no.Why); m != nil {
+				return m
+			}
+		}
 		return f.waitUntil(no.Until)
 	}
 	return decide(incident.Blocked{Step: step, Guard: no.Guard, Why: no.Why, Until: no.Until})

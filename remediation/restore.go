@@ -88,6 +88,8 @@ func (f Facts) restored() incident.Restored {
 	held := fmt.Sprintf("all checks have answered for %v", f.Runbook.Goal.For)
 	a, o := inc.Action, inc.Order
 	switch {
+	case a.Live() && a.Outcome == incident.OutcomeDone && !a.Grade.Reaches(f.needs(a.Step)):
+		return incident.Restored{How: fmt.Sprintf("%s; that \"%s\" was carried out is proved to grade %q only, and the runbook wants %q", held, a.What(), a.Grade, f.needs(a.Step))}
 	case a.Live() && a.Outcome == incident.OutcomeDone:
 		return incident.Restored{Step: a.Step, How: held + " after \"" + a.What() + "\""}
 	case a.Live() && a.Outcome == incident.OutcomeUnknown:
@@ -98,4 +100,11 @@ func (f Facts) restored() incident.Restored {
 		return incident.Restored{How: held + "; \"" + a.What() + "\" had already been given up"}
 	}
 	return incident.Restored{How: held + "; piket had done nothing for it"}
+}
+
+// needs is the proof that a step's runbook wants before it counts as carried
+// out.
+func (f Facts) needs(step string) incident.Grade {
+	r, _ := f.Runbook.Remedy(step)
+	return incident.Grade(r.Evidence)
 }

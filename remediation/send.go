@@ -13,11 +13,33 @@ import (
 // shorter than [Limits.NotAfter], so that a send cannot outlive its intent.
 const sendTimeout = 25 * time.Second
 
+// intend writes an intent down before anything is sent, with the room that it
+// takes up: in the same transaction the guards are asked once more, on what every
+// other incident holds by then.
+func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) error {
+	_, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.Now.Add(-memorySpan),
+		incident.Event{Actor: incident.Piket, Payload: intent})
+	return err
+}
+
+// stillAllows asks the guards about an intent again, with what has been touched
+// by now.
+func (f Facts) stillAllows(intent incident.Intended) func([]incident.Touch) error {
+	return func(touched []incident.Touch) error {
+		f.Touched = touched
+		if why := f.forbids(intent); why != "" {
+			return fmt.Errorf("%w: %s", errHeldBack, why)
+		}
+		return nil
+	}
+}
+
 // send owns the intent, then sends it once, then writes down what is known of
 // it. Nothing here is ever repeated: if the last line cannot be written, the
 // intent stays claimed, and settle calls it unknown.
 func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
-	inc, err := e.Store.Append(ctx, f.Incident.ID, f.Incident.Version,
+	watch, left := e.Clock.Stopwatch(), intent.NotAfter.Sub(f.Now)
+	inc, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.Now.Add(-memorySpan),
 		incident.Event{Actor: incident.Piket, Payload: incident.Claimed{Intent: intent.Intent, Owner: e.Owner}})
 	if err != nil {
 		return err
@@ -25,7 +47,7 @@ func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) er
 	// Stopping piket does not cut a send in half.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
-	said := e.carryOut(ctx, f, intent)
+	said := e.carryOut(ctx, f, intent, func() bool { return watch() > left })
 	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "result", said.Text())
 	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: said})
 	if err != nil {
@@ -38,7 +60,7 @@ func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) er
 // carryOut hands the intent to its action, with the checks that only make
 // sense at the very last moment, and says what came of it. What a freeze stopped was
 // never sent and does not count as a try.
-func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended) incident.Payload {
+func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended, late func() bool) incident.Payload {
 	refused := incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeRefused}
 	server, ok := f.Inventory.Server(intent.Server)
 	if !ok || server.Serial != intent.Serial || server.UUID != intent.UUID {
@@ -52,7 +74,7 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		stopped = e.last(ctx, intent)
+		stopped = e.last(ctx, intent, late)
 		return stopped
 	}})
 	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
@@ -63,12 +85,13 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 
 var errFrozen = errors.New("frozen")
 
-// last is asked with the session open, right before the write.
-func (e *Engine) last(ctx context.Context, intent incident.Intended) error {
+// last is asked with the session open, right before the write. A clock that was
+// set back does not make time for a send that is late by its watch.
+func (e *Engine) last(ctx context.Context, intent incident.Intended, late func() bool) error {
 	if why := e.Frozen(); why != "" {
 		return fmt.Errorf("%w: %s", errFrozen, why)
 	}
-	if now := e.Clock.Now(); now.After(intent.NotAfter) {
+	if late() || e.Clock.Now().After(intent.NotAfter) {
 		return fmt.Errorf("its time to be sent (%s) has passed", clockTime(intent.NotAfter))
 	}
 	return ctx.Err()

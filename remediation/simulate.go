@@ -39,6 +39,7 @@ type simulation struct {
 	goal      Look
 	diagnosis Look
 	cured     bool
+	touched   []incident.Touch
 	result    Simulated
 }
 
@@ -83,7 +84,7 @@ func (w *simulation) step() bool {
 	}
 	m := Next(Facts{
 		Incident: w.inc, Runbook: w.book, Inventory: w.inventory, Limits: DefaultLimits,
-		Goal: w.goal, Diagnosis: w.diagnosis, Now: w.now,
+		Goal: w.goal, Diagnosis: w.diagnosis, Now: w.now, Touched: w.touched,
 	})
 	switch m := m.(type) {
 	case Rest:
@@ -96,6 +97,8 @@ func (w *simulation) step() bool {
 		w.diagnose()
 	case Decide:
 		w.decide(m.Payloads)
+	case Intend:
+		w.write(m.Intent)
 	case Send:
 		w.send(m.Intent)
 	case Dispatch:
@@ -211,6 +214,7 @@ func (w *simulation) send(intent incident.Intended) {
 	w.write(
 		incident.Claimed{Intent: intent.Intent, Owner: "simulation"},
 		incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeDone, Detail: "simulated"})
+	w.touched = append(w.touched, incident.Touch{Incident: w.inc.ID, Action: *w.inc.Action})
 	w.goal, w.diagnosis = Look{}, Look{}
 }
 

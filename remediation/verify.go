@@ -68,7 +68,7 @@ func powerDuty(f Facts) Move {
 	case inc.DutyTries >= maxDuty:
 		return attention(inc, "left-off", fmt.Sprintf("%s is off after a power action of piket's, and %d tries to switch it on did not help", owed.Server, inc.DutyTries))
 	}
-	return decide(f.duty(*owed))
+	return Intend{f.duty(*owed)}
 }
 
 // duty is the intent to switch on what was switched off.

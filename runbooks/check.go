@@ -158,9 +158,33 @@ func (c *checker) remedy(i int) {
 	}
 	c.time(&r.Verify, "verify")
 	c.command(r)
+	c.trust(r)
 	if r.Approve != nil {
 		c.time(&r.Approve.Within, "within")
 		c.word(&r.Approve.Otherwise, "otherwise", otherwises)
+	}
+}
+
+// trust checks what a remedy says of how far it may go, and of its proof.
+func (c *checker) trust(r *Remedy) {
+	if level := string(r.Trust); level != "" && !slices.Contains(Trusts, level) {
+		c.problems.AddUnknown(c.doc.At(&r.Trust), "trust", level, Trusts)
+	}
+	if r.Trust == Asks && r.Approve == nil {
+		c.add(&r.Trust, "trust is approve, and the remedy does not say who is asked: give it approve")
+	}
+	if r.Trust == Auto && r.Approve != nil {
+		c.add(&r.Trust, "trust is auto, and the remedy has a person asked: leave one of them out")
+	}
+	if c.doc.Given(&r.Earn) && (r.Earn < 10 || r.Earn > 1000) {
+		c.add(&r.Earn, "earn is %d, want 10 to 1000: fewer prove nothing", r.Earn)
+	}
+	if r.Earn > 0 && r.Approve == nil {
+		c.add(&r.Earn, "nothing is to be earned: the remedy has nobody asked")
+	}
+	c.word(&r.Evidence, "evidence", Evidence)
+	if r.Power == "" && (r.Evidence == "power" || r.Evidence == "boot") {
+		c.add(&r.Evidence, "a BMC proves nothing about a command: want accepted, network or boot-id")
 	}
 }
 

@@ -63,6 +63,33 @@ type Remedy struct {
 	Approve  *Approve      `yaml:"approve"`
 	Verify   time.Duration `yaml:"verify,required"` // how long the goal may take to hold again
 	Attempts int           `yaml:"attempts"`        // 1 when not given
+	Trust    Trust         `yaml:"trust"`           // how far piket may go by itself; as Approve says when not given
+	Earn     int           `yaml:"earn"`            // so many tries that helped, on one class of server, and nobody is asked any more; 0 means never
+	Evidence string        `yaml:"evidence"`        // the word of [Evidence] that proves that it was carried out; "accepted" when not given
+}
+
+// Trust is how far piket may go with a remedy by itself.
+type Trust string
+
+// The rungs of trust. Asks and Auto need not be written down: they follow from
+// whether the remedy has "approve".
+const (
+	Observe Trust = "observe" // only writes down what it would do
+	Propose Trust = "propose" // calls a person, who does it
+	Asks    Trust = "approve" // does it after a yes
+	Auto    Trust = "auto"    // does it
+)
+
+// Level returns how far piket may go with a remedy, before what experience
+// adds; asked says whether [Runbook.Asks] for it now.
+func (r Remedy) Level(asked bool) Trust {
+	switch {
+	case r.Trust != "" && r.Trust != Auto:
+		return r.Trust
+	case asked:
+		return Asks
+	}
+	return Auto
 }
 
 // Approve asks a person first.

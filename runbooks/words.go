@@ -45,6 +45,14 @@ var goalWords = map[string]string{
 // Redfish it has been seen to end with the machine off and report success.
 var Verbs = []string{"on", "off", "soft", "cycle"}
 
+// Trusts lists how far piket may go with a remedy, the least first.
+var Trusts = []string{string(Observe), string(Propose), string(Asks), string(Auto)}
+
+// Evidence lists how well it can be proved that a remedy was carried out, the
+// weakest first: the command was accepted, the power changed, the BMC saw the
+// machine start, it answers on the network, it says itself that it has started.
+var Evidence = []string{"accepted", "power", "boot", "network", "boot-id"}
+
 // Orders lists what hands on site may be asked; remediation/technician has the
 // words for each, and a test there holds the two together.
 var Orders = []string{"restart-and-diagnose", "look-only", "look-at-site"}

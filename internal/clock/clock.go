@@ -29,6 +29,7 @@ type Clock struct {
 	speed   float64   // seconds of this clock per second of the machine
 	jumping bool
 	wall    func() time.Time     // of a real clock: what the machine says now; nil for the others
+	since   func() time.Duration // and how long it has been running
 	busy    int                  // goroutines of Go that are not in Wait
 	waiting map[*waiter]struct{} // everybody in Wait
 	respeed chan struct{}        // closed when the speed changes
@@ -43,12 +44,18 @@ type waiter struct {
 // Real returns the machine's own clock. It counts the time in which the machine
 // was suspended, and follows when somebody corrects the machine's clock: what
 // must not happen after a moment is held to that moment by everybody's watch.
-func Real() *Clock { return following(time.Now) }
+func Real() *Clock { return following(time.Now, sinceBoot) }
 
-func following(wall func() time.Time) *Clock {
+func following(wall func() time.Time, since func() time.Duration) *Clock {
 	c := newClock(wall(), 1, false)
-	c.wall = wall
+	c.wall, c.since = wall, since
 	return c
+}
+
+// Following returns a clock that says what now and since say, and never waits:
+// a simulation moves them. since is the watch that nobody sets.
+func Following(now func() time.Time, since func() time.Duration) *Clock {
+	return following(now, since)
 }
 
 // Scaled returns a clock that starts at start and runs speed times as fast as

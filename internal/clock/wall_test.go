@@ -28,7 +28,7 @@ func TestRealWaitEndsByTheWallClockAlsoWhenThatIsSet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var wall stepped
-				clk := following(wall.now)
+				clk := following(wall.now, sinceBoot)
 				began, until := time.Now(), clk.Now().Add(c.wait)
 				end := clk.Go(func() { clk.Wait(t.Context(), until, nil) })
 				time.AfterFunc(10*time.Second, func() { wall.by.Store(int64(c.step)) })
@@ -46,7 +46,7 @@ func TestRealWaitEndsByTheWallClockAlsoWhenThatIsSet(t *testing.T) {
 
 func TestRealClockSaysWhatTheWallClockSays(t *testing.T) {
 	var wall stepped
-	clk := following(wall.now)
+	clk := following(wall.now, sinceBoot)
 	clk.SetSpeed(60)
 	for _, step := range []time.Duration{0, 8 * time.Hour, -8 * time.Hour} {
 		wall.by.Store(int64(step))

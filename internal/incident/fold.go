@@ -139,7 +139,7 @@ func (i *Incident) advance(e Event) {
 	case Skipped:
 		i.leave(p.Step, "skipped", p.Reason)
 	case Blocked:
-		i.Blocked = p
+		i.block(p, e.At)
 	case ApprovalRequested:
 		i.Approval = &Approval{ApprovalRequested: p}
 		i.Blocked = Blocked{}
@@ -157,7 +157,7 @@ func (i *Incident) advance(e Event) {
 		i.Approval, i.Blocked = nil, Blocked{}
 		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
-	case Claimed, Voided, OutcomeRecorded:
+	case Claimed, Voided, OutcomeRecorded, Graded:
 		i.settle(e)
 	case StepFailed:
 		if p.Final {
@@ -188,7 +188,20 @@ func (i *Incident) settle(e Event) {
 		if a.Live() && a.Intent == p.Intent {
 			i.outcome(p, e.At)
 		}
+	case Graded:
+		if a.Live() && a.Intent == p.Intent && !a.Grade.Reaches(p.Grade) {
+			a.Grade = p.Grade
+		}
 	}
+}
+
+// block books what is held back. The same guard's next word about the same step
+// does not begin the time anew.
+func (i *Incident) block(p Blocked, at time.Time) {
+	if i.Blocked.Guard != p.Guard || i.Blocked.Step != p.Step {
+		i.BlockedAt = at
+	}
+	i.Blocked = p
 }
 
 // outcome books what is known of a send. Power that may have been cut is owed
@@ -196,6 +209,9 @@ func (i *Incident) settle(e Event) {
 func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	a := i.Action
 	a.Outcome, a.Detail, a.SettledAt = p.Outcome, p.Detail, at
+	if p.Outcome == OutcomeDone {
+		a.Grade = Accepted
+	}
 	i.Power, i.PowerAt = "", at
 	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
 	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
@@ -246,7 +262,7 @@ func (i *Incident) restore(p Restored, at time.Time) {
 	i.Owes = nil
 	if a := i.Action; a.Live() && p.Step == a.Step {
 		i.judge(Helped)
-		a.Took = at.Sub(a.SettledAt)
+		a.Took, a.Grade = at.Sub(a.SettledAt), GoalHeld
 	} else {
 		i.judge(Unclear)
 	}

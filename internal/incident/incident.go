@@ -60,6 +60,8 @@ type Incident struct {
 	Action   *Action   // the last intent and what became of it
 	Blocked  Blocked   // what is held back right now; zero Guard when nothing is
 
+	BlockedAt time.Time // since when, by that guard
+
 	Order      *Order
 	Attentions map[string]time.Time // topic → when raised
 
@@ -106,6 +108,7 @@ type Action struct {
 	SettledAt time.Time // when the outcome was recorded
 	Ended     bool      // verified, failed or voided: the server is free again
 
+	Grade  Grade         // how well it is proved that it was carried out
 	Result Result        // whether it helped, "" until that is judged
 	Took   time.Duration // from the outcome to service being back, when it helped
 }

@@ -30,6 +30,7 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"claimed":            read[Claimed],
 	"voided":             read[Voided],
 	"outcome":            read[OutcomeRecorded],
+	"graded":             read[Graded],
 	"power_seen":         read[PowerSeen],
 	"step_failed":        read[StepFailed],
 	"ordered":            read[WorkOrdered],

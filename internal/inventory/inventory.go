@@ -130,6 +130,9 @@ type Server struct {
 	Customers []string  `yaml:"customers"`
 	Model     string    `yaml:"model"`
 	Feeds     []string  `yaml:"feeds"` // those of its rack when empty; one of them is enough to run
+
+	Protected    bool   `yaml:"protected"`     // two people agree before piket touches it, whatever it has earned
+	ProtectedWhy string `yaml:"protected_why"` // what hangs on it: piket's own host, its database, a gateway …
 }
 
 // BMC is the management controller of one server.

@@ -1,0 +1,153 @@
+package remediation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+// memorySpan is how far back what was touched matters to any guard.
+const memorySpan = 24 * time.Hour
+
+// others are the touches that count beside the intent that is being decided:
+// what was voided or refused never reached a machine, and giving power back
+// undoes what has been counted already.
+func (f Facts) others() []incident.Touch {
+	return slices.DeleteFunc(slices.Clone(f.Touched), func(t incident.Touch) bool {
+		own := f.Incident.Action.Live() && t.Intent == f.Incident.Action.Intent
+		return own || t.Voided || t.Outcome == incident.OutcomeRefused || t.Duty > 0
+	})
+}
+
+// inHand lists the other servers that count as piket's doing: acted on right
+// now, acted on a short while ago, or left with nobody knowing whether a command
+// was carried out. A machine that is being restarted is not a healthy one; where
+// it counted as such, limits have leaked until a whole cluster was restarted.
+func (f Facts) inHand() []inventory.Server {
+	var servers []inventory.Server
+	for _, t := range f.others() {
+		unsettled := t.Outcome == incident.OutcomeUnknown && t.Result != incident.Unclear && t.Result != incident.Helped
+		recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown
+		if t.Server == f.Incident.Subject.Name || !t.Live() && !recent && !unsettled {
+			continue
+		}
+		server, ok := f.Inventory.Server(t.Server)
+		if !ok {
+			server = inventory.Server{Name: t.Server} // gone from the inventory: it still counts for the fleet
+		}
+		if !slices.ContainsFunc(servers, func(s inventory.Server) bool { return s.Name == server.Name }) {
+			servers = append(servers, server)
+		}
+	}
+	return servers
+}
+
+// fewAtOnce: however many servers are in trouble, only a few are acted on at
+// the same time.
+func fewAtOnce(f Facts, _ runbooks.Remedy) *refusal {
+	busy := 0
+	for _, t := range f.Touched {
+		if t.Live() && t.Server != f.Incident.Subject.Name {
+			busy++
+		}
+	}
+	if busy < f.Limits.InFlight {
+		return nil
+	}
+	return &refusal{Why: fmt.Sprintf("%d other servers are being acted on already", busy), Until: f.Now.Add(f.Limits.IdlePoll)}
+}
+
+// smallRadius: of one rack, one customer, one site and the fleet only so many
+// servers may be in piket's hands at once.
+func smallRadius(f Facts, _ runbooks.Remedy) *refusal {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	shared := func(customer string) func(inventory.Server) bool {
+		return func(o inventory.Server) bool { return slices.Contains(o.Customers, customer) }
+	}
+	circles := []struct {
+		what  string
+		limit int
+		in    func(inventory.Server) bool
+	}{
+		{"rack " + server.Rack, f.Limits.Rack, func(o inventory.Server) bool { return server.Rack != "" && o.Rack == server.Rack }},
+		{"site " + server.Site, f.Limits.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
+		{"the fleet", f.fleetLimit(), func(inventory.Server) bool { return true }},
+	}
+	for _, c := range server.Customers {
+		circles = slices.Insert(circles, 1, struct {
+			what  string
+			limit int
+			in    func(inventory.Server) bool
+		}{"customer " + c, f.Limits.Customer, shared(c)})
+	}
+	hand := f.inHand()
+	for _, c := range circles {
+		n := 0
+		for _, o := range hand {
+			if c.in(o) {
+				n++
+			}
+		}
+		if n >= c.limit {
+			return &refusal{Why: fmt.Sprintf("%d of %s in piket's hands, or were a short while ago; at most %d at once", n, c.what, c.limit), Until: f.Now.Add(f.Limits.Fresh)}
+		}
+	}
+	return nil
+}
+
+// fleetLimit is the share of the fleet that may be in piket's hands, rounded
+// down, and one server at least.
+func (f Facts) fleetLimit() int {
+	return max(1, len(f.Inventory.Servers)*f.Limits.FleetPercent/100)
+}
+
+// rarely: a site sees few actions an hour, and a server few a day. What needs
+// more than that is not cured by more of the same.
+func rarely(f Facts, _ runbooks.Remedy) *refusal {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	var site, own []time.Time
+	for _, t := range f.others() {
+		o, _ := f.Inventory.Server(t.Server)
+		if f.Now.Sub(t.PlannedAt) < time.Hour && o.Site == server.Site {
+			site = append(site, t.PlannedAt)
+		}
+		if f.Now.Sub(t.PlannedAt) < memorySpan && t.Server == server.Name {
+			own = append(own, t.PlannedAt)
+		}
+	}
+	if until, full := fullUntil(own, f.Limits.ServerDay, memorySpan); full {
+		return &refusal{Why: fmt.Sprintf("%s was acted on %d times within a day; at most %d", server.Name, len(own), f.Limits.ServerDay), Until: until}
+	}
+	if until, full := fullUntil(site, f.Limits.SiteHour, time.Hour); full {
+		return &refusal{Why: fmt.Sprintf("%d actions on site %s within an hour; at most %d", len(site), server.Site, f.Limits.SiteHour), Until: until}
+	}
+	return nil
+}
+
+// fullUntil says whether so many moments within a span use up a limit, and
+// when the next place in it falls free.
+func fullUntil(moments []time.Time, limit int, span time.Duration) (time.Time, bool) {
+	if len(moments) < limit || limit <= 0 {
+		return time.Time{}, limit <= 0
+	}
+	slices.SortFunc(moments, time.Time.Compare)
+	return moments[len(moments)-limit].Add(span), true
+}
+
+// cooledDown: a machine whose power was touched is given time before it is
+// touched again.
+func cooledDown(f Facts, r runbooks.Remedy) *refusal {
+	if r.Power == "" {
+		return nil
+	}
+	for _, t := range f.others() {
+		if until := t.PlannedAt.Add(f.Limits.Cooldown); t.Server == f.Incident.Subject.Name && t.Action.Action == "power" && f.Now.Before(until) {
+			return &refusal{Why: fmt.Sprintf("its power was touched at %s and is left alone for %v", clockTime(t.PlannedAt), f.Limits.Cooldown), Until: until}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package remediation
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// protected is the one server of the fleet on which piket itself runs.
+const protected = "s1r3u3"
+
+// fleet is an inventory with two sites, four racks on each, and four servers in
+// each rack; every second server is the same customer's.
+func fleet(t testing.TB) *inventory.Inventory {
+	t.Helper()
+	var inv inventory.Inventory
+	for s := range 2 {
+		site := inventory.Site{Name: fmt.Sprintf("s%d", s)}
+		for r := range 4 {
+			rack := fmt.Sprintf("s%dr%d", s, r)
+			feed := fmt.Sprintf("s%df%d", s, r/2)
+			site.Racks = append(site.Racks, inventory.Rack{Name: rack, Feeds: []string{feed}})
+			if r%2 == 0 {
+				site.Feeds = append(site.Feeds, inventory.Feed{Name: feed})
+			}
+			for u := range 4 {
+				server := inventory.Server{Name: fmt.Sprintf("%su%d", rack, u), Rack: rack, Address: fmt.Sprintf("192.0.2.%d", s*100+r*10+u+1), Model: "R1"}
+				if u%2 == 0 {
+					server.Customers = []string{"bakery"}
+				}
+				server.Protected = server.Name == protected
+				inv.Servers = append(inv.Servers, server)
+			}
+		}
+		inv.Sites = append(inv.Sites, site)
+	}
+	inv.Customers = []inventory.Customer{{Name: "bakery", Email: []string{"office@example.net"}}}
+	loaded, err := inventory.New(inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+// about are the facts of an incident of one server, with what was touched.
+func about(t testing.TB, server string, touched ...incident.Touch) Facts {
+	inv := fleet(t)
+	s, ok := inv.Server(server)
+	if !ok {
+		t.Fatalf("no server %s", server)
+	}
+	inc := incident.Fold([]incident.Event{{Incident: "INC-1", Seq: 1, At: noon, Payload: incident.Opened{
+		Subject: incident.Subject{Kind: "server", Name: server}, Site: s.Site}}})
+	limits := DefaultLimits
+	limits.FleetPercent = 50
+	return Facts{Incident: inc, Inventory: inv, Limits: limits, Now: noon, Touched: touched}
+}
+
+// touch is an action on a server so long ago; change makes it what the test
+// needs.
+func touch(server string, ago time.Duration, change ...func(*incident.Touch)) incident.Touch {
+	t := incident.Touch{Incident: "INC-2", Action: incident.Action{
+		Intended:  incident.Intended{Intent: "INC-2/" + server + ago.String(), Server: server, Action: "power", Verb: "cycle"},
+		PlannedAt: noon.Add(-ago), Outcome: incident.OutcomeDone, Ended: true, Result: incident.Helped,
+	}}
+	for _, c := range change {
+		c(&t)
+	}
+	return t
+}
+
+func live(t *incident.Touch)    { t.Ended, t.Outcome, t.Result = false, "", "" }
+func unknown(t *incident.Touch) { t.Outcome, t.Result = incident.OutcomeUnknown, incident.Failed }
+func voided(t *incident.Touch)  { t.Voided, t.Outcome, t.Result = true, "", "" }
+func refusedOne(t *incident.Touch) {
+	t.Outcome, t.Result = incident.OutcomeRefused, ""
+}
+func duty(t *incident.Touch) { t.Duty, t.Verb = 1, "on" }
+func ssh(t *incident.Touch)  { t.Action.Action, t.Verb = "ssh", "" }
+
+var cycle = runbooks.Remedy{ID: "power-cycle", Power: "cycle"}
+
+// What other incidents have touched, and which guard that wakes, "" when none.
+func TestBudgetsHoldWhatOthersHaveTouched(t *testing.T) {
+	const hour = time.Hour
+	tests := map[string]struct {
+		touched []incident.Touch
+		guard   string
+	}{
+		"nothing":                                 {nil, ""},
+		"one in the same rack, right now":         {[]incident.Touch{touch("s0r0u1", 0, live)}, "blast-radius"},
+		"one in the same rack, ten minutes ago":   {[]incident.Touch{touch("s0r0u1", 10*time.Minute)}, "blast-radius"},
+		"one in the same rack, an hour ago":       {[]incident.Touch{touch("s0r0u1", hour)}, ""},
+		"left unknown hours ago, and still down":  {[]incident.Touch{touch("s0r0u1", 5*hour, unknown)}, "blast-radius"},
+		"voided, in the same rack":                {[]incident.Touch{touch("s0r0u1", 0, voided)}, ""},
+		"refused, in the same rack":               {[]incident.Touch{touch("s0r0u1", 0, refusedOne)}, ""},
+		"one in another rack of the site":         {[]incident.Touch{touch("s0r1u1", 0, live)}, ""},
+		"two in other racks of the site":          {[]incident.Touch{touch("s0r1u1", 0, live), touch("s0r2u1", 0, live)}, "blast-radius"},
+		"two actions on one server of the site":   {[]incident.Touch{touch("s0r1u1", 5*time.Minute), touch("s0r1u1", 0, live)}, ""},
+		"one of the same customer, elsewhere":     {[]incident.Touch{touch("s1r1u0", 0, live)}, "blast-radius"},
+		"four at the other site":                  {[]incident.Touch{touch("s1r0u1", 0, live), touch("s1r1u1", 0, live), touch("s1r2u1", 0, live), touch("s1r3u1", 0, live)}, ""},
+		"five at the other site":                  {[]incident.Touch{touch("s1r0u1", 0, live), touch("s1r1u1", 0, live), touch("s1r2u1", 0, live), touch("s1r3u1", 0, live), touch("s1r3u3", 0, live)}, "few-at-once"},
+		"four on the site within the hour":        {[]incident.Touch{touch("s0r1u1", 40*time.Minute), touch("s0r1u1", 42*time.Minute), touch("s0r1u1", 44*time.Minute), touch("s0r2u1", 46*time.Minute)}, ""},
+		"five on the site within the hour":        {[]incident.Touch{touch("s0r1u1", 40*time.Minute), touch("s0r1u1", 42*time.Minute), touch("s0r1u1", 44*time.Minute), touch("s0r2u1", 46*time.Minute), touch("s0r2u1", 59*time.Minute)}, "rate"},
+		"itself, twice within the day":            {[]incident.Touch{touch("s0r0u0", 5*hour), touch("s0r0u0", 9*hour)}, ""},
+		"itself, three times within the day":      {[]incident.Touch{touch("s0r0u0", 5*hour), touch("s0r0u0", 9*hour), touch("s0r0u0", 23*hour)}, "rate"},
+		"itself, three times, one the day before": {[]incident.Touch{touch("s0r0u0", 5*hour), touch("s0r0u0", 9*hour), touch("s0r0u0", 25*hour)}, ""},
+		"itself, its power, 29 minutes ago":       {[]incident.Touch{touch("s0r0u0", 29*time.Minute)}, "cooldown"},
+		"itself, its power, 31 minutes ago":       {[]incident.Touch{touch("s0r0u0", 31*time.Minute)}, ""},
+		"itself, over SSH, a minute ago":          {[]incident.Touch{touch("s0r0u0", time.Minute, ssh)}, ""},
+		"itself, given its power back":            {[]incident.Touch{touch("s0r0u0", time.Minute, duty)}, ""},
+		"a server that has left the inventory":    {[]incident.Touch{touch("gone", 0, live)}, ""},
+	}
+	budgets := map[string]func(Facts, runbooks.Remedy) *refusal{
+		"few-at-once": fewAtOnce, "blast-radius": smallRadius, "rate": rarely, "cooldown": cooledDown,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := about(t, "s0r0u0", test.touched...)
+			for guard, check := range budgets {
+				no := check(f, cycle)
+				if want := guard == test.guard; (no != nil) != want && !(test.guard == "few-at-once" && guard != "few-at-once") {
+					t.Errorf("%s refuses: %v (%+v), want %v", guard, no != nil, no, want)
+				}
+				if no != nil && !no.Until.After(f.Now) {
+					t.Errorf("%s looks again at %v, and it is %v", guard, no.Until, f.Now)
+				}
+			}
+		})
+	}
+}
+
+func TestFleetIsNeverMoreThanItsShare(t *testing.T) {
+	f := about(t, "s0r0u1", touch("s1r0u1", 0, live))
+	for percent, refuses := range map[int]bool{1: true, 4: true, 7: false} { // of 32: one, one, two
+		f.Limits.FleetPercent = percent
+		if no := smallRadius(f, cycle); (no != nil) != refuses {
+			t.Errorf("%d %%: %+v, want a refusal: %v", percent, no, refuses)
+		}
+	}
+}
+
+func TestLimitThatIsNotConfiguredRefuses(t *testing.T) {
+	f := about(t, "s0r0u0")
+	f.Limits = Limits{}
+	for name, check := range map[string]func(Facts, runbooks.Remedy) *refusal{"few-at-once": fewAtOnce, "blast-radius": smallRadius, "rate": rarely} {
+		if check(f, cycle) == nil {
+			t.Errorf("%s lets everything through without a limit", name)
+		}
+	}
+}
+
+func TestOwnIntentDoesNotStandInItsOwnWay(t *testing.T) {
+	f := about(t, "s0r0u0")
+	f.Incident.Apply(incident.Event{Incident: "INC-1", Seq: 2, At: noon, Payload: incident.Intended{Intent: "INC-1/I2", Server: "s0r0u0", Action: "power", Verb: "cycle"}})
+	f.Touched = []incident.Touch{{Incident: "INC-1", Action: *f.Incident.Action}}
+	for name, check := range map[string]func(Facts, runbooks.Remedy) *refusal{"few-at-once": fewAtOnce, "blast-radius": smallRadius, "rate": rarely, "cooldown": cooledDown} {
+		if no := check(f, cycle); no != nil {
+			t.Errorf("%s: %+v", name, no)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package remediation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spinware/piket/runbooks"
+)
+
+// Others is who else is at work on a machine, or has asked that nobody is, as
+// far as the findings of a diagnosis do not say it.
+type Others struct {
+	Hands       string    // the incident for which hands are in the server's rack, "" when none is
+	Maintenance string    // the window that it is in, "" when none
+	Silence     string    // the silence of Alertmanager that covers it, "" when none
+	SilencesOff string    // why nobody knows about silences, "" when that is known or none are asked for
+	Dumping     time.Time // when it last said that it is writing a crash dump, zero when never
+}
+
+// How long a machine is left alone after a sign that it is saving what it knows
+// of its own crash. A dump of a large memory takes longer; while it says so, the
+// time begins anew.
+const (
+	panicTime = 15 * time.Minute
+	dumpTime  = 2 * time.Minute
+)
+
+// nobodyElseAtWork: cutting power under a firmware job breaks the machine, under
+// a crash dump it destroys the evidence, and under somebody's hands it hurts.
+func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
+	soon := f.Now.Add(f.Limits.Fresh)
+	o := f.Others
+	switch {
+	case o.Maintenance != "":
+		return &refusal{Why: "it is under maintenance: " + o.Maintenance, Until: soon}
+	case o.Silence != "":
+		return &refusal{Why: "Alertmanager is told to be silent about it: " + o.Silence, Until: soon}
+	case r.Power == "":
+		return nil
+	case o.Hands != "":
+		return &refusal{Why: "hands are at work in its rack, for " + o.Hands, Until: soon}
+	case f.Now.Sub(o.Dumping) < dumpTime:
+		return &refusal{Why: "it says that it is writing a crash dump, last at " + clockTime(o.Dumping), Until: soon}
+	}
+	bmc, _ := f.finding("bmc")
+	said := func(fact string) string { text, _ := bmc.Facts[fact].(string); return text }
+	switch {
+	case said("task") != "":
+		return &refusal{Why: "its BMC is at work: " + said("task"), Until: soon}
+	case said("console") != "":
+		return &refusal{Why: fmt.Sprintf("somebody is on its console (%s)", said("console")), Until: soon}
+	case f.justPanicked(said("panic_at")):
+		return &refusal{Why: "its system stopped a short while ago and may be writing a crash dump: " + said("panic"), Until: soon}
+	}
+	return nil
+}
+
+func (f Facts) justPanicked(text string) bool {
+	at, err := time.Parse(time.RFC3339, text)
+	return err == nil && f.Now.Sub(at) < panicTime
+}

@@ -1,0 +1,106 @@
+package remediation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+// leave is how far piket may go with a step by itself, and why that is not
+// what the runbook says.
+type leave struct {
+	Trust runbooks.Trust
+	Why   string
+}
+
+// trust says how far piket may go with a remedy on this server: as far as the
+// runbook says; further once it has earned that on this class of server; and
+// never without asking when its budget of errors is spent.
+func (f Facts) trust(r runbooks.Remedy) leave {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	said := r.Level(f.asked(r))
+	record := f.Results[r.ID]
+	switch {
+	case said == runbooks.Observe || said == runbooks.Propose:
+		return leave{said, ""}
+	case server.Protected:
+		return leave{runbooks.Asks, "the server is protected"}
+	case said == runbooks.Auto && f.Others.SilencesOff != "":
+		return leave{runbooks.Asks, "nobody knows whether it is to be left alone: " + f.Others.SilencesOff}
+	case spent(record, f.Limits.ErrorBudget):
+		return leave{runbooks.Asks, "its budget of errors is spent: " + scorecard(record, server)}
+	case said == runbooks.Asks && earned(record, r.Earn):
+		return leave{runbooks.Auto, "earned: " + scorecard(record, server)}
+	}
+	return leave{said, ""}
+}
+
+// asked reports whether the runbook has a person asked on these findings.
+func (f Facts) asked(r runbooks.Remedy) bool { return f.Runbook.Asks(r, f.conditionFacts()) }
+
+// ErrorBudget is how many of the last so many tries of a step, on one class of
+// server, may have failed to help before a person is asked again.
+type ErrorBudget struct{ Of, Failed int }
+
+func spent(record []incident.Touch, b ErrorBudget) bool {
+	return count(record[:min(len(record), b.Of)], incident.Failed) > b.Failed
+}
+
+// earned reports whether the last tries, as many as were to be shown, all came
+// with a person's leave and nearly all of them helped. One in ten may not have.
+func earned(record []incident.Touch, needed int) bool {
+	if needed <= 0 || len(record) < needed {
+		return false
+	}
+	record = record[:needed]
+	return count(record, incident.Helped)*10 >= needed*9
+}
+
+func count(record []incident.Touch, r incident.Result) (n int) {
+	for _, t := range record {
+		if t.Result == r {
+			n++
+		}
+	}
+	return n
+}
+
+// scorecard says what a step was good for, as a person is shown it who decides
+// about it: "fixed 18 of 29 on this model, median 4m10s".
+func scorecard(record []incident.Touch, server inventory.Server) string {
+	if len(record) == 0 {
+		return "never tried before " + onClass(server)
+	}
+	var took []time.Duration
+	for _, t := range record {
+		if t.Result == incident.Helped {
+			took = append(took, t.Took)
+		}
+	}
+	text := fmt.Sprintf("fixed %d of %d %s", len(took), len(record), onClass(server))
+	if len(took) > 0 {
+		slices.Sort(took)
+		text += fmt.Sprintf(", median %v", took[len(took)/2].Round(time.Second))
+	}
+	return text
+}
+
+func onClass(server inventory.Server) string {
+	if server.Model == "" {
+		return "on servers without a model"
+	}
+	return "on this model (" + server.Model + ")"
+}
+
+// leaveOf is how a remedy's question is put when its runbook has none: somebody
+// on duty is asked, and silence means no.
+func leaveOf(r runbooks.Remedy) runbooks.Approve {
+	if r.Approve != nil {
+		return *r.Approve
+	}
+	return runbooks.Approve{By: "on-duty", Within: 10 * time.Minute, Otherwise: "escalate"}
+}

@@ -1,0 +1,115 @@
+package remediation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
+)
+
+// tries is a record of a step, newest first: H helped after its number of
+// minutes, F failed, U unclear.
+func tries(record string) []incident.Touch {
+	var list []incident.Touch
+	for n, letter := range record {
+		t := incident.Touch{}
+		switch letter {
+		case 'H':
+			t.Result, t.Took = incident.Helped, time.Duration(n%5+1)*time.Minute
+		case 'F':
+			t.Result = incident.Failed
+		case 'U':
+			t.Result = incident.Unclear
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+const trusting = `runbook: trusting
+title: t
+match: ['alertname="ServerUnreachable"']
+classify: {impact: high, urgency: high}
+assign: ops
+goal: {checks: [reachable], for: 2m}
+diagnose:
+  - {id: power, check: bmc, target: server}
+remedies:
+  - {id: watched, power: cycle, trust: observe, verify: 5m}
+  - {id: proposed, power: cycle, trust: propose, verify: 5m}
+  - {id: asked, power: cycle, approve: {by: on-duty, within: 10m, otherwise: escalate}, verify: 5m}
+  - {id: earning, power: cycle, earn: 20, approve: {by: on-duty, within: 10m, otherwise: escalate}, verify: 5m}
+  - {id: free, power: cycle, verify: 5m}
+`
+
+func TestTrustIsEarnedAndSpent(t *testing.T) {
+	many := strings.Repeat("H", 20)
+	tests := map[string]struct {
+		step, record string
+		protected    bool
+		want         runbooks.Trust
+	}{
+		"to watch only":                         {"watched", many, false, runbooks.Observe},
+		"to propose only":                       {"proposed", many, false, runbooks.Propose},
+		"asked, and nothing can be earned":      {"asked", many, false, runbooks.Asks},
+		"nothing known yet":                     {"earning", "", false, runbooks.Asks},
+		"one too few":                           {"earning", many[1:], false, runbooks.Asks},
+		"earned":                                {"earning", many, false, runbooks.Auto},
+		"earned, with two of twenty":            {"earning", "FHHHHHHHHHFHHHHHHHHH", false, runbooks.Auto},
+		"not with three of twenty":              {"earning", "FHHHHHHHHHFHHHHHHHFH", false, runbooks.Asks},
+		"nobody can say for three of twenty":    {"earning", "UHHHHHHHHHUHHHHHHHUH", false, runbooks.Asks},
+		"old failures are forgotten":            {"earning", many + "FFFFFFFF", false, runbooks.Auto},
+		"earned, on a protected server":         {"earning", many, true, runbooks.Asks},
+		"free":                                  {"free", "", false, runbooks.Auto},
+		"free, within its budget":               {"free", "FFFHHHHHHH", false, runbooks.Auto},
+		"free, the budget is spent":             {"free", "FFFFHHHHHH", false, runbooks.Asks},
+		"free, spent in few tries":              {"free", "FFFF", false, runbooks.Asks},
+		"free, spent long ago and helped since": {"free", "HHHHHHHHHHFFFFFFFF", false, runbooks.Auto},
+		"free, on a protected server":           {"free", many, true, runbooks.Asks},
+	}
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected])
+			f.Runbook, f.Results = book, map[string][]incident.Touch{test.step: tries(test.record)}
+			r, _ := book.Remedy(test.step)
+			if got := f.trust(r); got.Trust != test.want {
+				t.Errorf("%q (%s), want %q", got.Trust, got.Why, test.want)
+			}
+		})
+	}
+}
+
+func TestWhoDecidesSeesWhatItWasGoodFor(t *testing.T) {
+	r1 := inventory.Server{Model: "R1"}
+	for record, want := range map[string]string{
+		"":         "never tried before on this model (R1)",
+		"FF":       "fixed 0 of 2 on this model (R1)",
+		"HFHUH":    "fixed 3 of 5 on this model (R1), median 3m0s",
+		"HHHHHHHH": "fixed 8 of 8 on this model (R1), median 3m0s",
+	} {
+		if got := scorecard(tries(record), r1); got != want {
+			t.Errorf("%s: %q, want %q", record, got, want)
+		}
+	}
+}
+
+func TestNobodyKnowsOfSilencesSoAPersonIsAsked(t *testing.T) {
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := about(t, "s0r0u0")
+	f.Runbook = book
+	r, _ := book.Remedy("free")
+	f.Others.SilencesOff = "no Alertmanager has answered for 6m0s"
+	if got := f.trust(r); got.Trust != runbooks.Asks || !strings.Contains(got.Why, "no Alertmanager") {
+		t.Errorf("%+v", got)
+	}
+}
