@@ -34,14 +34,15 @@ const (
 	ServerUnreachable = "ServerUnreachable"
 	ServiceDown       = "ServiceDown"
 	SiteUnreachable   = "SiteUnreachable"
-	RackUnreachable   = "RackUnreachable"  // labels site, rack
-	FeedUnreachable   = "FeedUnreachable"  // labels site, feed: what hangs on one power feed is silent
-	BMCUnreachable    = "BMCUnreachable"   // labels server, site
-	ProviderIncident  = "ProviderIncident" // label site: its status page announces trouble
-	ServerFlapping    = "ServerFlapping"   // labels server, site: it goes and comes back again and again
-	PathTrouble       = "PathTrouble"      // silent from here, and not for the majority of the vantages
-	ObserverCutOff    = "ObserverCutOff"   // piket itself cannot see
-	VantageLost       = "VantageLost"      // label vantage: one that looked along reports no more
+	RackUnreachable   = "RackUnreachable"     // labels site, rack
+	FellTogether      = "ServersFellTogether" // labels site, and rack or feed when it is narrower
+	FeedUnreachable   = "FeedUnreachable"     // labels site, feed: what hangs on one power feed is silent
+	BMCUnreachable    = "BMCUnreachable"      // labels server, site
+	ProviderIncident  = "ProviderIncident"    // label site: its status page announces trouble
+	ServerFlapping    = "ServerFlapping"      // labels server, site: it goes and comes back again and again
+	PathTrouble       = "PathTrouble"         // silent from here, and not for the majority of the vantages
+	ObserverCutOff    = "ObserverCutOff"      // piket itself cannot see
+	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
 )
 
 // Fingerprint is the same for the same label set, whatever the order. It is

@@ -34,6 +34,7 @@ type Target struct {
 	CAFile   string         // for https and tls
 	HostKeys []string       // for ssh: pinned keys in authorized_keys form
 	BMC      *inventory.BMC // for bmc
+	SSH      *inventory.SSH // for boot
 	Timeout  time.Duration  // 0 means DefaultTimeout
 
 	Format     string              // for statuspage: one of the formats of package statuspage; "" to recognise it
@@ -90,6 +91,7 @@ var Facts = map[string]map[string]string{
 	"exec":       {"exit": "int"},
 	"heartbeat":  {"silent_seconds": "int"},
 	"ssh":        {"banner": "string"},
+	"boot":       {"id": "string", "uptime": "double", "users": "int", "who": "string"},
 	"bmc":        {"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool"},
 	"statuspage": {"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"},
 	"neighbours": {"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int", "feed_up": "int", "feed_asked": "int"},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,6 +155,9 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		// over when it no longer stands has a ladder of its own.
 		if wide.Ongoing() && wide.Stands() && (book == nil || book.Goal.Service()) {
 			f.Around = id
+			if fellApart(wide, f.Incident.Subject) {
+				f.PartOf = id
+			}
 		}
 	}
 	return nil
@@ -188,6 +193,13 @@ func (e *Engine) results(ctx context.Context, f *Facts, server inventory.Server)
 		f.Results[r.ID] = list
 	}
 	return nil
+}
+
+// fellApart reports whether an incident of servers that fell together names
+// this one. Nobody but a person ends that one, so that it is no use to wait.
+func fellApart(wide *incident.Incident, subject incident.Subject) bool {
+	together := slices.ContainsFunc(wide.Firing(), func(a alerts.Alert) bool { return a.Name() == alerts.FellTogether })
+	return together && slices.Contains(wide.Parts, subject)
 }
 
 // wider lists what a server's failure may be part of.
@@ -325,23 +337,9 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 // between loses nothing.
 func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 	inc := f.Incident
-	around, labels := f.whole()
-	err := e.Report(ctx, []alerts.Alert{{
-		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: inc.VerdictAt,
-		Annotations: alerts.Labels{"summary": reason + " (seen while looking at " + inc.Subject.Name + ")"},
-	}})
-	if err != nil {
-		return fmt.Errorf("open the incident of %s: %w", around.Name, err)
-	}
-	parent, err := e.Store.OpenFor(ctx, around)
-	if parent == "" && err == nil { // the whole site's was opened meanwhile, and took the alert in
-		parent, err = e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: inc.Site})
-	}
+	parent, err := e.parent(ctx, f, reason)
 	if err != nil {
 		return err
-	}
-	if parent == "" {
-		return fmt.Errorf("no incident is open for %s, and none could be opened", around)
 	}
 	_, err = e.Store.Record(ctx, parent, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
 		From: inc.ID, Subject: inc.Subject, Customers: inc.Customers, Told: inc.Told,
@@ -352,8 +350,56 @@ func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 	return e.append(ctx, inc, incident.Merged{Into: parent, Reason: reason})
 }
 
-// whole is what the verdict blames, and the alert that says so.
+// parent finds the incident that this one becomes part of, and opens it when it
+// is not there.
+func (e *Engine) parent(ctx context.Context, f Facts, reason string) (string, error) {
+	if f.PartOf != "" {
+		return f.PartOf, nil
+	}
+	around, labels := f.whole()
+	err := e.Report(ctx, []alerts.Alert{{
+		Source: incident.Piket, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: f.Incident.VerdictAt,
+		Annotations: alerts.Labels{
+			"summary": reason + " (seen while looking at " + f.Incident.Subject.Name + ")",
+			"servers": f.fallenOf(labels),
+		},
+	}})
+	if err != nil {
+		return "", fmt.Errorf("open the incident of %s: %w", around.Name, err)
+	}
+	parent, err := e.Store.OpenFor(ctx, around)
+	if parent == "" && err == nil { // the whole site's was opened meanwhile, and took the alert in
+		parent, err = e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: f.Incident.Site})
+	}
+	if err != nil {
+		return "", err
+	}
+	if parent == "" {
+		return "", fmt.Errorf("no incident is open for %s, and none could be opened", around)
+	}
+	return parent, nil
+}
+
+// fallenOf lists the servers that fell together, for the alert that says so; of
+// a whole that is silent nobody need be listed.
+func (f Facts) fallenOf(labels alerts.Labels) string {
+	if labels["alertname"] != alerts.FellTogether {
+		return ""
+	}
+	return strings.Join(append(slices.Clone(f.Fallen), f.Incident.Subject.Name), ",")
+}
+
+// whole is what the verdict blames, and the alert that says so. What merely fell
+// together is not said to be dead as a whole.
 func (f Facts) whole() (incident.Subject, alerts.Labels) {
+	subject, labels := f.blamed()
+	if c, ok := fellTogether(f); ok && c.Verdict == f.Incident.Verdict.Verdict {
+		labels["alertname"] = alerts.FellTogether
+	}
+	return subject, labels
+}
+
+func (f Facts) blamed() (incident.Subject, alerts.Labels) {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	site := f.Incident.Site
 	switch v := f.Incident.Verdict.Verdict; {

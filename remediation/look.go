@@ -43,6 +43,7 @@ var looks = map[string]func(Looker, context.Context, view) incident.Check{
 	"icmp":         Looker.icmp,
 	"ssh":          Looker.ssh,
 	"bmc":          Looker.bmc,
+	"boot":         Looker.boot,
 	"statuspage":   Looker.statusPage,
 	"announcement": Looker.announcement,
 	"neighbours":   Looker.neighbours,
@@ -89,19 +90,22 @@ func (l Looker) Goal(ctx context.Context, f Facts, power bool) Look {
 	for _, name := range f.Runbook.Goal.Checks {
 		list = append(list, runbooks.Diagnosis{ID: name, Check: name, Target: f.Incident.Subject.Kind})
 	}
+	goal := len(list)
 	if power {
 		list = append(list, runbooks.Diagnosis{ID: "power", Check: "bmc", Target: "server"})
 	}
+	if f.Incident.Action.Live() {
+		list = append(list, runbooks.Diagnosis{ID: "boot", Check: "boot", Target: "server"})
+	}
 	look := Look{At: l.Clock.Now()}
-	look.Checks = l.all(ctx, f, list)
+	checks := l.all(ctx, f, list)
 	look.Ended = l.Clock.Now()
+	look.Checks, look.Evidence = checks[:goal:goal], checks[goal:]
 	if power {
-		last := len(look.Checks) - 1
-		look.Power, _ = look.Checks[last].Facts["state"].(string)
+		look.Power, _ = look.Evidence[0].Facts["state"].(string)
 		if look.Power == "" {
 			look.Power = "unknown"
 		}
-		look.Checks = look.Checks[:last]
 	}
 	return look
 }
@@ -309,6 +313,13 @@ func (l Looker) ssh(ctx context.Context, v view) incident.Check {
 func (l Looker) bmc(ctx context.Context, v view) incident.Check {
 	kind, t, ok := probes.BMCOf(v.server, l.Timeout)
 	return l.probe(ctx, kind, t, ok, "BMC for "+v.subject.Name)
+}
+
+// boot asks the machine itself when it started. It needs more than a port that
+// answers: a key, and a shell.
+func (l Looker) boot(ctx context.Context, v view) incident.Check {
+	t := probes.Target{Name: v.server.Name, SSH: v.server.SSH, Address: v.server.Address, Timeout: l.Timeout}
+	return l.probe(ctx, "boot", t, v.server.SSH != nil && l.Probes["boot"] != nil, "SSH access for "+v.subject.Name)
 }
 
 func (l Looker) statusPage(ctx context.Context, v view) incident.Check {

@@ -35,6 +35,7 @@ type Facts struct {
 	Fallen   []string                    // servers of the site that fell at about the same time
 	Results  map[string][]incident.Touch // what each step was good for on this class of server, newest first
 	Around   string                      // the incident that is open for the server's whole rack or site, "" when none
+	PartOf   string                      // the incident of servers that fell together which names this one, "" when none does
 	Others   Others                      // who else is at work on the machine
 	Clock    string                      // why this machine's clock cannot be trusted, "" when it can
 	ClaimAge time.Duration               // how long this process has known, by its own watch, that the intent is claimed
@@ -251,6 +252,9 @@ func hold(f Facts) Move {
 			return attention(inc, "parts-still-down", "the way to "+inc.Subject.Name+" is there again, and not everything behind it: "+badness(f.Goal.Checks))
 		}
 		return nil
+	}
+	if f.PartOf != "" && !f.Incident.Action.Live() {
+		return Merge{Reason: "it is one of the servers that fell together"}
 	}
 	switch v := inc.Verdict; v.Verdict {
 	case incident.VerdictServer:

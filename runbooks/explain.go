@@ -65,6 +65,17 @@ func (r Remedy) explain() string {
 		}
 		parts = append(parts, leave)
 	}
+	switch {
+	case r.Trust == Observe:
+		parts = append(parts, "for now it is only written down")
+	case r.Trust == Propose:
+		parts = append(parts, "for now it is proposed to a person, who does it")
+	case r.Earn > 0:
+		parts = append(parts, fmt.Sprintf("nobody is asked any more once nine in ten of the last %d tries on such servers helped", r.Earn))
+	}
+	if r.Evidence != "" {
+		parts = append(parts, "carried out only with proof of grade "+r.Evidence)
+	}
 	parts = append(parts, fmt.Sprintf("at most %s, each given %s to help", times(r.MaxAttempts()), duration(r.Verify)))
 	return strings.Join(parts, "; ")
 }

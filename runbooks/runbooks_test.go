@@ -29,7 +29,7 @@ func TestShippedRunbooksAreChosenByTheAlertsThatPiketRaises(t *testing.T) {
 		alerts.ServerUnreachable: "server-unreachable", alerts.ServiceDown: "service-down", alerts.SiteUnreachable: "site-unreachable",
 		alerts.RackUnreachable: "rack-unreachable", alerts.BMCUnreachable: "bmc-unreachable", alerts.ProviderIncident: "provider-incident",
 		alerts.FeedUnreachable: "feed-unreachable", alerts.ObserverCutOff: "observer-cut-off", alerts.ServerFlapping: "server-flapping",
-		alerts.PathTrouble: "path-trouble", alerts.VantageLost: "vantage-lost",
+		alerts.PathTrouble: "path-trouble", alerts.VantageLost: "vantage-lost", alerts.FellTogether: "fell-together",
 	} {
 		if book := library.Select(alerts.Labels{"alertname": alert, "server": "web-07"}); book == nil || book.Name != want {
 			t.Errorf("%s chooses %v, want %s", alert, book, want)
@@ -40,7 +40,7 @@ func TestShippedRunbooksAreChosenByTheAlertsThatPiketRaises(t *testing.T) {
 			t.Errorf("%v chooses %s", labels, book.Name)
 		}
 	}
-	if len(library.Books) != 11 {
+	if len(library.Books) != 12 {
 		t.Errorf("%d runbooks are shipped", len(library.Books))
 	}
 }
@@ -60,7 +60,7 @@ func TestShippedRunbooksAskBeforeTheyCutPower(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"site-unreachable", "rack-unreachable", "feed-unreachable", "observer-cut-off", "server-flapping", "path-trouble", "vantage-lost", "provider-incident", "bmc-unreachable"} {
+	for _, name := range []string{"site-unreachable", "rack-unreachable", "feed-unreachable", "observer-cut-off", "server-flapping", "path-trouble", "vantage-lost", "provider-incident", "bmc-unreachable", "fell-together"} {
 		if book, ok := shipped(t).Book(name); !ok || len(book.Remedies) > 0 {
 			t.Errorf("%s touches machines", name)
 		}
@@ -128,7 +128,7 @@ func TestFileOfTheUserTakesThePlaceOfTheShippedOne(t *testing.T) {
 		names = append(names, b.Name)
 	}
 	want := []string{
-		"site-unreachable", "sites-too", "bmc-unreachable", "feed-unreachable", "observer-cut-off", "path-trouble", "provider-incident",
+		"site-unreachable", "sites-too", "bmc-unreachable", "feed-unreachable", "fell-together", "observer-cut-off", "path-trouble", "provider-incident",
 		"rack-unreachable", "server-flapping", "server-unreachable", "service-down", "vantage-lost",
 	}
 	if !slices.Equal(names, want) {

@@ -27,6 +27,7 @@ type Config struct {
 	Mail      Mail                     `yaml:"mail"`
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
+	Alarm     Alarm                    `yaml:"alarm"`
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
@@ -84,10 +85,57 @@ type Probes struct {
 	StatusPageInterval time.Duration `yaml:"statuspage_interval"`
 }
 
-// Guards bound what piket does to machines by itself.
+// Guards bound what piket does to machines by itself. What each means stands
+// beside the limit of the same name in [remediation.Limits].
 type Guards struct {
 	HoldDown   time.Duration `yaml:"hold_down"`   // how long a server must be gone before its power is touched
 	FactsFresh time.Duration `yaml:"facts_fresh"` // how old a finding may be that an action rests on
+
+	InFlight     int `yaml:"in_flight"`
+	PerRack      int `yaml:"per_rack"`
+	PerCustomer  int `yaml:"per_customer"`
+	PerSite      int `yaml:"per_site"`
+	FleetPercent int `yaml:"fleet_percent"`
+
+	SitePerHour  int           `yaml:"site_per_hour"`
+	ServerPerDay int           `yaml:"server_per_day"`
+	Cooldown     time.Duration `yaml:"cooldown"`
+
+	Together        int           `yaml:"together"`
+	TogetherPercent int           `yaml:"together_percent"`
+	TogetherWithin  time.Duration `yaml:"together_within"`
+
+	ErrorBudget int `yaml:"error_budget"` // tries of a step, of the last ten on a class of server, that may not have helped
+}
+
+// defaultGuards are the limits that hold when the file names none.
+func defaultGuards() Guards {
+	l := remediation.DefaultLimits
+	return Guards{
+		HoldDown: l.HoldDown, FactsFresh: l.Fresh,
+		InFlight: l.InFlight, PerRack: l.Rack, PerCustomer: l.Customer, PerSite: l.Site, FleetPercent: l.FleetPercent,
+		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown,
+		Together: l.Together, TogetherPercent: l.TogetherPercent, TogetherWithin: l.TogetherWithin,
+		ErrorBudget: l.ErrorBudget.Failed,
+	}
+}
+
+// limits are the guards as remediation takes them.
+func (g Guards) limits() remediation.Limits {
+	l := remediation.DefaultLimits
+	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
+	l.InFlight, l.Rack, l.Customer, l.Site, l.FleetPercent = g.InFlight, g.PerRack, g.PerCustomer, g.PerSite, g.FleetPercent
+	l.SiteHour, l.ServerDay, l.Cooldown = g.SitePerHour, g.ServerPerDay, g.Cooldown
+	l.Together, l.TogetherPercent, l.TogetherWithin = g.Together, g.TogetherPercent, g.TogetherWithin
+	l.ErrorBudget.Failed = g.ErrorBudget
+	return l
+}
+
+// Alarm is how people hear that piket itself cannot work: by mail to who is on
+// duty, past the store, and by these.
+type Alarm struct {
+	Webhook  string `yaml:"webhook"`  // gets {"text": …}
+	Watchdog string `yaml:"watchdog"` // gets one every minute for as long as piket can work; silence is the alarm
 }
 
 // defaultConfig is what a file that says nothing means.
@@ -101,7 +149,7 @@ func defaultConfig() *Config {
 			Failures: probes.DefaultFailures, Successes: probes.DefaultSuccesses,
 			BMCInterval: probes.DefaultBMCInterval, StatusPageInterval: probes.DefaultStatusPageInterval,
 		},
-		Guards:   Guards{HoldDown: remediation.DefaultLimits.HoldDown, FactsFresh: remediation.DefaultLimits.Fresh},
+		Guards:   defaultGuards(),
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
 	}

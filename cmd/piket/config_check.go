@@ -31,6 +31,7 @@ func (c *configChecker) check() {
 	c.bounds()
 	c.runbooks()
 	c.web()
+	c.alarm()
 	c.intake()
 	c.mail()
 	c.updates()
@@ -60,16 +61,25 @@ func (c *configChecker) bounds() {
 		{"statuspage_interval", &p.StatusPageInterval, 30 * time.Second, time.Hour},
 		{"hold_down", &g.HoldDown, 5 * time.Second, day},
 		{"facts_fresh", &g.FactsFresh, 10 * time.Second, time.Hour},
+		{"cooldown", &g.Cooldown, time.Minute, 7 * day},
+		{"together_within", &g.TogetherWithin, 10 * time.Second, time.Hour},
 	} {
 		c.between(b.name, b.field, *b.field, b.least, b.most)
 	}
 	for _, b := range []struct {
 		name  string
 		field *int
-	}{{"failures", &p.Failures}, {"successes", &p.Successes}} {
+	}{
+		{"failures", &p.Failures}, {"successes", &p.Successes},
+		{"in_flight", &g.InFlight}, {"per_rack", &g.PerRack}, {"per_customer", &g.PerCustomer}, {"per_site", &g.PerSite}, {"fleet_percent", &g.FleetPercent},
+		{"site_per_hour", &g.SitePerHour}, {"server_per_day", &g.ServerPerDay}, {"together_percent", &g.TogetherPercent}, {"error_budget", &g.ErrorBudget},
+	} {
 		if *b.field < 1 || *b.field > 100 {
 			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)
 		}
+	}
+	if g.Together < 2 || g.Together > 100 {
+		c.add(&g.Together, "together: want a number from 2 to 100, found %d: one server alone is no crowd", g.Together)
 	}
 	if c.doc.Given(&p.Spacing) && p.Spacing > p.Interval {
 		c.add(&p.Spacing, "spacing: %s is longer than the interval of %s", model.Duration(p.Spacing), model.Duration(p.Interval))
@@ -102,14 +112,31 @@ func (c *configChecker) runbooks() {
 	}
 }
 
-func (c *configChecker) web() {
-	field := &c.config.Web.ExternalURL
+// alarm checks the addresses that must work when nothing else does.
+func (c *configChecker) alarm() {
+	a := &c.config.Alarm
+	for name, field := range map[string]*string{"webhook": &a.Webhook, "watchdog": &a.Watchdog} {
+		c.address(name, field)
+	}
+}
+
+// address checks an address of the web, if there is one.
+func (c *configChecker) address(name string, field *string) *url.URL {
 	if *field == "" {
-		return
+		return nil
 	}
 	u, err := url.Parse(*field)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		c.add(field, "external_url: want an address such as https://piket.example.net")
+		c.add(field, "%s: want an address such as https://piket.example.net", name)
+		return nil
+	}
+	return u
+}
+
+func (c *configChecker) web() {
+	field := &c.config.Web.ExternalURL
+	u := c.address("external_url", field)
+	if u == nil {
 		return
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {

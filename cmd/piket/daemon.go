@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // the time zones: a container or a bare machine may have none of its own
@@ -124,7 +125,7 @@ func (d *Daemon) assemble(config *Config) {
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
-		Limits:  d.limits, Frozen: d.freeze.Why, Report: report,
+		Limits:  d.limits, Frozen: d.freeze.Why, Untimely: d.clk.Steady().Why, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(),
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
@@ -163,10 +164,43 @@ func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
 	return kinds
 }
 
-func (d *Daemon) limits() remediation.Limits {
-	l, g := remediation.DefaultLimits, d.settings.Load().config.Guards
-	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
-	return l
+func (d *Daemon) limits() remediation.Limits { return d.settings.Load().config.Guards.limits() }
+
+// others says who else is at work on a server, as far as piket is told.
+func (d *Daemon) others(server inventory.Server, now time.Time) remediation.Others {
+	return remediation.Others{}
+}
+
+// alarm is the second way out, by what the configuration says now.
+func (d *Daemon) alarm() *alarm {
+	config := d.settings.Load().config.Alarm
+	a := &alarm{clk: d.clk, log: d.log, trouble: d.ready, ways: []way{{"mail", d.mailOnDuty}}}
+	if config.Webhook != "" {
+		a.ways = append(a.ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, config.Webhook, text) }})
+	}
+	if config.Watchdog != "" {
+		a.alive = func(ctx context.Context) error { return post(ctx, config.Watchdog, "piket is alive") }
+	}
+	return a
+}
+
+// mailOnDuty mails everybody on duty, past the store and its outbox.
+func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
+	inv := d.inventory()
+	var to []string
+	for _, team := range inv.Teams {
+		for _, p := range inv.OnDuty(team.Name) {
+			if p.Email != "" && !slices.Contains(to, p.Email) {
+				to = append(to, p.Email)
+			}
+		}
+	}
+	if len(to) == 0 {
+		return errors.New("nobody who can be mailed is on duty")
+	}
+	now := d.clk.Now()
+	_, err := d.send(ctx, notify.Mail{ID: fmt.Sprintf("alarm-%d", now.UnixNano()), To: to, Subject: "piket itself needs you", Body: text + "\n", At: now})
+	return err
 }
 
 // owner names this process in claims.
@@ -185,6 +219,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),
+		d.clk.Go(func() { d.alarm().run(ctx) }),
 	}
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))

@@ -39,7 +39,7 @@ internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/incident internal/inventory internal/store runbooks
 internal/desk:   alerts internal/clock internal/incident internal/inventory internal/store
 internal/notify: internal/clock internal/incident internal/secret internal/store
-remediation:     alerts internal/clock internal/incident internal/inventory internal/store probes runbooks
+remediation:     alerts internal/clock internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline
 
 # Level 4: the actions themselves, and the doors for people.

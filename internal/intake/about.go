@@ -51,7 +51,7 @@ func (d *Door) about(a alerts.Alert) about {
 			title: title(a, s), customers: s.Customers,
 		}
 	}
-	if whole, ok := wholes[a.Name()]; ok {
+	if whole, ok := wholeOf(a); ok {
 		name := a.Labels[whole.kind]
 		if site, ok := whole.site(inv, name); ok {
 			found := about{subject: incident.Subject{Kind: whole.kind, Name: name}, site: site.Name, title: fmt.Sprintf(whole.title, name)}
@@ -100,15 +100,38 @@ func (d *Door) server(inv *inventory.Inventory, a alerts.Alert) (s inventory.Ser
 	return s, "the alert has none of the labels that name a server (" + strings.Join(labels, ", ") + ")"
 }
 
-// wholes are the alerts about something that is more than one server: the label
-// that names it, where that is looked up, and what the incident is called.
-var wholes = map[string]struct {
+// whole is something that is more than one server: the label that names it,
+// where that is looked up, and what the incident is called.
+type whole struct {
 	kind  string
 	site  func(*inventory.Inventory, string) (inventory.Site, bool)
 	title string
 
 	outage bool // its servers' customers are without service
-}{
+}
+
+// wholeOf finds what an alert is about that is about more than one server.
+func wholeOf(a alerts.Alert) (whole, bool) {
+	if w, ok := wholes[a.Name()]; ok {
+		return w, true
+	}
+	if a.Name() != alerts.FellTogether {
+		return whole{}, false
+	}
+	for _, w := range []whole{ // the narrowest circle that is named
+		{"rack", (*inventory.Inventory).SiteOfRack, "Servers of rack %s fell together", true},
+		{"feed", (*inventory.Inventory).SiteOfFeed, "Servers on power feed %s fell together", true},
+		{"site", (*inventory.Inventory).Site, "Servers of site %s fell together", true},
+	} {
+		if a.Labels[w.kind] != "" {
+			return w, true
+		}
+	}
+	return whole{}, false
+}
+
+// wholes are the alerts about one kind of whole.
+var wholes = map[string]whole{
 	alerts.SiteUnreachable:  {"site", (*inventory.Inventory).Site, "Site %s does not answer", true},
 	alerts.ProviderIncident: {"site", (*inventory.Inventory).Site, "The provider of site %s announces trouble", false},
 	alerts.PathTrouble:      {"site", (*inventory.Inventory).Site, "Site %s does not answer from here", false},

@@ -44,6 +44,11 @@ func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident
 // another incident holds, and ErrNotFound. The version makes trying again after
 // any other error harmless: what was stored after all shows as ErrConflict.
 func (s *Store) Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error) {
+	return s.appendAt(ctx, id, version, func(*sql.Tx) error { return nil }, events)
+}
+
+// appendAt appends to an incident that stands at version, if allowed agrees.
+func (s *Store) appendAt(ctx context.Context, id string, version int, allowed func(*sql.Tx) error, events []incident.Event) (*incident.Incident, error) {
 	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
 		old, head, err := load(ctx, tx, id)
 		if err != nil {
@@ -51,6 +56,9 @@ func (s *Store) Append(ctx context.Context, id string, version int, events ...in
 		}
 		if old.Version != version {
 			return nil, fmt.Errorf("%s is at %d, not %d: %w", id, old.Version, version, ErrConflict)
+		}
+		if err := allowed(tx); err != nil {
+			return nil, err
 		}
 		return s.extend(ctx, tx, old, id, head, events)
 	})
@@ -104,8 +112,22 @@ func (s *Store) extend(ctx context.Context, tx *sql.Tx, inc *incident.Incident, 
 		head = sealed.Hash
 		inc.Apply(sealed)
 		events[n] = sealed
+		if concernsAction(sealed.Payload) { // the next intent takes the place of this one
+			if err := note(ctx, tx, inc); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return inc, project(ctx, tx, inc, head, now)
+}
+
+// concernsAction reports whether an event can change what is known of an action.
+func concernsAction(p incident.Payload) bool {
+	switch p.(type) {
+	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Merged:
+		return true
+	}
+	return false
 }
 
 func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {

@@ -53,7 +53,7 @@ type Store struct {
 
 // schemaVersion is kept in SQLite's user_version. A newer number on disk than
 // here is an error: an older piket would misread what a newer one wrote.
-const schemaVersion = 2
+const schemaVersion = 3
 
 const schema = `
 CREATE TABLE events (
@@ -187,7 +187,7 @@ func (s *Store) version(db *sql.DB) (int, error) {
 }
 
 // migrations lead from each version to the next.
-var migrations = [schemaVersion]string{schema, historySchema}
+var migrations = [schemaVersion]string{schema, historySchema, touchSchema}
 
 func (s *Store) migrate() error {
 	version, err := s.version(s.write)
@@ -201,6 +201,11 @@ func (s *Store) migrate() error {
 	defer tx.Rollback()
 	for _, step := range migrations[version:] {
 		if _, err := tx.Exec(step); err != nil {
+			return fmt.Errorf("migrate store: %w", err)
+		}
+	}
+	if version > 0 && version < 3 { // what was touched before is on the timelines
+		if err := s.retouch(tx); err != nil {
 			return fmt.Errorf("migrate store: %w", err)
 		}
 	}

@@ -333,14 +333,14 @@ func TestStoreOfANewerPiketIsRefused(t *testing.T) {
 	if _, err := raw(t, dir).Exec("PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
-	want := "the store has schema version 99, this piket knows up to 2: use the newer piket"
+	want := "the store has schema version 99, this piket knows up to 3: use the newer piket"
 	if _, err := store.Open(dir, clock.Real()); err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 	if _, err := store.OpenReadOnly(dir); err == nil || err.Error() != want {
 		t.Errorf("read only: %v", err)
 	}
-	if _, err := raw(t, dir).Exec("PRAGMA user_version = 2"); err != nil {
+	if _, err := raw(t, dir).Exec("PRAGMA user_version = 3"); err != nil {
 		t.Fatal(err)
 	}
 	open(t, dir) // the refusal has given the lock back
