@@ -28,6 +28,7 @@ type Engine struct {
 	Actions   map[string]Action // by the intent's action: "power", "ssh"
 	Limits    func() Limits
 	Frozen    func() string                               // why everything is stopped, "" when it is not
+	Mine      func(context.Context, string) error         // nil when an incident is still this process's to work on
 	Untimely  func() string                               // why this machine's clock cannot be trusted, "" when it can
 	Others    func(inventory.Server, time.Time) Others    // who else is at work on a server
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts

@@ -74,7 +74,7 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		stopped = e.last(ctx, intent, late)
+		stopped = e.last(ctx, f.Incident.ID, intent, late)
 		return stopped
 	}})
 	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
@@ -87,7 +87,10 @@ var errFrozen = errors.New("frozen")
 
 // last is asked with the session open, right before the write. A clock that was
 // set back does not make time for a send that is late by its watch.
-func (e *Engine) last(ctx context.Context, intent incident.Intended, late func() bool) error {
+func (e *Engine) last(ctx context.Context, incidentID string, intent incident.Intended, late func() bool) error {
+	if err := e.Mine(ctx, incidentID); err != nil {
+		return fmt.Errorf("it is not known to be this piket's to send any more: %w", err)
+	}
 	if why := e.Frozen(); why != "" {
 		return fmt.Errorf("%w: %s", errFrozen, why)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,7 @@ type Daemon struct {
 	prober   *probes.Scheduler
 	hub      *vantage.Hub
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
+	ward     *rounds.Ward
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -97,6 +99,7 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
 		return nil, err
 	}
+	d.ward = rounds.NewWard(owner(), d.store, clk, log)
 	d.metrics = newMetrics(d.store)
 	d.assemble(s.config)
 	return d, nil
@@ -125,15 +128,15 @@ func (d *Daemon) assemble(config *Config) {
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
-		Limits:  d.limits, Frozen: d.freeze.Why, Untimely: d.clk.Steady().Why, Others: d.others, Report: report,
+		Limits:  d.limits, Frozen: d.frozen, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(),
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
 	d.rounds = []*rounds.Rounds{
-		rounds.New("engine", d.store, d.clk, d.log, engine.Visit),
-		rounds.New("desk", d.store, d.clk, d.log, office.Visit),
-		rounds.New("outbox", d.store, d.clk, d.log, outbox.Visit),
+		rounds.New("engine", d.ward, engine.Visit),
+		rounds.New("desk", d.ward, office.Visit),
+		rounds.New("outbox", d.ward, outbox.Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
@@ -165,6 +168,16 @@ func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
 }
 
 func (d *Daemon) limits() remediation.Limits { return d.settings.Load().config.Guards.limits() }
+
+// frozen says why nothing is touched: by the file beside the store, or for every
+// replica that shares it.
+func (d *Daemon) frozen() string { return cmp.Or(d.freeze.Why(), d.ward.Frozen()) }
+
+// untimely returns what says why this machine's clock cannot be trusted.
+func (d *Daemon) untimely() func() string {
+	steady := d.clk.Steady()
+	return func() string { return cmp.Or(steady.Why(), d.ward.Skewed()) }
+}
 
 // others says who else is at work on a server, as far as piket is told.
 func (d *Daemon) others(server inventory.Server, now time.Time) remediation.Others {
@@ -216,6 +229,7 @@ func owner() string {
 // ended and all that was under way has been written down.
 func (d *Daemon) Start(ctx context.Context) (wait func()) {
 	running := []<-chan struct{}{
+		d.clk.Go(func() { d.ward.Run(ctx) }),
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),

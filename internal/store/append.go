@@ -187,7 +187,10 @@ func project(ctx context.Context, tx *sql.Tx, inc *incident.Incident, head strin
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
 			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held`,
 		r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, now.UnixMicro())
-	return constraint(err)
+	if err != nil {
+		return constraint(err)
+	}
+	return offer(ctx, tx, r.id)
 }
 
 // constraint turns a broken uniqueness rule into what it means.

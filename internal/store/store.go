@@ -53,7 +53,7 @@ type Store struct {
 
 // schemaVersion is kept in SQLite's user_version. A newer number on disk than
 // here is an error: an older piket would misread what a newer one wrote.
-const schemaVersion = 3
+const schemaVersion = 4
 
 const schema = `
 CREATE TABLE events (
@@ -187,7 +187,7 @@ func (s *Store) version(db *sql.DB) (int, error) {
 }
 
 // migrations lead from each version to the next.
-var migrations = [schemaVersion]string{schema, historySchema, touchSchema}
+var migrations = [schemaVersion]string{schema, historySchema, touchSchema, leaseSchema}
 
 func (s *Store) migrate() error {
 	version, err := s.version(s.write)
