@@ -16,7 +16,10 @@ var Checks = map[string]struct {
 	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string", "up": "int"}},
 	"icmp":       {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
 	"ssh":        {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
-	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool"}},
+	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{
+		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
+		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
+	}},
 	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"}},
 	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{
 		"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int", "feed_up": "int", "feed_asked": "int",
