@@ -34,6 +34,7 @@ type Target struct {
 	CAFile   string         // for https and tls
 	HostKeys []string       // for ssh: pinned keys in authorized_keys form
 	BMC      *inventory.BMC // for bmc
+	SSH      *inventory.SSH // for boot
 	Timeout  time.Duration  // 0 means DefaultTimeout
 
 	Format     string              // for statuspage: one of the formats of package statuspage; "" to recognise it
@@ -95,6 +96,7 @@ var Facts = map[string]map[string]string{
 		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
 		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
 	},
+	"boot":       {"id": "string", "users": "int", "who": "string"},
 	"statuspage": {"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"},
 	"neighbours": {"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int", "feed_up": "int", "feed_asked": "int"},
 	"references": {"up": "int", "asked": "int"},

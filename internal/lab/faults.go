@@ -64,7 +64,7 @@ var Faults = map[Fault]string{
 	BootStuck:        "The next boot gets through the firmware's tests and no further: the system never starts.",
 	NoBootEvidence:   "The BMC neither logs boots nor tells how far one has come.",
 	FirmwareJob:      "A job is writing firmware on the machine: whoever cuts the power now may break it for good.",
-	ConsoleOpen:      "Somebody has the machine's console open.",
+	ConsoleOpen:      "Somebody has the machine's console open, and is logged in there.",
 	LooseCable:       "The network cable is loose: the server answers for a minute, and is silent for a minute.",
 	SSHKeyChanged:    "The SSH server shows another host key than the one on record.",
 	SSHDropsReply:    "The SSH server carries out a command and breaks the connection without an exit status.",
