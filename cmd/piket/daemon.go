@@ -162,7 +162,7 @@ func (d *Daemon) sweep() probes.Sweep {
 // askBMC how often a BMC may be asked.
 func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
 	kinds := maps.Clone(probes.Kinds)
-	kinds["bmc"], kinds["heartbeat"] = askBMC, beats.Probe
+	kinds["bmc"], kinds["boot"], kinds["heartbeat"] = askBMC, ssh.Boot, beats.Probe
 	kinds["statuspage"] = probes.NewStatusPages().Probe // with a memory of what it read
 	return kinds
 }

@@ -63,6 +63,12 @@ type session interface {
 	// read reads what there is beside the power, after it. It ends soon after ctx
 	// does; what it got by then counts.
 	read(ctx context.Context) findings
+	// boot returns what the answer about the power said of the last boot. It asks
+	// nothing.
+	boot() boot
+	// standing asks what stands in the way of cutting the power. It ends soon
+	// after ctx does.
+	standing(ctx context.Context) standing
 	// set asks for the change, with c.pass called right before the one write.
 	set(ctx context.Context, c *change) error
 	close()

@@ -1,8 +1,9 @@
-// Package ssh runs one command on a server over SSH. Who answers is proven by
-// its host key, which the inventory pins; there is no first use, no known_hosts
-// file and no agent.
+// Package ssh runs one command on a server over SSH, or reads which boot it runs
+// in and who is logged in. Who answers is proven by its host key, which the
+// inventory pins; there is no first use, no known_hosts file and no agent.
 //
 //	actions := map[string]remediation.Action{"ssh": ssh.Run}
+//	kinds["boot"] = ssh.Boot
 package ssh
 
 import (
