@@ -19,6 +19,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/remediation"
@@ -90,6 +91,7 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 		return refused(err)
 	}
 	defer s.close()
+	failpoint.Reach(failpoint.SendSessionOpen)
 	m, err := s.look(ctx)
 	if err != nil {
 		return refused(err)
@@ -97,6 +99,7 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	if err := c.fits(m); err != nil {
 		return refused(err)
 	}
+	failpoint.Reach(failpoint.SendIdentified)
 	return c.result(s.set(ctx, c))
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/remediation"
 )
@@ -62,12 +63,14 @@ func execute(ctx context.Context, client *ssh.Client, command string, last func(
 	if err := last(); err != nil {
 		return refused(err)
 	}
+	failpoint.Reach(failpoint.SSHBeforeSend)
 	if err := session.Start(command); err != nil && err.Error() == fmt.Sprintf("ssh: command %v failed", command) {
 		// The server answered "no" to the request; x/crypto/ssh has no value for it.
 		return refused(errors.New("the server does not run commands for this account"))
 	} else if err != nil {
 		return judge(ctx, err, "")
 	}
+	failpoint.Reach(failpoint.SSHSent)
 	if err := session.Wait(); err != nil {
 		return judge(ctx, err, cmp.Or(errs.tail(), out.tail()))
 	}
