@@ -113,6 +113,8 @@ func ask(f Facts, r runbooks.Remedy, p plan) incident.ApprovalRequested {
 	}
 	if persons > 1 {
 		a.Persons = persons
+	} else {
+		a.Because = f.trust(r).Why
 	}
 	if record := f.Results[r.ID]; len(record) > 0 {
 		a.Record = scorecard(record, server)

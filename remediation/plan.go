@@ -93,6 +93,9 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(), Binding: p.binding(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
 	}
+	if level := f.trust(r); level.Trust == runbooks.Auto {
+		i.Unasked = level.Why
+	}
 	if a := f.Incident.Approval; a != nil && a.GrantedBy != "" && a.Step == p.Step && a.PlanHash == i.PlanHash {
 		i.Approval = a.Approval
 		if a.Expires.Before(i.NotAfter) {

@@ -55,7 +55,7 @@ type ApprovalRequested struct {
 	Serial  string            `json:"serial,omitempty"`  // of the machine that is meant
 	Facts   map[string]string `json:"facts,omitempty"`   // what was found, by check: what Evidence is the hash of
 	Persons int               `json:"persons,omitempty"` // how many must agree, two at most; 0 means one
-	Because string            `json:"because,omitempty"` // why two must agree
+	Because string            `json:"because,omitempty"` // why two must agree, or why anybody is asked whom the runbook would not ask
 	Record  string            `json:"record,omitempty"`  // what the step was good for before, in words
 }
 
@@ -67,6 +67,8 @@ func (p ApprovalRequested) Text() string {
 	text := fmt.Sprintf("Asked %s for leave to %s, until %s.", p.By, p.Action, clockTime(p.Expires))
 	if p.Needed() > 1 {
 		text += fmt.Sprintf(" %d different people must agree%s.", p.Needed(), because(p.Because))
+	} else if p.Because != "" {
+		text += fmt.Sprintf(" It is asked because %s.", p.Because)
 	}
 	if p.Evidence != "" {
 		text += " A yes is for " + p.Bound() + "."

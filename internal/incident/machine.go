@@ -137,13 +137,19 @@ type Intended struct {
 	PlanHash string   `json:"plan_hash"`
 	Binding
 	Approval string    `json:"approval,omitempty"`
-	Duty     int       `json:"duty,omitempty"` // 1, 2 …: the try to bring back power that we cut ourselves
-	NotAfter time.Time `json:"not_after"`      // never sent later than this
+	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
+	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
+	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
 }
 
-func (Intended) Kind() Kind     { return "intended" }
-func (p Intended) Text() string { return sentence("About to %s.", p.What()) }
+func (Intended) Kind() Kind { return "intended" }
+func (p Intended) Text() string {
+	if p.Unasked != "" {
+		return sentence("About to %s. Nobody is asked: %s.", p.What(), p.Unasked)
+	}
+	return sentence("About to %s.", p.What())
+}
 
 // What says the action in words: "power cycle web-07".
 func (p Intended) What() string {
