@@ -24,7 +24,8 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
-	References []Reference `yaml:"references"`
+	References []Reference   `yaml:"references"`
+	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
 }
@@ -130,6 +131,9 @@ type Server struct {
 	Customers []string  `yaml:"customers"`
 	Model     string    `yaml:"model"`
 	Feeds     []string  `yaml:"feeds"` // those of its rack when empty; one of them is enough to run
+
+	Protected    bool   `yaml:"protected"`     // whoever cuts its power cuts more: two people must agree
+	ProtectedWhy string `yaml:"protected_why"` // "it runs piket itself"
 }
 
 // BMC is the management controller of one server.
