@@ -31,6 +31,8 @@ runbooks:           alerts internal/yamlpos
 internal/oneline: # strangers' text, fit to be shown
 probes/statuspage: internal/oneline # what providers announce, in all their formats
 probes/sweep:   # echoes to many addresses over one socket
+probes/kdump:   internal/clock internal/inventory  # machines that write their memory after a panic
+internal/silences: alerts internal/clock internal/inventory internal/oneline internal/secret  # what people muted in Alertmanager
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
 internal/store: alerts internal/clock internal/failpoint internal/incident
 

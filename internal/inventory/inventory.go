@@ -24,7 +24,8 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
-	References []Reference `yaml:"references"`
+	References []Reference   `yaml:"references"`
+	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
 }
