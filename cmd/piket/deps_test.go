@@ -19,6 +19,7 @@ alerts:            # the one form in which trouble enters
 internal/clock:    # time at three speeds
 internal/secret:   # passwords that do not print
 internal/freeze:   # the big red button: a file, so that it works without a database
+internal/journal:  # what was about to be sent, beside a database that may forget
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
@@ -31,6 +32,7 @@ internal/oneline: # strangers' text, fit to be shown
 probes/statuspage: internal/oneline # what providers announce, in all their formats
 probes/sweep:   # echoes to many addresses over one socket
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
+internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
 internal/store: alerts internal/clock internal/incident
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
