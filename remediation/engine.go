@@ -19,7 +19,7 @@ import (
 	"github.com/spinware/piket/runbooks"
 )
 
-// Engine does what Next decides. Every field must be set.
+// Engine does what Next decides. Every field but About must be set.
 type Engine struct {
 	Store     Timelines
 	Clock     *clock.Clock
@@ -35,6 +35,10 @@ type Engine struct {
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
 	WorkOrder WorkOrder
 	Owner     string // names this process in claims
+
+	// About writes down, apart from the store, what is about to be sent. If it
+	// fails, nothing is sent. nil where no store can be lost: in a simulation.
+	About func(incidentID string, i incident.Intended) error
 
 	mu     sync.Mutex
 	memory map[string]*memory

@@ -80,6 +80,12 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 		refused.Detail = fmt.Sprintf("this piket has no action %q", intent.Action)
 		return refused
 	}
+	if e.About != nil {
+		if err := e.About(f.Incident.ID, intent); err != nil {
+			refused.Detail = Clause("it could not be written down beside the database first: "+err.Error(), 200)
+			return refused
+		}
+	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
 		stopped = e.last(ctx, f.Incident.ID, intent, late)

@@ -20,6 +20,7 @@ internal/clock:    # time at three speeds
 internal/failpoint: # where the battery kills the program; nothing in one that is shipped
 internal/secret:   # passwords that do not print
 internal/freeze:   internal/failpoint  # the big red button: a file, so that it works without a database
+internal/journal:  # what was about to be sent, beside a database that may forget
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
@@ -34,6 +35,7 @@ probes/sweep:   # echoes to many addresses over one socket
 probes/kdump:   internal/clock internal/inventory  # machines that write their memory after a panic
 internal/silences: alerts internal/clock internal/inventory internal/oneline internal/secret  # what people muted in Alertmanager
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
+internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
 internal/store: alerts internal/clock internal/failpoint internal/incident
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
