@@ -23,10 +23,12 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
 	"github.com/spinware/piket/remediation/bmc"
@@ -80,6 +82,8 @@ type Daemon struct {
 	hub      *vantage.Hub
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	ward     *rounds.Ward
+	silences *silences.Poller
+	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -99,6 +103,12 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
 		return nil, err
 	}
+	if s.config.Kdump.Listen != "" {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+			return nil, errors.Join(err, d.store.Close())
+		}
+	}
+	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Silences })
 	d.ward = rounds.NewWard(owner(), d.store, clk, log)
 	d.metrics = newMetrics(d.store)
 	d.assemble(s.config)
@@ -180,8 +190,21 @@ func (d *Daemon) untimely() func() string {
 }
 
 // others says who else is at work on a server, as far as piket is told.
-func (d *Daemon) others(server inventory.Server, now time.Time) remediation.Others {
-	return remediation.Others{}
+func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.Others) {
+	if w, under := d.inventory().Maintenance(server, now); under {
+		o.Maintenance = fmt.Sprintf("%s, until %s", w.Name, w.Until.UTC().Format(time.RFC3339))
+	}
+	silence, known := d.silences.Of(server)
+	switch {
+	case !known:
+		o.SilencesOff = fmt.Sprintf("no Alertmanager has answered for %v", silences.Stale)
+	case silence != silences.Silence{}:
+		o.Silence = remediation.Clause(fmt.Sprintf("%s, says %s, until %s", silence.Comment, silence.By, silence.Ends.UTC().Format(time.RFC3339)), 200)
+	}
+	if d.kdump != nil {
+		o.Dumping, _ = d.kdump.LastHeard(server)
+	}
+	return o
 }
 
 // alarm is the second way out, by what the configuration says now.
@@ -234,6 +257,10 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
+		d.clk.Go(func() { d.silences.Run(ctx) }),
+	}
+	if d.kdump != nil {
+		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
 	}
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))

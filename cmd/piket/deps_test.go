@@ -50,6 +50,7 @@ internal/vantage: alerts internal/clock internal/inventory internal/secret probe
 # Level 4: the actions themselves, and the doors for people.
 remediation/bmc:        internal/failpoint internal/incident internal/inventory internal/secret probes remediation
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
+remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
 internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
