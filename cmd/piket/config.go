@@ -10,9 +10,11 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -30,6 +32,9 @@ type Config struct {
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+
+	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
+	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
 // Storage is the directory that holds everything piket must not lose.
@@ -104,6 +109,8 @@ func defaultConfig() *Config {
 		Guards:   Guards{HoldDown: remediation.DefaultLimits.HoldDown, FactsFresh: remediation.DefaultLimits.Fresh},
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
+
+		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }
 

@@ -21,10 +21,12 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
 	"github.com/spinware/piket/remediation/bmc"
@@ -76,7 +78,9 @@ type Daemon struct {
 	door     *intake.Door
 	prober   *probes.Scheduler
 	hub      *vantage.Hub
-	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
+	silences *silences.Poller
+	kdump    *kdump.Listener // nil when it is not configured
+	sweeper  *sweep.Sweeper  // nil when this machine does not let piket ping
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -96,6 +100,12 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
 		return nil, err
 	}
+	if s.config.Kdump.Listen != "" {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+			return nil, errors.Join(err, d.store.Close())
+		}
+	}
+	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Alertmanager })
 	d.metrics = newMetrics(d.store)
 	d.assemble(s.config)
 	return d, nil
@@ -185,6 +195,10 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),
+		d.clk.Go(func() { d.silences.Run(ctx) }),
+	}
+	if d.kdump != nil {
+		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
 	}
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
@@ -198,6 +212,9 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 
 // Close gives the store back. Everything that Start began must have ended.
 func (d *Daemon) Close() error {
+	if d.kdump != nil {
+		d.kdump.Close()
+	}
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
@@ -222,6 +239,7 @@ func (d *Daemon) Reload() error {
 		r.Again()
 	}
 	d.hub.Again()
+	d.silences.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }
