@@ -30,11 +30,12 @@ type Config struct {
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
 	Alarm     Alarm                    `yaml:"alarm"`
-	Silences  silences.Config          `yaml:"alertmanager"` // whose silences are honoured
-	Kdump     kdump.Config             `yaml:"kdump"`        // where machines say that they are writing a crash dump
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+
+	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
+	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
 // Storage is the directory that holds everything piket must not lose.
@@ -156,6 +157,8 @@ func defaultConfig() *Config {
 		Guards:   defaultGuards(),
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
+
+		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }
 

@@ -108,7 +108,7 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 			return nil, errors.Join(err, d.store.Close())
 		}
 	}
-	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Silences })
+	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Alertmanager })
 	d.ward = rounds.NewWard(owner(), d.store, clk, log)
 	d.metrics = newMetrics(d.store)
 	d.assemble(s.config)
@@ -274,6 +274,9 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 
 // Close gives the store back. Everything that Start began must have ended.
 func (d *Daemon) Close() error {
+	if d.kdump != nil {
+		d.kdump.Close()
+	}
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
@@ -298,6 +301,7 @@ func (d *Daemon) Reload() error {
 		r.Again()
 	}
 	d.hub.Again()
+	d.silences.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }
