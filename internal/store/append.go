@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"modernc.org/sqlite"
 )
@@ -87,9 +88,11 @@ func (s *Store) transact(ctx context.Context, f func(*sql.Tx) (*incident.Inciden
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Reach(failpoint.StoreWritten)
 	if err := tx.Commit(); err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
+	failpoint.Reach(failpoint.StoreCommitted)
 	s.tell()
 	return inc, nil
 }
