@@ -255,3 +255,26 @@ func (a *apart) showsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// The database is put back to a copy from before a send, as after a restored
+// backup; the journal beside it stays.
+func TestADaemonWhoseDatabaseWasPutBackStartsFrozen(t *testing.T) {
+	d := newTestDaemon(t, least)
+	if why := d.freeze.Why(); why != "" {
+		t.Fatalf("frozen at first: %s", why)
+	}
+	if err := d.about("INC-1", incident.Intended{Intent: "INC-1/I4", Server: "web-01", Action: "power", Verb: "cycle"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := NewDaemon(d.path, clock.Jumping(d.clk.Now()), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if why := again.freeze.Why(); !strings.Contains(why, "INC-1/I4 (power cycle web-01") || !strings.Contains(again.frozen(), "INC-1/I4") {
+		t.Errorf("it starts with %q", why)
+	}
+}
