@@ -32,6 +32,7 @@ type Config struct {
 	Alarm     Alarm                    `yaml:"alarm"`
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
+	Executor  Apart                    `yaml:"executor"` // the process that holds the keys, if it is another one
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
@@ -41,6 +42,11 @@ type Config struct {
 // Storage is the directory that holds everything piket must not lose.
 type Storage struct {
 	Path string `yaml:"path,required,path"`
+}
+
+// Apart says where the executor is. Without a socket it is in this process.
+type Apart struct {
+	Socket string `yaml:"socket,path"`
 }
 
 // Web is what the page needs to know of itself.
