@@ -186,7 +186,9 @@ func (p *plan) load(id string, w *word) (*draft, error) {
 }
 
 // crowded reports whether batches about other subjects join the incident of s.
-func crowded(s incident.Subject) bool { return s.Kind == "site" || s.Kind == "rack" || s.Kind == "feed" }
+func crowded(s incident.Subject) bool {
+	return s.Kind == "site" || s.Kind == "rack" || s.Kind == "feed"
+}
 
 // write adds events to a draft, and what they say of the alert's episode.
 func (p *plan) write(on *draft, w *word, events ...incident.Event) {
