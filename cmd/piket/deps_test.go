@@ -47,6 +47,7 @@ remediation/bmc:        internal/incident internal/inventory internal/secret pro
 remediation/ssh:        internal/incident internal/inventory remediation
 remediation/technician: internal/incident internal/inventory
 internal/web:           alerts internal/clock internal/desk internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
+internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 
 # Level 5: the program. It may import everything above; nobody imports it.
