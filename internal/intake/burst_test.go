@@ -36,7 +36,7 @@ func TestBurstOnOneServerIsOneIncidentWithEveryAlert(t *testing.T) {
 		t.Errorf("%d alerts of 50", len(inc.Alerts))
 	}
 	seen := map[string]int{}
-	events, err := p.Store.Events(t.Context(), inc.ID, 0)
+	events, err := p.Store.(*store.Store).Events(t.Context(), inc.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
