@@ -10,9 +10,11 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -28,6 +30,8 @@ type Config struct {
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
 	Alarm     Alarm                    `yaml:"alarm"`
+	Silences  silences.Config          `yaml:"alertmanager"` // whose silences are honoured
+	Kdump     kdump.Config             `yaml:"kdump"`        // where machines say that they are writing a crash dump
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/yamlpos"
 )
 
@@ -32,6 +33,7 @@ func (c *configChecker) check() {
 	c.runbooks()
 	c.web()
 	c.alarm()
+	c.others()
 	c.intake()
 	c.mail()
 	c.updates()
@@ -117,6 +119,21 @@ func (c *configChecker) alarm() {
 	a := &c.config.Alarm
 	for name, field := range map[string]*string{"webhook": &a.Webhook, "watchdog": &a.Watchdog} {
 		c.address(name, field)
+	}
+}
+
+// others checks from whom piket hears who else is at work.
+func (c *configChecker) others() {
+	s := &c.config.Silences
+	for i := range s.URL {
+		c.address("url", &s.URL[i])
+	}
+	if c.doc.Given(&s.Interval) {
+		c.between("interval", &s.Interval, s.Interval, 5*time.Second, silences.Stale/2)
+	}
+	k := &c.config.Kdump
+	if _, _, err := net.SplitHostPort(k.Listen); k.Listen != "" && err != nil {
+		c.add(&k.Listen, "listen: want host:port, such as :7410")
 	}
 }
 

@@ -263,5 +263,8 @@ func (s *Store) project(ctx context.Context, x execer, f folded, now time.Time) 
 	case "incidents.held", "one_live_intent_per_server":
 		return ErrServerHeld
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return offer(ctx, x, r.id)
 }

@@ -43,16 +43,11 @@ type Sample struct {
 func (s *Store) Remember(ctx context.Context, at time.Time, samples []Sample) error {
 	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Target, b.Target) })
 	for batch := range slices.Chunk(samples, historyBatch) {
-		if err := s.inHistory(ctx, func(ctx context.Context, x execer) error { return remember(ctx, x, at, batch) }); err != nil {
+		if err := s.aside(ctx, func(ctx context.Context, x execer) error { return remember(ctx, x, at, batch) }); err != nil {
 			return fmt.Errorf("remember what probes measured: %w", err)
 		}
 	}
 	return nil
-}
-
-// inHistory runs f in a transaction that no follower of the timeline hears of.
-func (s *Store) inHistory(ctx context.Context, f func(context.Context, execer) error) error {
-	return s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) { return folded{}, f(ctx, b) })
 }
 
 // remember adds a batch that is sorted by target.
@@ -154,7 +149,7 @@ func (s *Store) Forget(ctx context.Context) error {
 	oldest := hourOf(s.clk.Now().Add(-HistoryKept))
 	for {
 		var gone int64
-		err := s.inHistory(ctx, func(ctx context.Context, x execer) error {
+		err := s.aside(ctx, func(ctx context.Context, x execer) error {
 			result, err := x.ExecContext(ctx, `DELETE FROM history WHERE (hour, target) IN
 				(SELECT hour, target FROM history WHERE hour < $1 ORDER BY hour, target LIMIT $2)`, oldest, historyBatch)
 			if err != nil {

@@ -186,22 +186,13 @@ func (s *Store) Changes(ctx context.Context, after int64) (ids []string, positio
 // mail on its way.
 const settled = 7 * 24 * time.Hour
 
-// Unfinished returns the incidents that may still need something, and the
-// position from which Changes tells of the rest. It is where to begin after a
-// start; the position given is not looked at.
-func (s *Store) Unfinished(ctx context.Context, _ int64) (ids []string, position int64, err error) {
-	// The position is read first: what is appended in between is told twice.
+// Position returns from where Changes tells of everything that is yet to come.
+func (s *Store) Position(ctx context.Context) (position int64, err error) {
 	err = s.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM events`).Scan(&position)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read position: %w", err)
+		return 0, fmt.Errorf("read position: %w", err)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM incidents WHERE status IN ('open', 'restored') OR changed > $1`,
-		s.clk.Now().Add(-settled).UnixMicro())
-	ids, err = collect(rows, err, one[string])
-	if err != nil {
-		return nil, 0, fmt.Errorf("list unfinished incidents: %w", err)
-	}
-	return ids, position, nil
+	return position, nil
 }
 
 // Changed returns a channel that is closed at the next commit.

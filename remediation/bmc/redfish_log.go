@@ -21,7 +21,7 @@ type collection[T any] struct {
 type logLine struct {
 	link
 	Id, Name, Message, Created, EventTimestamp string
-	Severity, SensorType, EntryCode            string
+	Severity, SensorType, EntryCode, MessageId string
 }
 
 // logNames ranks the names under which BMCs keep what this is about: the SEL
@@ -38,7 +38,7 @@ var layouts = []string{time.RFC3339, "2006-01-02T15:04:05-0700", "2006-01-02T15:
 
 // entry is l for the logbook. A date that cannot be read is none.
 func (l logLine) entry() entry {
-	e := entry{id: clause(l.Id), severity: worse(healthNone, l.Severity)}
+	e := entry{id: clause(l.Id), severity: worse(healthNone, l.Severity), kind: clause(l.SensorType + " " + l.MessageId)}
 	for _, layout := range layouts {
 		if at, err := time.Parse(layout, cmp.Or(l.Created, l.EventTimestamp)); err == nil {
 			e.at = at

@@ -34,8 +34,7 @@ func (s *redfish) read(ctx context.Context) findings {
 		f.gap("health, sensors and log", err)
 		return f
 	}
-	r := newReader(ctx, s)
-	defer r.close()
+	r := s.ask(ctx, maxReads)
 	f.health = sys.Status.rolledUp()
 	if f.log, err = r.log(sys, s.wire.root); err != nil {
 		f.gap("log", err)

@@ -13,6 +13,8 @@ import (
 // log is worth telling.
 type sight struct {
 	findings
+	boot
+	standing
 	now   time.Time // when it was read
 	told  []entry
 	fresh int
@@ -38,13 +40,15 @@ func (s sight) facts(state State) map[string]any {
 	if s.logRead && !s.stale {
 		facts["sel_new"] = s.fresh
 	}
+	s.bootFacts(facts, state)
+	s.standing.facts(facts)
 	return facts
 }
 
 // reason is one clause: the power, and what is not as it should be.
 func (s sight) reason(state State) string {
 	text := fmt.Sprintf("the BMC says that the power is %s", state)
-	var more []string
+	more := s.standing.words()
 	if severities[s.health] > severities[healthOK] {
 		more = append(more, "health is "+s.health)
 	}
@@ -102,5 +106,5 @@ func (s sight) evidence() []string {
 	for _, e := range s.told {
 		lines = append(lines, e.line(s.now))
 	}
-	return append(lines, s.gaps...)
+	return append(append(lines, s.standing.gaps...), s.findings.gaps...)
 }
