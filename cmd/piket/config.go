@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -32,15 +33,20 @@ type Config struct {
 	Alarm     Alarm                    `yaml:"alarm"`
 	Silences  silences.Config          `yaml:"alertmanager"` // whose silences are honoured
 	Kdump     kdump.Config             `yaml:"kdump"`        // where machines say that they are writing a crash dump
-	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
-	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
-	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+	Vantages  []vantage.Vantage        `yaml:"vantages"`     // who may look along from elsewhere
+	Updates   map[string]time.Duration `yaml:"updates"`      // priority → how often its customers hear
+	Timezone  string                   `yaml:"timezone"`     // of the times that customers read
 }
 
-// Storage is the directory that holds everything piket must not lose.
+// Storage is the directory that holds everything piket must not lose, and the
+// database that holds the timelines instead of it when several piket share them.
 type Storage struct {
 	Path string `yaml:"path,required,path"`
+	URL  string `yaml:"url"` // postgres://…, "" while the timelines are in the directory
 }
+
+// Timelines is where the timelines are: what [store.Open] opens.
+func (s Storage) Timelines() string { return cmp.Or(s.URL, s.Path) }
 
 // Web is what the page needs to know of itself.
 type Web struct {
