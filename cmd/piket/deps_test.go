@@ -37,6 +37,7 @@ internal/silences: alerts internal/clock internal/inventory internal/oneline int
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
 internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
 internal/store: alerts internal/clock internal/failpoint internal/incident
+internal/store/storetest: # a PostgreSQL to throw away, for tests
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
 # the store. rounds is the one loop that all of them are called from.

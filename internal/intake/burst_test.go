@@ -11,6 +11,7 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
 )
 
 func TestBurstOnOneServerIsOneIncidentWithEveryAlert(t *testing.T) {
@@ -74,7 +75,7 @@ func TestStoreFailureIsToldAndTheBatchMayBeSentAgain(t *testing.T) {
 	if got := p.take(batch...); !slices.Equal(got, []string{"duplicate", "opened", "opened"}) {
 		t.Errorf("sent again: %v", got)
 	}
-	p.Store.Close()
+	p.Store.(*store.Store).Close()
 	if err := p.Receive(t.Context(), batch, 0); err == nil {
 		t.Error("a closed store accepted a batch")
 	}
