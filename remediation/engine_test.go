@@ -80,7 +80,7 @@ func (h *house) start() {
 		Looker:    remediation.Looker{Probes: h.probes(), Timeout: time.Second, Clock: h.clk},
 		Actions:   map[string]remediation.Action{"power": h.power},
 		Limits:    func() remediation.Limits { return remediation.DefaultLimits }, Frozen: func() string { return h.frozen },
-		Untimely: func() string { return "" }, Others: func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
+		Untimely: func() string { return "" }, Mine: func(context.Context, string) error { return nil }, Others: func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
 		Report: func(context.Context, []alerts.Alert) error { return errors.New("no alert is expected here") },
 		WorkOrder: func(server inventory.Server, _ inventory.Site, _ *incident.Incident, order string, _ time.Time) (string, string) {
 			return order + " " + server.Name, order

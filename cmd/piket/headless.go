@@ -75,7 +75,7 @@ func (d *demo) perform(ctx context.Context, name string, story scenario) (told, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	people := &cast{demo: d, story: story}
-	crew := rounds.New("cast", d.daemon.store, d.clk, d.daemon.log, people.Visit)
+	crew := rounds.New("cast", d.daemon.ward, people.Visit)
 	var storyErr error
 	// Time stands still until everything is there.
 	ready := make(chan struct{})

@@ -80,14 +80,17 @@ func (o *office) run() {
 	o.t.Helper()
 	ctx, stop := context.WithCancel(o.t.Context())
 	defer stop()
-	r := rounds.New("notify", o.store, o.clk, o.out.Log, func(ctx context.Context, id string) (time.Time, error) {
+	ward := rounds.NewWard("test", o.store, o.clk, o.out.Log)
+	r := rounds.New("notify", ward, func(ctx context.Context, id string) (time.Time, error) {
 		next, err := o.out.Visit(ctx, id)
 		if inc, _ := o.store.Load(ctx, id); inc != nil && !slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return !m.Delivered && !m.GivenUp }) {
 			stop()
 		}
 		return next, err
 	})
+	watch := o.clk.Go(func() { ward.Run(ctx) })
 	<-o.clk.Go(func() { r.Run(ctx) })
+	<-watch
 }
 
 var busy = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again\nlater"}

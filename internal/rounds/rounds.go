@@ -2,7 +2,9 @@
 // changes or its next moment has come. The engine, the desk and the outbox are
 // three such pieces; none of them knows the others.
 //
-//	r := rounds.New("engine", store, clk, log, engine.Visit)
+//	ward := rounds.NewWard("host", store, clk, log)
+//	r := rounds.New("engine", ward, engine.Visit)
+//	clk.Go(func() { ward.Run(ctx) })
 //	<-clk.Go(func() { r.Run(ctx) })
 package rounds
 
@@ -11,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +37,7 @@ const (
 type Rounds struct {
 	name  string
 	store *store.Store
+	ward  *Ward
 	clk   *clock.Clock
 	log   *slog.Logger
 	visit Visit
@@ -46,21 +50,21 @@ type Rounds struct {
 	visits   sync.WaitGroup
 }
 
-// New returns rounds that are not yet running.
-func New(name string, s *store.Store, clk *clock.Clock, log *slog.Logger, visit Visit) *Rounds {
+// New returns rounds through a ward that are not yet running.
+func New(name string, ward *Ward, visit Visit) *Rounds {
 	r := &Rounds{
-		name: name, store: s, clk: clk, log: log.With("rounds", name), visit: visit,
-		bell: clk.NewBell(), entries: map[string]*entry{},
+		name: name, store: ward.store, ward: ward, clk: ward.clk, log: ward.log.With("rounds", name), visit: visit,
+		bell: ward.clk.NewBell(), entries: map[string]*entry{},
 	}
-	s.Subscribe(r.bell)
+	ward.store.Subscribe(r.bell)
 	return r
 }
 
-// Run visits every unfinished incident of the store once, and from then on all
-// as they change and fall due, until ctx ends and the visits under way have
-// returned. Call it from a goroutine of the clock's Go.
+// Run visits every incident of the ward once, and from then on all as they
+// change and fall due, until ctx ends and the visits under way have returned.
+// Call it from a goroutine of the clock's Go.
 func (r *Rounds) Run(ctx context.Context) {
-	follow, position := r.store.Unfinished, int64(0)
+	follow, position := r.begin, int64(0)
 	for ctx.Err() == nil {
 		ids, now, err := follow(ctx, position)
 		if ctx.Err() != nil {
@@ -72,11 +76,24 @@ func (r *Rounds) Run(ctx context.Context) {
 			continue
 		}
 		follow, position = r.store.Changes, now
-		r.changed(ids)
+		r.changed(slices.DeleteFunc(ids, func(id string) bool { return !r.ward.has(id) }))
 		next := r.start(ctx)
+		if poll := r.ward.pace.nextPoll(r.clk.Now(), false); next.IsZero() || !poll.IsZero() && poll.Before(next) {
+			next = poll // other replicas do not ring our bell
+		}
 		r.clk.Wait(ctx, next, r.bell)
 	}
 	r.visits.Wait()
+}
+
+// begin finds from where to follow; what came before is visited because it is in
+// the ward.
+func (r *Rounds) begin(ctx context.Context, _ int64) ([]string, int64, error) {
+	position, err := r.store.Position(ctx)
+	if err == nil {
+		r.ward.join(r)
+	}
+	return nil, position, err
 }
 
 // Again has an incident visited now, although its timeline has not changed.
@@ -137,6 +154,10 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 			return time.Time{} // the one that ends first rings
 		}
 		e := heap.Pop(&r.agenda).(*entry)
+		if !r.ward.has(e.id) { // somebody else's by now
+			delete(r.entries, e.id)
+			continue
+		}
 		e.running = true
 		r.inFlight++
 		r.visits.Add(1)

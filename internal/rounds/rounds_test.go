@@ -58,12 +58,20 @@ func (w world) note(id string) {
 	}
 }
 
+// rounds returns rounds through a ward that is kept until ctx ends.
+func (w world) rounds(ctx context.Context, visit rounds.Visit) *rounds.Rounds {
+	ward := rounds.NewWard("test", w.store, w.clk, quiet)
+	kept := w.clk.Go(func() { ward.Run(ctx) })
+	w.t.Cleanup(func() { <-kept })
+	return rounds.New("test", ward, visit)
+}
+
 // run makes rounds with visit until it calls stop, and waits for their end.
 func (w world) run(visit func(ctx context.Context, id string, stop func()) (time.Time, error)) {
 	w.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	r := rounds.New("test", w.store, w.clk, quiet, func(ctx context.Context, id string) (time.Time, error) {
+	r := w.rounds(ctx, func(ctx context.Context, id string) (time.Time, error) {
 		return visit(ctx, id, stop)
 	})
 	select {
@@ -171,7 +179,7 @@ func TestAgainVisitsWhatIsOnTheAgenda(t *testing.T) {
 	defer stop()
 	var seen after
 	asked := make(chan struct{})
-	r := rounds.New("test", w.store, w.clk, quiet, func(context.Context, string) (time.Time, error) {
+	r := w.rounds(ctx, func(context.Context, string) (time.Time, error) {
 		seen.add(w.clk)
 		if len(seen) == 1 {
 			close(asked)

@@ -13,7 +13,7 @@ import (
 	"github.com/spinware/piket/internal/store"
 )
 
-// Whoever begins with Unfinished and goes on with Changes has heard of every
+// Whoever takes the position and goes on with Changes has heard of every
 // event at the latest when the writers are done, whatever was written while it
 // asked.
 func TestFollowerMissesNothingThatIsAppendedMeanwhile(t *testing.T) {
@@ -37,17 +37,17 @@ func TestFollowerMissesNothingThatIsAppendedMeanwhile(t *testing.T) {
 		})
 	}()
 	known := map[string]int{} // the version each incident had when it was loaded after being told of
-	follow, position := s.Unfinished, int64(0)
+	position := int64(0)
 	for last := false; !last; {
 		last = writing.Load() == 0
-		ids, now, err := follow(ctx, position)
+		ids, now, err := s.Changes(ctx, position)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if now < position {
 			t.Fatalf("position went back from %d to %d", position, now)
 		}
-		follow, position = s.Changes, now
+		position = now
 		for _, id := range ids {
 			inc, err := s.Load(ctx, id)
 			if err != nil {
@@ -98,30 +98,6 @@ func TestEveryCommitIsTold(t *testing.T) {
 	}
 }
 
-func TestUnfinishedIsWhatMayStillNeedSomething(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	ongoing, back, closed := create(t, s, "web-01"), create(t, s, "web-02"), create(t, s, "web-03")
-	add(t, s, back, event(incident.Restored{How: "it answers"}))
-	add(t, s, closed, event(incident.Closed{By: "noor"}))
-	want := func(s *store.Store, want ...string) {
-		t.Helper()
-		ids, position, err := s.Unfinished(ctx, 0)
-		slices.Sort(ids)
-		if err != nil || !slices.Equal(ids, want) || position != 5 {
-			t.Errorf("got %v up to %d, want %v (%v)", ids, position, want, err)
-		}
-	}
-	want(s, ongoing.ID, back.ID, closed.ID) // its summary may be on its way
-	s.Close()
-	later, err := store.Open(dir, clock.Scaled(start.AddDate(0, 0, 8), 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer later.Close()
-	want(later, ongoing.ID, back.ID)
-}
-
 // The list, the one-open rule, the server lock and the episodes are read off
 // the events; Verify compares them with the fold.
 func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
@@ -138,7 +114,8 @@ func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
 		}
 		// Some of these are refused, as they must be; none may leave the
 		// record out of step.
-		_, _ = s.Record(ctx, ids[random.IntN(len(ids))], happening(random))
+		id := ids[random.IntN(len(ids))]
+		_, _ = s.Record(ctx, id, happening(random, id))
 	}
 	whole(t, s)
 	for _, id := range ids {
@@ -157,9 +134,9 @@ func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
 	}
 }
 
-func happening(r *rand.Rand) incident.Event {
+func happening(r *rand.Rand, id string) incident.Event {
 	n := r.IntN(4)
-	intent, server := fmt.Sprint("I", n), fmt.Sprint("web-", r.IntN(6))
+	intent, server := fmt.Sprint(id, "/I", n), fmt.Sprint("web-", r.IntN(6))
 	list := []incident.Payload{
 		incident.Intended{Intent: intent, Step: "s", Attempt: 1, Server: server, Action: "power", Verb: "on"},
 		incident.Voided{Intent: intent, Reason: "r"},

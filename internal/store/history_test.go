@@ -138,9 +138,7 @@ func TestAStoreOfTheVersionBeforeGetsItsHistory(t *testing.T) {
 	s := open(t, dir)
 	inc := create(t, s, "web-07")
 	s.Close()
-	if _, err := raw(t, dir).Exec("DROP TABLE history; DROP TABLE intents; DROP INDEX incidents_by_opening; PRAGMA user_version = 1"); err != nil {
-		t.Fatal(err)
-	}
+	makeOlder(t, dir, 1)
 	s = open(t, dir)
 	at := time.Now()
 	remember(t, s, at, "server/web-07", answered(30, 0, time.Millisecond))

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const leaseSchema = `
+-- Who works on what, when several replicas share a store. A replica that has not
+-- been heard for its term has lost everything it had; what it still does is
+-- stopped by the version of each incident and, before a send, by its fence.
+CREATE TABLE replicas (
+	name  TEXT PRIMARY KEY,
+	until BIGINT NOT NULL -- microseconds since 1970 by the store's clock
+);
+CREATE TABLE leases (
+	incident TEXT PRIMARY KEY,
+	replica  TEXT NOT NULL, -- '' while nobody has it
+	fence    BIGINT NOT NULL -- one more each time that somebody takes it
+);
+CREATE INDEX leases_by_replica ON leases (replica);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO leases SELECT id, '', 0 FROM incidents;
+`
+
+// ErrLapsed says that a replica was not heard for its whole term: others may
+// have what it had. It must forget all of it and begin again under a new name.
+var ErrLapsed = errors.New("this replica was not heard for too long, and others may have its work")
+
+// Beat is what a replica hears when it says that it is alive.
+type Beat struct {
+	Now    time.Time // by the store's clock, which is the same for every replica
+	Frozen string    // why every action is stopped, "" when it is not
+}
+
+// Shared reports whether other processes may work on the same store. A SQLite
+// file is locked for one.
+func (s *Store) Shared() bool { return false }
+
+// Enter makes a replica known, alive for a term. The name must be new.
+func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) error {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		now, err := s.storeTime(ctx, tx)
+		if err != nil {
+			return err
+		}
+		dead := now
+		if !s.Shared() {
+			dead = now.Add(100 * 365 * 24 * time.Hour) // whoever was here before: the lock says that they are gone
+		}
+		if err := s.reap(ctx, tx, dead); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE incident IN
+			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO replicas VALUES ($1, $2)`, replica, now.Add(term).UnixMicro())
+		return err
+	})
+}
+
+// reap frees what those have who were not heard for their term.
+func (s *Store) reap(ctx context.Context, tx execer, now time.Time) error {
+	rows, err := tx.QueryContext(ctx, `SELECT name FROM replicas WHERE until <= $1`+s.skipLocked(), now.UnixMicro())
+	dead, err := collect(rows, err, one[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range dead {
+		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Beat says that a replica is alive for another term. After ErrLapsed it must
+// enter anew; after any other error it may try again until its term is over by
+// its own watch. What the others had who were not heard is free from then on.
+func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
+	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
+		if b.Now, err = s.storeTime(ctx, tx); err != nil {
+			return err
+		}
+		done, err := tx.ExecContext(ctx, `UPDATE replicas SET until = $1 WHERE name = $2 AND until > $3`,
+			b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
+		if err != nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrLapsed, err)
+		}
+		if b.Frozen, err = frozen(ctx, tx); err != nil {
+			return err
+		}
+		return s.reap(ctx, tx, b.Now)
+	})
+	return b, err
+}
+
+// Leave gives back what a replica has, for others to take at once.
+func (s *Store) Leave(ctx context.Context, replica string) error {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, replica); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, replica)
+		return err
+	})
+}
+
+// Take gives a replica at most so many of the incidents that nobody has, the
+// most pressing and then the oldest first, and returns them.
+func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
+	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
+	rows, err := s.read.QueryContext(ctx, free, 1)
+	if ids, err = collect(rows, err, one[string]); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
+		// On PostgreSQL those that another replica is taking at this moment are
+		// passed over.
+		rows, err := tx.QueryContext(ctx, free+s.skipLocked("l"), most)
+		if ids, err = collect(rows, err, one[string]); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = $1, fence = fence + 1 WHERE incident = $2`, replica, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take work: %w", err)
+	}
+	return ids, nil
+}
+
+// offer lets somebody take an incident that has changed, if nobody has it.
+func offer(ctx context.Context, tx execer, id string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO leases VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
+	return err
+}
+
+// Has reports whether a replica has an incident at this moment, by the store's
+// clock. It is asked right before a send.
+func (s *Store) Has(ctx context.Context, replica, id string) (bool, error) {
+	now, err := s.storeTime(ctx, s.read)
+	if err != nil {
+		return false, err
+	}
+	var one int
+	err = s.read.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
+		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`, id, replica, now.UnixMicro()).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Freeze stops every replica, Thaw lets them go on: each hears of it with its
+// next beat. It works beside the freeze file, which needs no store.
+func (s *Store) Freeze(ctx context.Context, why string) error {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
+		return err
+	})
+}
+
+// Thaw ends what Freeze began.
+func (s *Store) Thaw(ctx context.Context) error {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
+		return err
+	})
+}
+
+func frozen(ctx context.Context, q querier) (string, error) {
+	var why string
+	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'frozen'`).Scan(&why)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return why, err
+}
+
+// storeTime is the time by the one clock that all replicas share: PostgreSQL's,
+// or that of the one process that has the SQLite file.
+func (s *Store) storeTime(context.Context, querier) (time.Time, error) { return s.clk.Now(), nil }
+
+// skipLocked makes a query pass over rows that another transaction has locked.
+// SQLite has one writer, and nothing to pass over.
+func (s *Store) skipLocked(of ...string) string { return "" }
