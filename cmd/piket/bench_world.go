@@ -41,7 +41,7 @@ type benchWorld struct {
 	inventory *inventory.Inventory
 	door      *intake.Door
 
-	mended    sync.Map                // servers that answer again
+	mended    sync.Map // servers that answer again
 	sent      atomic.Int64
 	forgotten func() // removes what was stored
 }

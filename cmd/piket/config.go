@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -10,9 +11,11 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -30,12 +33,26 @@ type Config struct {
 	Alarm     Alarm                    `yaml:"alarm"`
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
+	Executor  Apart                    `yaml:"executor"` // the process that holds the keys, if it is another one
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+
+	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
+	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
-// Storage is the directory that holds everything piket must not lose.
+// Storage is the directory that holds everything piket must not lose, and the
+// database that holds the timelines instead of it when several piket share them.
 type Storage struct {
 	Path string `yaml:"path,required,path"`
+	URL  string `yaml:"url"` // postgres://…, "" while the timelines are in the directory
+}
+
+// Timelines is where the timelines are: what [store.Open] opens.
+func (s Storage) Timelines() string { return cmp.Or(s.URL, s.Path) }
+
+// Apart says where the executor is. Without a socket it is in this process.
+type Apart struct {
+	Socket string `yaml:"socket,path"`
 }
 
 // Web is what the page needs to know of itself.
@@ -152,6 +169,8 @@ func defaultConfig() *Config {
 		Guards:   defaultGuards(),
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
+
+		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }
 

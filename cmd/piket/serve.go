@@ -17,12 +17,13 @@ import (
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 )
 
 // serveFlags are the daemon's flags, in Prometheus' manner.
 type serveFlags struct {
 	config    string
+	url       string
 	addresses []string
 	webConfig string
 	log       promslog.Config
@@ -32,6 +33,7 @@ func declareServe(c *cli) {
 	var f serveFlags
 	cmd := c.add(c.app, "serve", "Run the daemon.", func(ctx context.Context, io console) error { return f.serve(ctx, io) })
 	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&f.config)
+	cmd.Flag("storage.url", "PostgreSQL database of the timelines; overrides the one in the configuration file.").StringVar(&f.url)
 	cmd.Flag("web.listen-address", "Address to listen on; may be given several times.").Default(":9490").StringsVar(&f.addresses)
 	cmd.Flag("web.config.file", "File with TLS, client certificates and basic authentication of the listener (exporter-toolkit's format).").StringVar(&f.webConfig)
 	declareLog(cmd, &f.log)
@@ -50,11 +52,12 @@ const shutdownTime = 5 * time.Second
 func (f serveFlags) serve(ctx context.Context, io console) error {
 	f.log.Writer = io.err
 	log := promslog.New(&f.log)
-	daemon, err := NewDaemon(f.config, clock.Real(), log)
+	daemon, err := newDaemonOn(f.url, f.config, daemonClock(), log)
 	if err != nil {
 		return err
 	}
 	defer daemon.Close()
+	failpoint.Reach(failpoint.StoreOpened)
 	staySmall(len(daemon.inventory().Servers))
 	var listeners []net.Listener
 	for _, address := range f.addresses {
@@ -75,7 +78,12 @@ func (f serveFlags) serve(ctx context.Context, io console) error {
 		cancel() // without a listener nobody could answer a question
 	}()
 	log.Info("piket is watching", "servers", len(daemon.inventory().Servers), "storage", daemon.settings.Load().config.Storage.Path)
-	daemon.Start(ctx)()
+	failpoint.Reach(failpoint.Serving)
+	wait := daemon.Start(ctx)
+	<-ctx.Done()
+	failpoint.Reach(failpoint.ShutdownBegun)
+	wait()
+	failpoint.Reach(failpoint.ShutdownDrained)
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer stop()
 	if err := server.Shutdown(ending); err != nil {

@@ -5,14 +5,20 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
-	"github.com/spinware/piket/internal/store"
 )
+
+// Timelines is what the desk needs of a store; [store.Store] is one.
+type Timelines interface {
+	Load(ctx context.Context, id string) (*incident.Incident, error)
+	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
+}
 
 // Desk writes down what Due decides. Every field must be set.
 type Desk struct {
-	Store     *store.Store
+	Store     Timelines
 	Clock     *clock.Clock
 	Inventory func() *inventory.Inventory
 	Policy    func() Policy
@@ -32,6 +38,8 @@ func (d *Desk) Visit(ctx context.Context, id string) (time.Time, error) {
 	for n, duty := range duties {
 		events[n] = incident.Event{Actor: incident.Piket, Payload: duty}
 	}
+	failpoint.Reach(failpoint.DutiesDue)
 	_, err = d.Store.Append(ctx, id, inc.Version, events...)
+	failpoint.Reach(failpoint.DutiesQueued)
 	return next, err
 }

@@ -37,6 +37,7 @@ type Incident struct {
 
 	OpenedAt, AcknowledgedAt, RestoredAt, ClosedAt time.Time
 	StartedAt                                      time.Time // when the trouble began, by the earliest alert
+	Requesters                                     []string  // persons who reported it, and so asked for what is done about it
 	Relapses                                       int
 	MergedInto                                     string
 
@@ -91,12 +92,6 @@ type Step struct {
 	Done     string // "failed", "denied" or "expired": left for good; "skipped": did not apply when last looked at
 	Reason   string
 	Unknown  bool // one try ended without anybody knowing whether it was carried out
-}
-
-// Approval is a question to a person and its answer.
-type Approval struct {
-	ApprovalRequested
-	GrantedBy string // "" while nobody has said yes
 }
 
 // Action is one intent on its way.
@@ -182,6 +177,31 @@ func (i *Incident) Message(id string) *Message {
 		}
 	}
 	return nil
+}
+
+// HeldBack returns what piket does not do right now; a zero Guard means that
+// nothing is held back.
+func (i *Incident) HeldBack() Blocked {
+	if i.Status != Open || i.Action.Live() || i.Approval != nil {
+		return Blocked{}
+	}
+	return i.Blocked
+}
+
+// Asking reports whether a question waits for people.
+func (i *Incident) Asking() bool {
+	return i.Status == Open && i.Approval != nil && i.Approval.GrantedBy == ""
+}
+
+// Paged returns who has been asked about a topic until now, such as an approval.
+func (i *Incident) Paged(topic string) []string {
+	var names []string
+	for _, m := range i.Messages {
+		if m.Topic == topic && topic != "" {
+			names = append(names, m.People...)
+		}
+	}
+	return names
 }
 
 // Ongoing reports whether anything may still happen on the incident.

@@ -18,14 +18,25 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/runbooks"
 )
 
+// Timelines is what the door needs of a store; [store.Store] is one.
+type Timelines interface {
+	Load(ctx context.Context, id string) (*incident.Incident, error)
+	Create(ctx context.Context, events ...incident.Event) (*incident.Incident, error)
+	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
+	Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error)
+	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
+	Episode(ctx context.Context, name string) (store.Episode, error)
+}
+
 // Door turns alerts into incidents. Every field must be set.
 type Door struct {
-	Store     *store.Store
+	Store     Timelines
 	Inventory func() *inventory.Inventory
 	Runbooks  func() *runbooks.Library
 	Clock     *clock.Clock

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
 )
@@ -236,6 +237,9 @@ func (p *plan) commit() {
 }
 
 func (p *plan) store(on *draft) {
+	before, after := on.moments()
+	failpoint.Reach(before)
+	defer failpoint.Reach(after)
 	var err error
 	if on.stored {
 		_, err = p.Store.Append(p.ctx, on.inc.ID, on.version, on.events...)
@@ -245,4 +249,15 @@ func (p *plan) store(on *draft) {
 	for _, w := range on.words {
 		w.err = err
 	}
+}
+
+// moments are those right before and right after the commit of a draft.
+func (on *draft) moments() (before, after failpoint.Point) {
+	switch {
+	case !on.stored:
+		return failpoint.IntakeBeforeCreate, failpoint.IntakeCreated
+	case slices.ContainsFunc(on.words, func(w *word) bool { return w.alert.Status == alerts.Firing }):
+		return failpoint.IntakeBeforeJoin, failpoint.IntakeJoined
+	}
+	return failpoint.IntakeBeforeResolve, failpoint.IntakeResolved
 }

@@ -23,7 +23,7 @@ CREATE TABLE leases (
 );
 CREATE INDEX leases_by_replica ON leases (replica);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO leases SELECT id, '', 0 FROM incidents;
+INSERT INTO leases (incident, replica, fence) SELECT id, '', 0 FROM incidents;
 `
 
 // ErrLapsed says that a replica was not heard for its whole term: others may
@@ -38,42 +38,42 @@ type Beat struct {
 
 // Shared reports whether other processes may work on the same store. A SQLite
 // file is locked for one.
-func (s *Store) Shared() bool { return false }
+func (s *Store) Shared() bool { return !s.dialect.single() }
 
 // Enter makes a replica known, alive for a term. The name must be new.
 func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		now, err := s.storeTime(ctx, tx)
+	return s.writer.do(ctx, func(ctx context.Context, x *batch) (folded, error) {
+		now, err := s.dialect.now(ctx, x, s.clk.Now())
 		if err != nil {
-			return err
+			return folded{}, err
 		}
 		dead := now
 		if !s.Shared() {
 			dead = now.Add(100 * 365 * 24 * time.Hour) // whoever was here before: the lock says that they are gone
 		}
-		if err := s.reap(ctx, tx, dead); err != nil {
-			return err
+		if err := s.reap(ctx, x, dead); err != nil {
+			return folded{}, err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE incident IN
-			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < ?)`, now.Add(-settled).UnixMicro()); err != nil {
-			return err
+		if _, err := x.ExecContext(ctx, `DELETE FROM leases WHERE incident IN
+			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
+			return folded{}, err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO replicas VALUES (?, ?)`, replica, now.Add(term).UnixMicro())
-		return err
+		_, err = x.ExecContext(ctx, `INSERT INTO replicas (name, until) VALUES ($1, $2)`, replica, now.Add(term).UnixMicro())
+		return folded{}, err
 	})
 }
 
 // reap frees what those have who were not heard for their term.
-func (s *Store) reap(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	dead, err := column(ctx, tx, `SELECT name FROM replicas WHERE until <= ?`+s.skipLocked(), now.UnixMicro())
+func (s *Store) reap(ctx context.Context, x execer, now time.Time) error {
+	dead, err := column(ctx, x, `SELECT name FROM replicas WHERE until <= $1`+s.dialect.skipLocked("replicas"), now.UnixMicro())
 	if err != nil {
 		return err
 	}
 	for _, name := range dead {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = ?`, name); err != nil {
+		if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, name); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = ?`, name); err != nil {
+		if _, err := x.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, name); err != nil {
 			return err
 		}
 	}
@@ -83,30 +83,18 @@ func (s *Store) reap(ctx context.Context, tx *sql.Tx, now time.Time) error {
 // column reads a query's one column of text.
 func column(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		list = append(list, text)
-	}
-	return list, rows.Err()
+	return collect(rows, err, one[string])
 }
 
 // Beat says that a replica is alive for another term. After ErrLapsed it must
 // enter anew; after any other error it may try again until its term is over by
 // its own watch. What the others had who were not heard is free from then on.
 func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if b.Now, err = s.storeTime(ctx, tx); err != nil {
+	err = s.aside(ctx, func(ctx context.Context, x execer) error {
+		if b.Now, err = s.dialect.now(ctx, x, s.clk.Now()); err != nil {
 			return err
 		}
-		done, err := tx.ExecContext(ctx, `UPDATE replicas SET until = ? WHERE name = ? AND until > ?`,
+		done, err := x.ExecContext(ctx, `UPDATE replicas SET until = $1 WHERE name = $2 AND until > $3`,
 			b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
 		if err != nil {
 			return err
@@ -114,21 +102,21 @@ func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrLapsed, err)
 		}
-		if b.Frozen, err = frozen(ctx, tx); err != nil {
+		if b.Frozen, err = frozen(ctx, x); err != nil {
 			return err
 		}
-		return s.reap(ctx, tx, b.Now)
+		return s.reap(ctx, x, b.Now)
 	})
 	return b, err
 }
 
 // Leave gives back what a replica has, for others to take at once.
 func (s *Store) Leave(ctx context.Context, replica string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = ?`, replica); err != nil {
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, replica); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = ?`, replica)
+		_, err := x.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, replica)
 		return err
 	})
 }
@@ -136,18 +124,18 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 // Take gives a replica at most so many of the incidents that nobody has, the
 // most pressing and then the oldest first, and returns them.
 func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
-	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT ?`
+	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
 	if ids, err = column(ctx, s.read, free, 1); err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.aside(ctx, func(ctx context.Context, x execer) error {
 		// On PostgreSQL those that another replica is taking at this moment are
 		// passed over.
-		if ids, err = column(ctx, tx, free+s.skipLocked("l"), most); err != nil {
+		if ids, err = column(ctx, x, free+s.dialect.skipLocked("l"), most); err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = ?, fence = fence + 1 WHERE incident = ?`, replica, id); err != nil {
+			if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = $1, fence = fence + 1 WHERE incident = $2`, replica, id); err != nil {
 				return err
 			}
 		}
@@ -160,21 +148,21 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 }
 
 // offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO leases VALUES (?, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
+func offer(ctx context.Context, x execer, id string) error {
+	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence) VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
 	return err
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's
 // clock. It is asked right before a send.
 func (s *Store) Has(ctx context.Context, replica, id string) (bool, error) {
-	now, err := s.storeTime(ctx, s.read)
+	now, err := s.dialect.now(ctx, s.read, s.clk.Now())
 	if err != nil {
 		return false, err
 	}
 	var one int
 	err = s.read.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
-		WHERE l.incident = ? AND l.replica = ? AND r.until > ?`, id, replica, now.UnixMicro()).Scan(&one)
+		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`, id, replica, now.UnixMicro()).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -184,16 +172,16 @@ func (s *Store) Has(ctx context.Context, replica, id string) (bool, error) {
 // Freeze stops every replica, Thaw lets them go on: each hears of it with its
 // next beat. It works beside the freeze file, which needs no store.
 func (s *Store) Freeze(ctx context.Context, why string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('frozen', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		_, err := x.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
 		return err
 	})
 }
 
 // Thaw ends what Freeze began.
 func (s *Store) Thaw(ctx context.Context) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		_, err := x.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
 		return err
 	})
 }
@@ -207,23 +195,29 @@ func frozen(ctx context.Context, q querier) (string, error) {
 	return why, err
 }
 
-// storeTime is the time by the one clock that all replicas share: PostgreSQL's,
-// or that of the one process that has the SQLite file.
-func (s *Store) storeTime(context.Context, querier) (time.Time, error) { return s.clk.Now(), nil }
-
-// skipLocked makes a query pass over rows that another transaction has locked.
-// SQLite has one writer, and nothing to pass over.
-func (s *Store) skipLocked(of ...string) string { return "" }
-
-// inTx runs f in one writing transaction that concerns no timeline.
-func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+// aside runs f in a transaction that concerns no timeline: no follower hears of
+// it, and where there are other processes it keeps nobody out but who writes the
+// same rows.
+func (s *Store) aside(ctx context.Context, f func(context.Context, execer) error) error {
+	if s.writer == nil {
+		return ErrClosed
+	}
+	if s.dialect.single() {
+		return s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) { return folded{}, f(ctx, b) })
+	}
+	ctx, cancel := s.dialect.bound(ctx)
+	defer cancel()
+	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
+	defer conn.Close() // one that is still in a transaction is not used again
+	if err := s.dialect.beginAside(ctx, conn); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := f(ctx, conn); err != nil {
+		_, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, rollback)
+	}
+	return s.dialect.commit(ctx, conn)
 }

@@ -16,10 +16,10 @@ const term = 6 * time.Second
 
 // shared is a store that several replicas would share, on a clock that the test
 // moves.
-func leased(t *testing.T) (*store.Store, func(time.Duration)) {
+func leased(t *testing.T, where string) (*store.Store, func(time.Duration)) {
 	t.Helper()
 	clk := clock.Jumping(start)
-	s, err := store.Open(t.TempDir(), clk)
+	s, err := store.Open(where, clk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,11 @@ func has(t *testing.T, s *store.Store, name, id string) bool {
 }
 
 func TestWorkIsTakenOnceTheMostPressingFirst(t *testing.T) {
-	s, _ := leased(t)
+	onEach(t, testWorkIsTakenOnceTheMostPressingFirst)
+}
+
+func testWorkIsTakenOnceTheMostPressingFirst(t *testing.T, where string) {
+	s, _ := leased(t, where)
 	enter(t, s, "a")
 	for n, p := range []incident.Priority{incident.P3, incident.P1, incident.P2} {
 		create(t, s, fmt.Sprint("web-", n), event(incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: p}))
@@ -68,7 +72,11 @@ func TestWorkIsTakenOnceTheMostPressingFirst(t *testing.T) {
 }
 
 func TestWhoIsNotHeardForATermLosesEverything(t *testing.T) {
-	s, pass := leased(t)
+	onEach(t, testWhoIsNotHeardForATermLosesEverything)
+}
+
+func testWhoIsNotHeardForATermLosesEverything(t *testing.T, where string) {
+	s, pass := leased(t, where)
 	inc := create(t, s, "web-07")
 	enter(t, s, "a")
 	take(t, s, "a", 10)
@@ -93,8 +101,10 @@ func TestWhoIsNotHeardForATermLosesEverything(t *testing.T) {
 	}
 }
 
-func TestWhoLeavesGivesBackAtOnce(t *testing.T) {
-	s, _ := leased(t)
+func TestWhoLeavesGivesBackAtOnce(t *testing.T) { onEach(t, testWhoLeavesGivesBackAtOnce) }
+
+func testWhoLeavesGivesBackAtOnce(t *testing.T, where string) {
+	s, _ := leased(t, where)
 	inc := create(t, s, "web-07")
 	enter(t, s, "a")
 	take(t, s, "a", 10)
@@ -108,7 +118,11 @@ func TestWhoLeavesGivesBackAtOnce(t *testing.T) {
 }
 
 func TestWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T) {
-	s, pass := leased(t)
+	onEach(t, testWhatIsLongOverIsNobodysWorkUntilItChanges)
+}
+
+func testWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T, where string) {
+	s, pass := leased(t, where)
 	ongoing, closed := create(t, s, "web-01"), create(t, s, "web-03")
 	closed = add(t, s, closed, event(incident.Closed{By: "noor"}))
 	enter(t, s, "a")
@@ -129,7 +143,11 @@ func TestWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T) {
 }
 
 func TestFreezeReachesEveryReplicaWithItsNextBeat(t *testing.T) {
-	s, _ := leased(t)
+	onEach(t, testFreezeReachesEveryReplicaWithItsNextBeat)
+}
+
+func testFreezeReachesEveryReplicaWithItsNextBeat(t *testing.T, where string) {
+	s, _ := leased(t, where)
 	enter(t, s, "a")
 	for _, c := range []struct {
 		do   func() error
