@@ -45,14 +45,15 @@ func (f Facts) quiet() time.Duration {
 }
 
 // asleep reports whether nothing but time, a look or a person can move the
-// incident now, so that it does not matter what others do: it waits for an
-// answer or for hands on site, or service is there.
+// incident now, so that it does not matter what others do: what was sent shows
+// its effect or does not, a look comes first, service is there, or it waits for
+// an answer or for hands on site.
 func (f Facts) asleep() bool {
 	inc := f.Incident
 	switch {
 	case inc.Action.Live():
-		return false
-	case inc.Goal.Holds || inc.Order.Open():
+		return !inc.Action.ClaimedAt.IsZero()
+	case inc.Goal.Holds || inc.Order.Open() || watch(f) != nil:
 		return true
 	}
 	a := inc.Approval
