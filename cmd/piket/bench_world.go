@@ -232,8 +232,9 @@ func (w *benchWorld) start(ctx context.Context, limits remediation.Limits) (wait
 	}
 	office := &desk.Desk{Store: w.store, Clock: w.clk, Inventory: w.door.Inventory, Policy: func() desk.Policy { return desk.Policy{} }}
 	running := []<-chan struct{}{w.clk.Go(func() { ward.Run(ctx) })}
-	for name, visit := range map[string]rounds.Visit{"engine": engine.Visit, "desk": office.Visit} {
-		r := rounds.New(name, ward, visit)
+	for _, r := range []*rounds.Rounds{
+		rounds.New("engine", ward, engine.Visit).Ranked(engine.Rank), rounds.New("desk", ward, office.Visit),
+	} {
 		running = append(running, w.clk.Go(func() { r.Run(ctx) }))
 	}
 	return func() {

@@ -156,7 +156,7 @@ func (d *Daemon) assemble(config *Config) {
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
 	d.rounds = []*rounds.Rounds{
-		rounds.New("engine", d.ward, engine.Visit),
+		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
 	}

@@ -31,6 +31,7 @@ func (i *Incident) Apply(e Event) {
 		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
+		i.AlertedAt = e.At
 	case Classified:
 		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
 		i.Title = cmp.Or(p.Title, i.Title)

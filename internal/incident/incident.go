@@ -41,7 +41,9 @@ type Incident struct {
 	Relapses                                       int
 	MergedInto                                     string
 
-	Alerts   []alerts.Alert // the latest of each episode, in order of arrival
+	Alerts    []alerts.Alert // the latest of each episode, in order of arrival
+	AlertedAt time.Time      // when the last word of an alert came
+
 	Runbook  RunbookPinned
 	PinnedAt time.Time // when that runbook was chosen: its trouble is no older
 
