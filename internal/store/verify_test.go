@@ -131,4 +131,3 @@ func TestTamperingWithWhatIsKeptOfActionsIsFound(t *testing.T) {
 }
 
 const intentColumns = `intent, incident, server, runbook, step, class, duty, planned, ended, result, data`
-
