@@ -201,6 +201,10 @@ func (f Facts) forbids(intent incident.Intended) string {
 	if !ok {
 		return "the runbook has no such step"
 	}
+	// Another process may have planned it while what this one remembers grew old.
+	if oldest := f.Limits.Fresh + f.Limits.NotAfter; f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
+		return "this process has not looked at it lately"
+	}
 	if no := refuse(f, remedy); no != nil {
 		return "guard " + no.Guard + ": " + no.Why
 	}
@@ -220,6 +224,8 @@ func wait(f Facts) Move {
 	switch {
 	case a == nil:
 		return nil
+	case f.Clock != "":
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "nobody knows any more when it expires: " + f.Clock})
 	case f.Now.Before(a.Expires) && f.outdated(a) != "":
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: f.outdated(a)})
 	case f.Now.Before(a.Expires) && a.GrantedBy == "":

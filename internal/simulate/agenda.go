@@ -135,6 +135,7 @@ func (w *world) makeVisit(r *replica, k visitKey, l *leasing) {
 	r.visits[k] = false
 	var next time.Time
 	var err error
+	skew := r.skew.Load()
 	w.start(r, func() {
 		if k.kind == engineVisits {
 			next, err = r.engine.Visit(context.Background(), k.id)
@@ -151,7 +152,7 @@ func (w *world) makeVisit(r *replica, k visitKey, l *leasing) {
 		switch {
 		case w.leases[k.id] != l:
 		case errors.Is(err, store.ErrNotFound): // the database has forgotten it
-		case errors.Is(err, store.ErrConflict) || changed:
+		case errors.Is(err, store.ErrConflict), changed, skew != r.skew.Load(): // whoever sets a clock has everything looked at anew
 			w.planVisit(k, w.now+time.Millisecond)
 		case err != nil:
 			w.planVisit(k, w.now+w.between(time.Second, 5*time.Second))

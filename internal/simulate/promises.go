@@ -27,6 +27,7 @@ func (v Violation) String() string {
 type promises struct {
 	accepted map[string]int               // episode → 1 when firing was accepted
 	intents  map[string]*sentIntent       // by intent
+	within   map[string]time.Duration     // approval → for how long a yes counts
 	asked    map[string]time.Duration     // approval → when
 	agreed   map[string]map[string]string // approval → who → plan hash
 	used     map[string]string            // approval → intent
@@ -43,7 +44,7 @@ type promises struct {
 
 func newPromises() promises {
 	return promises{
-		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, agreed: map[string]map[string]string{},
+		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, within: map[string]time.Duration{}, agreed: map[string]map[string]string{},
 		used: map[string]string{}, unknown: map[string]bool{}, told: map[string]time.Duration{}, pressing: map[string]time.Duration{},
 		onSite: map[string]time.Duration{}, opened: map[string]time.Duration{}, joined: map[string]time.Duration{},
 	}
@@ -247,12 +248,13 @@ func (w *world) checkAnswer(a remediation.Answer, asked incident.ApprovalRequest
 		return
 	}
 	late := w.now - w.watch.asked[asked.Approval]
+	within := w.watch.within[asked.Approval]
 	switch {
 	case !slices.Contains(engineers, a.By):
 		w.violate("P7", "%q may not agree to %s, and was believed", a.By, asked.Approval)
 	case a.PlanHash != asked.PlanHash:
 		w.violate("P7", "a yes to another plan was taken for %s", asked.Approval)
-	case late > 10*time.Minute+bound:
+	case late > within+bound:
 		w.violate("P7", "a yes to %s was taken after %v", asked.Approval, late)
 	}
 	yes := w.watch.agreed[asked.Approval]
@@ -286,6 +288,7 @@ func (w *world) checkCommit(r *replica, inc *incident.Incident, events []inciden
 
 func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event) {
 	f, p := &w.figures, &w.watch
+	at := e.At
 	switch e := e.Payload.(type) {
 	case incident.Opened:
 		f.Incidents++
@@ -304,7 +307,7 @@ func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event)
 		w.outcome(inc, e)
 	case incident.ApprovalRequested:
 		f.Approvals++
-		p.asked[e.Approval] = w.now
+		p.asked[e.Approval], p.within[e.Approval] = w.now, e.Expires.Sub(at)
 		delete(p.agreed, e.Approval)
 		delete(p.used, e.Approval)
 	case incident.Blocked:
