@@ -240,8 +240,12 @@ func wait(f Facts) Move {
 		Reason: a.GrantedBy + " said yes, but it could not be done in time"})
 }
 
-// diagnose takes a fresh look before anything is concluded.
+// diagnose takes a fresh look before anything is concluded, at the goal as well:
+// while nothing changes that is looked at more seldom than an action allows.
 func diagnose(f Facts) Move {
+	if !f.JustWatched && f.Goal.old(f.Now, f.Limits.Fresh) {
+		return f.look()
+	}
 	if !f.JustDiagnosed && f.Diagnosis.old(f.Now, f.Limits.Fresh) {
 		return Diagnose{}
 	}

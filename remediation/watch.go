@@ -10,10 +10,15 @@ import (
 // looking is the first thing that happens to every incident.
 func watch(f Facts) Move {
 	if !f.JustWatched && f.Goal.old(f.Now, f.poll()) {
-		a := f.Incident.Action
-		return Watch{Power: f.owing() || a.Live() && a.Action == "power"}
+		return f.look()
 	}
 	return nil
+}
+
+// look is a look at the goal, and at the power while that may change.
+func (f Facts) look() Move {
+	a := f.Incident.Action
+	return Watch{Power: f.owing() || a.Live() && a.Action == "power"}
 }
 
 // old reports whether a look is at least so old. One that ended in the future
