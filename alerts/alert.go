@@ -87,7 +87,8 @@ func (a Alert) Episode() string {
 	return a.Source + "/" + a.Fingerprint + "/" + a.StartsAt.UTC().Format(time.RFC3339Nano)
 }
 
-// SameEpisode reports whether two alerts are of one Episode.
+// SameEpisode reports whether two alerts are of one episode, without writing its
+// name out: an incident with thousands of alerts asks it of each.
 func (a Alert) SameEpisode(b Alert) bool {
 	return a.Fingerprint == b.Fingerprint && a.Source == b.Source && a.StartsAt.Equal(b.StartsAt)
 }

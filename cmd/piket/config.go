@@ -17,6 +17,7 @@ import (
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
+	"github.com/spinware/piket/remediation/executor"
 )
 
 // Config is the daemon's configuration file, with defaults filled in and every
@@ -31,11 +32,13 @@ type Config struct {
 	Probes    Probes                   `yaml:"probes"`
 	Guards    Guards                   `yaml:"guards"`
 	Alarm     Alarm                    `yaml:"alarm"`
-	Silences  silences.Config          `yaml:"alertmanager"` // whose silences are honoured
-	Kdump     kdump.Config             `yaml:"kdump"`        // where machines say that they are writing a crash dump
-	Vantages  []vantage.Vantage        `yaml:"vantages"`     // who may look along from elsewhere
-	Updates   map[string]time.Duration `yaml:"updates"`      // priority → how often its customers hear
-	Timezone  string                   `yaml:"timezone"`     // of the times that customers read
+	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
+	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
+	Executor  Apart                    `yaml:"executor"` // the process that holds the keys, if it is another one
+	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+
+	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
+	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
 // Storage is the directory that holds everything piket must not lose, and the
@@ -47,6 +50,11 @@ type Storage struct {
 
 // Timelines is where the timelines are: what [store.Open] opens.
 func (s Storage) Timelines() string { return cmp.Or(s.URL, s.Path) }
+
+// Apart says where the executor is. Without a socket it is in this process.
+type Apart struct {
+	Socket string `yaml:"socket,path"`
+}
 
 // Web is what the page needs to know of itself.
 type Web struct {
@@ -109,6 +117,7 @@ type Guards struct {
 
 	SitePerHour  int           `yaml:"site_per_hour"`
 	ServerPerDay int           `yaml:"server_per_day"`
+	PowerPerDay  int           `yaml:"power_per_day"` // by the executor in this process; one apart has its own caps
 	Cooldown     time.Duration `yaml:"cooldown"`
 
 	Together        int           `yaml:"together"`
@@ -124,7 +133,7 @@ func defaultGuards() Guards {
 	return Guards{
 		HoldDown: l.HoldDown, FactsFresh: l.Fresh,
 		InFlight: l.InFlight, PerRack: l.Rack, PerCustomer: l.Customer, PerSite: l.Site, FleetPercent: l.FleetPercent,
-		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown,
+		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay,
 		Together: l.Together, TogetherPercent: l.TogetherPercent, TogetherWithin: l.TogetherWithin,
 		ErrorBudget: l.ErrorBudget.Failed,
 	}
@@ -139,6 +148,14 @@ func (g Guards) limits() remediation.Limits {
 	l.Together, l.TogetherPercent, l.TogetherWithin = g.Together, g.TogetherPercent, g.TogetherWithin
 	l.ErrorBudget.Failed = g.ErrorBudget
 	return l
+}
+
+// caps are the same limits as the executor in this process holds them, by its
+// own books.
+func (g Guards) caps() executor.Caps {
+	c := executor.DefaultCaps
+	c.PowerPerDay, c.PowerPerSiteHour, c.PowerPerServerDay, c.InFlight = g.PowerPerDay, g.SitePerHour, g.ServerPerDay, g.InFlight
+	return c
 }
 
 // Alarm is how people hear that piket itself cannot work: by mail to who is on
@@ -162,6 +179,8 @@ func defaultConfig() *Config {
 		Guards:   defaultGuards(),
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
+
+		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/spinware/piket/internal/incident"
-	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/yamlpos"
 )
@@ -35,12 +34,13 @@ func (c *configChecker) check() {
 	c.runbooks()
 	c.web()
 	c.alarm()
-	c.others()
 	c.intake()
 	c.mail()
 	c.updates()
 	c.vantages()
 	c.timezone()
+	c.alertmanagers()
+	c.kdump()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {
@@ -76,7 +76,7 @@ func (c *configChecker) bounds() {
 	}{
 		{"failures", &p.Failures}, {"successes", &p.Successes},
 		{"in_flight", &g.InFlight}, {"per_rack", &g.PerRack}, {"per_customer", &g.PerCustomer}, {"per_site", &g.PerSite}, {"fleet_percent", &g.FleetPercent},
-		{"site_per_hour", &g.SitePerHour}, {"server_per_day", &g.ServerPerDay}, {"together_percent", &g.TogetherPercent}, {"error_budget", &g.ErrorBudget},
+		{"site_per_hour", &g.SitePerHour}, {"server_per_day", &g.ServerPerDay}, {"power_per_day", &g.PowerPerDay}, {"together_percent", &g.TogetherPercent}, {"error_budget", &g.ErrorBudget},
 	} {
 		if *b.field < 1 || *b.field > 100 {
 			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)
@@ -121,21 +121,6 @@ func (c *configChecker) alarm() {
 	a := &c.config.Alarm
 	for name, field := range map[string]*string{"webhook": &a.Webhook, "watchdog": &a.Watchdog} {
 		c.address(name, field)
-	}
-}
-
-// others checks from whom piket hears who else is at work.
-func (c *configChecker) others() {
-	s := &c.config.Silences
-	for i := range s.URL {
-		c.address("url", &s.URL[i])
-	}
-	if c.doc.Given(&s.Interval) {
-		c.between("interval", &s.Interval, s.Interval, 5*time.Second, silences.Stale/2)
-	}
-	k := &c.config.Kdump
-	if _, _, err := net.SplitHostPort(k.Listen); k.Listen != "" && err != nil {
-		c.add(&k.Listen, "listen: want host:port, such as :7410")
 	}
 }
 

@@ -31,8 +31,7 @@ import (
 	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
-	"github.com/spinware/piket/remediation/bmc"
-	"github.com/spinware/piket/remediation/ssh"
+	"github.com/spinware/piket/remediation/executor"
 	"github.com/spinware/piket/remediation/technician"
 	"github.com/spinware/piket/runbooks"
 )
@@ -84,6 +83,7 @@ type Daemon struct {
 	ward     *rounds.Ward
 	silences *silences.Poller
 	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
+	books    books
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -117,9 +117,12 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 			return nil, errors.Join(err, d.store.Close())
 		}
 	}
-	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Silences })
+	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Alertmanager })
 	d.ward = rounds.NewWard(owner(), d.store, clk, log)
 	d.metrics = newMetrics(d.store)
+	if err := d.openBooks(s.config); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	d.assemble(s.config)
 	return d, nil
 }
@@ -128,9 +131,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 // engine, the desk and the outbox follow the timeline, each for itself.
 func (d *Daemon) assemble(config *Config) {
 	beats := probes.NewHeartbeats(d.clk.Now)
-	witness := bmc.NewWitness(d.clk.Now)
-	kinds := d.metrics.probes.Around(allProbes(beats, witness.Probe))
-	scheduled := d.metrics.probes.Around(allProbes(beats, witness.Watch))
+	do, look := d.hands(config)
+	kinds := d.metrics.probes.Around(allProbes(beats, look[executor.Probe], look[executor.Boot]))
+	scheduled := d.metrics.probes.Around(allProbes(beats, look[executor.Watch], look[executor.Boot]))
 	d.door = &intake.Door{
 		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
 		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
@@ -146,14 +149,14 @@ func (d *Daemon) assemble(config *Config) {
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
-		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
+		Actions: d.metrics.around(executor.Actions(do)),
 		Limits:  d.limits, Frozen: d.frozen, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
-		WorkOrder: technician.WorkOrder, Owner: owner(),
+		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
 	d.rounds = []*rounds.Rounds{
-		rounds.New("engine", d.ward, engine.Visit),
+		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
 	}
@@ -178,10 +181,10 @@ func (d *Daemon) sweep() probes.Sweep {
 }
 
 // allProbes lists every kind of check there is; beats knows who called, and
-// askBMC how often a BMC may be asked.
-func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
+// askBMC how often a BMC may be asked; askBoot logs in.
+func allProbes(beats *probes.Heartbeats, askBMC, askBoot probes.Prober) probes.Registry {
 	kinds := maps.Clone(probes.Kinds)
-	kinds["bmc"], kinds["boot"], kinds["heartbeat"] = askBMC, ssh.Boot, beats.Probe
+	kinds["bmc"], kinds["boot"], kinds["heartbeat"] = askBMC, askBoot, beats.Probe
 	kinds["statuspage"] = probes.NewStatusPages().Probe // with a memory of what it read
 	return kinds
 }
@@ -249,12 +252,14 @@ func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
 }
 
 // owner names this process in claims.
-func owner() string {
+func owner() string { return fmt.Sprintf("%s, process %d", hostName(), os.Getpid()) }
+
+func hostName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "unknown host"
+		return "unknown host"
 	}
-	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+	return host
 }
 
 // Start begins everything and returns how to wait for its end: until ctx has
@@ -265,6 +270,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),
+		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
 	}
@@ -283,11 +289,14 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 
 // Close gives the store back. Everything that Start began must have ended.
 func (d *Daemon) Close() error {
+	if d.kdump != nil {
+		d.kdump.Close()
+	}
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
 	}
-	return errors.Join(d.store.Close(), sweeping)
+	return errors.Join(d.store.Close(), sweeping, d.books.close())
 }
 
 // Handler serves the pages, the API and the webhook.
@@ -307,6 +316,7 @@ func (d *Daemon) Reload() error {
 		r.Again()
 	}
 	d.hub.Again()
+	d.silences.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }

@@ -41,7 +41,9 @@ type Incident struct {
 	Relapses                                       int
 	MergedInto                                     string
 
-	Alerts   []alerts.Alert // the latest of each episode, in order of arrival
+	Alerts    []alerts.Alert // the latest of each episode, in order of arrival
+	AlertedAt time.Time      // when the last word of an alert came
+
 	Runbook  RunbookPinned
 	PinnedAt time.Time // when that runbook was chosen: its trouble is no older
 
@@ -97,6 +99,7 @@ type Action struct {
 	Intended
 	PlannedAt time.Time
 	ClaimedAt time.Time // zero until one process owns the send
+	ClaimedBy string    // that process
 	Voided    bool
 	Outcome   Outcome // "" until known
 	Detail    string
@@ -175,6 +178,20 @@ func (i *Incident) Message(id string) *Message {
 		}
 	}
 	return nil
+}
+
+// HeldBack returns what piket does not do right now; a zero Guard means that
+// nothing is held back.
+func (i *Incident) HeldBack() Blocked {
+	if i.Status != Open || i.Action.Live() || i.Approval != nil {
+		return Blocked{}
+	}
+	return i.Blocked
+}
+
+// Asking reports whether a question waits for people.
+func (i *Incident) Asking() bool {
+	return i.Status == Open && i.Approval != nil && i.Approval.GrantedBy == ""
 }
 
 // Paged returns who has been asked about a topic until now, such as an approval.

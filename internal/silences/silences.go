@@ -11,6 +11,7 @@
 package silences
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -50,6 +51,7 @@ type Poller struct {
 	clock  *clock.Clock
 	log    *slog.Logger
 	config func() Config
+	bell   *clock.Bell
 
 	mu   sync.Mutex
 	last map[string]answer // by URL
@@ -65,24 +67,27 @@ type answer struct {
 // New returns a poller that asks nobody until it runs. config is read before
 // each round, so that a reload takes effect.
 func New(clk *clock.Clock, log *slog.Logger, config func() Config) *Poller {
-	return &Poller{clock: clk, log: log, config: config, last: map[string]answer{}}
+	return &Poller{clock: clk, log: log, config: config, bell: clk.NewBell(), last: map[string]answer{}}
 }
 
 // Run asks until ctx ends. It runs in a goroutine of the poller's clock.
 func (p *Poller) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		config := p.config()
-		next := p.clock.Now().Add(config.interval())
+		next := p.config().next(p.clock.Now())
 		p.Poll(ctx)
-		p.clock.Wait(ctx, next, nil)
+		p.clock.Wait(ctx, next, p.bell)
 	}
 }
 
-func (c Config) interval() time.Duration {
-	if c.Interval == 0 {
-		return DefaultInterval
+// Again begins a round at once: the configuration was read anew.
+func (p *Poller) Again() { p.bell.Ring() }
+
+// next is when to ask again; never, while there is nobody to ask.
+func (c Config) next(now time.Time) time.Time {
+	if len(c.URL) == 0 {
+		return time.Time{}
 	}
-	return c.Interval
+	return now.Add(cmp.Or(c.Interval, DefaultInterval))
 }
 
 // Poll asks every Alertmanager once.

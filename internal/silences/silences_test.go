@@ -1,6 +1,7 @@
 package silences_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -196,4 +197,25 @@ func TestCommentsOfStrangersAreFitToBeShown(t *testing.T) {
 	if got, _ := s.Of(web01); strings.ContainsAny(got.Comment, "\x1b\n") || len([]rune(got.Comment)) > 201 || got.By != "anna" {
 		t.Errorf("%+v", got)
 	}
+}
+
+func TestThePollerAsksAtItsInterval(t *testing.T) {
+	m := newManager(t, "[]")
+	s := ask(t, m)
+	ctx, stop := context.WithCancel(t.Context())
+	seen := make(chan bool)
+	end := s.clk.Go(func() {
+		running := s.clk.Go(func() { s.Run(ctx) })
+		s.clk.Wait(ctx, night.Add(10*time.Second), nil)
+		_, first := s.Of(web01)
+		m.says("[" + silence("s1", equal("server", "web-01")) + "]")
+		s.clk.Wait(ctx, night.Add(40*time.Second), nil)
+		got, _ := s.Of(web01)
+		stop()
+		go func() { <-running; seen <- first && got.ID == "s1" }()
+	})
+	if !<-seen {
+		t.Error("the second round did not see what the first could not")
+	}
+	<-end
 }

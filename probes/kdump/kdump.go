@@ -39,7 +39,7 @@ type Listener struct {
 	heard map[string]time.Time // by name of the server: never more than there are
 }
 
-// Listen opens the port. The caller runs the listener, which closes it.
+// Listen opens the port. The caller runs the listener, or closes it.
 func Listen(config Config, clk *clock.Clock, inv func() *inventory.Inventory) (*Listener, error) {
 	address, err := net.ResolveUDPAddr("udp", config.Listen)
 	if err != nil {
@@ -63,9 +63,12 @@ func (l *Listener) Run(ctx context.Context) {
 		l.listen()
 	}()
 	l.clock.Wait(ctx, time.Time{}, nil)
-	_ = l.conn.Close() // listen sees it
+	l.Close() // listen sees it
 	<-done
 }
+
+// Close gives the port back. A listener that runs does so by itself.
+func (l *Listener) Close() { _ = l.conn.Close() }
 
 func (l *Listener) listen() {
 	buffer := make([]byte, messageSize+1) // one more, to see what is too long

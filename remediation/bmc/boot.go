@@ -91,18 +91,42 @@ func containsAll(text string, words []string) bool {
 	return true
 }
 
+// maxAhead is how wrong a BMC's clock may be before its dates are corrected by
+// it. Most of the wrong ones are so by a time zone. A look takes seconds, in
+// which nobody knows when the clock was read, so less is left as it is.
+const maxAhead = 5 * time.Minute
+
+// aheadBy says by how much a BMC's clock is to be corrected. One that was never
+// set tells nothing of what it dated before.
+func aheadBy(clock, now time.Time) time.Duration {
+	ahead := clock.Sub(now)
+	if !clock.After(firstClock) || ahead.Abs() < maxAhead {
+		return 0
+	}
+	return ahead
+}
+
+// ours is e by piket's clock. An old boot, dated by a clock that is an hour
+// fast, would otherwise prove the next one.
+func (s sight) ours(e entry) entry {
+	if !e.at.IsZero() {
+		e.at = e.at.Add(-s.ahead)
+	}
+	return e
+}
+
 // lastBoot returns the newest boot that the log or the BMC itself dates, and how
 // far it came by the log. Both are zero where nothing says so.
 func (s sight) lastBoot() (at time.Time, progress string) {
 	for _, e := range s.log {
+		e = s.ours(e)
 		found, ok := e.among(bootSigns)
 		if ok && e.plausible(s.now) && !e.at.Before(at) {
 			at, progress = e.at, found.progress
 		}
 	}
-	reset := entry{at: s.resetAt}
-	if reset.plausible(s.now) && s.resetAt.After(at) {
-		at = s.resetAt
+	if reset := s.ours(entry{at: s.resetAt}); reset.plausible(s.now) && reset.at.After(at) {
+		at = reset.at
 	}
 	return at, progress
 }
@@ -110,6 +134,7 @@ func (s sight) lastBoot() (at time.Time, progress string) {
 // panicked returns the newest stop of the operating system of late.
 func (s sight) panicked() (last entry, ok bool) {
 	for _, e := range s.log {
+		e = s.ours(e)
 		if _, is := e.among(panicSigns); is && e.since(s.now, panicRecent) && !e.at.Before(last.at) {
 			last, ok = e, true
 		}

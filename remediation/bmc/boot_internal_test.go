@@ -93,6 +93,37 @@ func TestBootFactsAreAbsentUnlessSomethingProvesThem(t *testing.T) {
 	}
 }
 
+// A BMC in another time zone, or set by hand, must not make an old boot new.
+func TestDatesAreCorrectedByTheBMCsOwnClock(t *testing.T) {
+	const off = 90 * time.Minute
+	e := entry{text: "OS Boot #0x82: C: boot completed", at: midday.Add(off - time.Hour)} // an hour ago, by a fast clock
+	for name, tt := range map[string]struct {
+		clock time.Time
+		want  time.Time
+	}{
+		"fast":       {midday.Add(off), midday.Add(-time.Hour)},
+		"right":      {midday.Add(2 * time.Minute), e.at},
+		"not told":   {time.Time{}, e.at},
+		"never set":  {time.Unix(3600, 0), e.at},
+		"just wrong": {midday.Add(-off), e.at.Add(off)},
+	} {
+		m := &memory{}
+		s := m.compare(findings{log: []entry{e}, logRead: true, clock: tt.clock}, midday)
+		s.boot.resetAt = e.at
+		if at, _ := s.lastBoot(); !at.Equal(tt.want) {
+			t.Errorf("%s: %v, want %v", name, at, tt.want)
+		}
+	}
+	for printed, want := range map[string]string{
+		"11/23/26 16:17:10 UTC\n": "2026-11-23T16:17:10Z", "11/23/2026 16:17:10\n": "2026-11-23T16:17:10Z",
+		"   2 | 11/23/26 | 16:17:10 UTC | x\n": "0001-01-01T00:00:00Z", "Unspecified\n": "0001-01-01T00:00:00Z", "": "0001-01-01T00:00:00Z",
+	} {
+		if got := parseSELTime(printed).Format(time.RFC3339); got != want {
+			t.Errorf("%q: %s, want %s", printed, got, want)
+		}
+	}
+}
+
 func TestRawAnswersAreReadStrictly(t *testing.T) {
 	for printed, want := range map[string]told{
 		" 01 00 00\n": {"", true}, " 01 01 00\n": {"a serial console over LAN", true}, " 0f 00 80\n": {"a serial console over LAN", true},

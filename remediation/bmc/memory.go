@@ -199,7 +199,7 @@ func (m *memory) read(ctx context.Context, s session, now time.Time) sight {
 
 // compare finds what is new in f since the look before.
 func (m *memory) compare(f findings, now time.Time) sight {
-	seen := sight{findings: f, now: now}
+	seen := sight{findings: f, now: now, ahead: aheadBy(f.clock, now)}
 	seen.told, seen.fresh = pick(f.log, m.known, now)
 	return seen
 }

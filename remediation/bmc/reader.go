@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // reader asks a Redfish service for resources, over one connection that is held
@@ -23,8 +24,9 @@ type reader struct {
 	client    *http.Client
 	base      string
 	session   *redfish
-	left      int  // requests that may still be sent
-	refused   bool // the password, once: every further question would count as one more wrong one
+	left      int       // requests that may still be sent
+	clock     time.Time // what the BMC's clock said with the log
+	refused   bool      // the password, once: every further question would count as one more wrong one
 }
 
 // maxReadBytes bounds one answer. A page of a log is far below it; a log that

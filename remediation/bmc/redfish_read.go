@@ -39,7 +39,7 @@ func (s *redfish) read(ctx context.Context) findings {
 	if f.log, err = r.log(sys, s.wire.root); err != nil {
 		f.gap("log", err)
 	}
-	f.logRead = err == nil
+	f.logRead, f.clock = err == nil, r.clock
 	for _, at := range sys.Links.Chassis[:min(len(sys.Links.Chassis), maxChassis)] {
 		r.chassis(at, &f)
 	}

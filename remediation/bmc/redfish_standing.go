@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // services are the parts of a ServiceRoot that know of jobs and sessions.
@@ -70,11 +69,7 @@ func parseBoot(body []byte) boot {
 	if decodeLoosely(body, &sys) != nil {
 		return boot{}
 	}
-	b := boot{progress: strings.ToLower(clause(sys.BootProgress.LastState))}
-	if at, err := time.Parse(time.RFC3339, sys.LastResetTime); err == nil {
-		b.resetAt = at
-	}
-	return b
+	return boot{progress: strings.ToLower(clause(sys.BootProgress.LastState)), resetAt: parseTime(sys.LastResetTime)}
 }
 
 // standing asks the services that the BMC has. It lacks most of them as a rule.

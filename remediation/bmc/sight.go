@@ -18,7 +18,8 @@ type sight struct {
 	now   time.Time // when it was read
 	told  []entry
 	fresh int
-	stale bool // read a moment ago, for another look
+	ahead time.Duration // how much the BMC's clock is wrong, when that is more than maxAhead
+	stale bool          // read a moment ago, for another look
 }
 
 // again is s for a look that comes too soon after it. What was new then was

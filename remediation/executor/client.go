@@ -61,14 +61,14 @@ func (c *Client) Do(ctx context.Context, o remediation.Order) remediation.Result
 	return remediation.Result{Outcome: r.Outcome, Detail: remediation.Clause(r.Detail, maxDetail)}
 }
 
-// Prober returns a look at BMCs ([Probe] or [Watch]) through the executor. name
-// says whose BMC a target is, by the daemon's inventory.
+// Prober returns a look ([Probe], [Watch] or [Boot]) through the executor. name
+// says which server of the daemon's inventory a target belongs to.
 func (c *Client) Prober(how string, name func(probes.Target) (string, bool)) probes.Prober {
 	return func(ctx context.Context, t probes.Target) probes.Result {
 		unknown := func(why string) probes.Result { return probes.Result{State: probes.Unknown, Reason: why} }
 		server, ok := name(t)
 		if !ok {
-			return unknown("no BMC in the inventory")
+			return unknown("the inventory has no server for it")
 		}
 		timeout := t.Timeout
 		if timeout == 0 {
@@ -88,7 +88,7 @@ func (c *Client) Prober(how string, name func(probes.Target) (string, bool)) pro
 		if s.State != probes.Up && s.State != probes.Down {
 			s.State = probes.Unknown
 		}
-		return probes.Result{State: s.State, Reason: s.Reason, Facts: facts(s.Facts), Latency: s.Latency, Expiry: s.Expiry, Evidence: s.Evidence}
+		return probes.Result{State: s.State, Reason: s.Reason, Facts: facts(how, s.Facts), Latency: s.Latency, Expiry: s.Expiry, Evidence: s.Evidence}
 	}
 }
 

@@ -33,7 +33,7 @@ type Executor struct {
 	Inventory func() *inventory.Inventory
 	Runbooks  func() *runbooks.Library
 	Actions   map[string]remediation.Action // the drivers, by the intent's action
-	Look      map[string]probes.Prober      // looks at BMCs that need a key, by [Probe] and [Watch]
+	Look      map[string]probes.Prober      // what needs a key to look, by [Probe], [Watch] and [Boot]
 	Frozen    func() string
 	Journal   *journal.Journal // of the executor alone
 	Caps      func() Caps
@@ -43,10 +43,12 @@ type Executor struct {
 	mu sync.Mutex // from the look into the journal to the record of the intent
 }
 
-// The looks at a BMC: for somebody who waits, and for a schedule.
+// The looks: at a BMC for somebody who waits, and for a schedule; and over SSH at
+// which boot a server runs in.
 const (
 	Probe = "probe"
 	Watch = "watch"
+	Boot  = "boot"
 )
 
 // The kinds of records in the executor's journal.
@@ -140,17 +142,24 @@ func (x *Executor) end(i incident.Intended, result remediation.Result) {
 	}
 }
 
-// LookAt asks the BMC of a server of the executor's own inventory.
+// LookAt takes one look that needs a key, at a server of the executor's own
+// inventory.
 func (x *Executor) LookAt(ctx context.Context, how, server string, timeout time.Duration) probes.Result {
 	look, ok := x.Look[how]
 	s, known := x.Inventory().Server(server)
-	switch {
-	case !ok:
-		return probes.Result{State: probes.Unknown, Reason: "the executor has no such look"}
-	case !known || s.BMC == nil:
-		return probes.Result{State: probes.Unknown, Reason: "the executor's inventory has no BMC for it"}
+	if !ok || !known {
+		return probes.Result{State: probes.Unknown, Reason: "the executor has no such look, or no such server"}
 	}
-	return look(ctx, probes.Target{Name: "BMC of " + s.Name, Address: s.BMC.Address, BMC: s.BMC, Timeout: timeout})
+	var target probes.Target
+	switch {
+	case how == Boot && s.SSH != nil:
+		target = probes.Target{Name: s.Name, Address: s.Address, SSH: s.SSH, Timeout: timeout}
+	case how != Boot && s.BMC != nil:
+		target = probes.Target{Name: "BMC of " + s.Name, Address: s.BMC.Address, BMC: s.BMC, Timeout: timeout}
+	default:
+		return probes.Result{State: probes.Unknown, Reason: "the executor's inventory has no way to look at it"}
+	}
+	return look(ctx, target)
 }
 
 func refused(err error) remediation.Result {

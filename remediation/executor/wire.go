@@ -59,9 +59,13 @@ func decode(r io.Reader, into any) error {
 
 // facts turns the numbers of JSON back into what a prober gives: whole ones are
 // int, as runbooks' conditions expect.
-func facts(m map[string]any) map[string]any {
+func facts(how string, m map[string]any) map[string]any {
+	kind := "bmc"
+	if how == Boot {
+		kind = "boot"
+	}
 	for name, v := range m {
-		if f, ok := v.(float64); ok && probes.Facts["bmc"][name] == "int" {
+		if f, ok := v.(float64); ok && probes.Facts[kind][name] == "int" {
 			m[name] = int(f)
 		}
 	}

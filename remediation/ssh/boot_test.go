@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	cryptossh "golang.org/x/crypto/ssh"
+
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/lab"
@@ -31,6 +33,33 @@ func TestBootIDIsThatOfTheKernel(t *testing.T) {
 				t.Errorf("facts %v and evidence %q", got.Facts, got.Evidence)
 			}
 		})
+	}
+}
+
+func TestAnAccountThatIsBoundToACommandProvesNothing(t *testing.T) {
+	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
+		t.Skip("sshd is not installed")
+	}
+	for name, forced := range map[string]string{"something": "echo welcome", "nothing": "true", "a failure": "false", "a flood": "head -c 1000000 /dev/zero"} {
+		p := startOpenSSHWith(t, "ForceCommand "+forced+"\n")
+		_, target, _ := probes.BootOf(p.server, 0)
+		if got := ssh.Boot(t.Context(), target); got.State != probes.Unknown || len(got.Facts) > 0 {
+			t.Errorf("%s: %s (%s), facts %v", name, got.State, got.Reason, got.Facts)
+		}
+	}
+}
+
+func TestAServerThatNeverEndsItsAnswerIsLeft(t *testing.T) {
+	released := make(chan struct{})
+	p := startGoWith(t, func(channel cryptossh.Channel, _ string) (uint32, error) {
+		_, _ = channel.Write([]byte("0b7c1f52-"))
+		<-released
+		return 0, nil
+	})
+	t.Cleanup(func() { close(released) })
+	got := ssh.Boot(t.Context(), probes.Target{Name: "web-07", Address: p.server.Address, SSH: p.server.SSH, Timeout: 300 * time.Millisecond})
+	if got.State != probes.Unknown || !strings.Contains(got.Reason, "no answer in time") {
+		t.Errorf("%s (%s)", got.State, got.Reason)
 	}
 }
 
