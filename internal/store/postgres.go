@@ -59,7 +59,7 @@ func (s *Store) lookAtPostgres(where string) error {
 	// One round trip and nothing left behind on the server, so that a pooler may
 	// give every transaction another connection.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence, Interval: silence, Count: 3}}
+	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence, Interval: silence, Count: 3}, Control: giveUp}
 	config.DialFunc = dialer.DialContext
 	s.read = stdlib.OpenDB(*config)
 	s.read.SetMaxOpenConns(maxConnections)

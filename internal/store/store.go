@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 
@@ -86,8 +87,12 @@ func OpenReadOnly(where string) (*Store, error) {
 	} else {
 		err = s.lookAtSQLite(where)
 	}
+	var version int
 	if err == nil {
-		_, err = s.version(context.Background(), s.read)
+		version, err = s.version(context.Background(), s.read)
+	}
+	if err == nil && version == 0 {
+		err = fmt.Errorf("open store: nobody has made one there: %w", os.ErrNotExist)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
