@@ -78,6 +78,7 @@ func (m *memory) ageOfClaim(a *incident.Action, clk *clock.Clock) time.Duration 
 // means that nothing was decided and the same visit may be made again.
 func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 	var watched, diagnosed bool
+	var looked func() time.Duration // since the last look of this visit
 	for {
 		inc, err := e.Store.Load(ctx, id)
 		if err != nil {
@@ -87,14 +88,20 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		// The store may have taken long, and the whole machine may have stood still:
+		// what was seen before that is as old as it is.
+		f.Now = e.Clock.Now()
+		if looked != nil && looked() > f.Limits.Fresh {
+			watched, diagnosed = false, false
+		}
 		f.JustWatched, f.JustDiagnosed = watched, diagnosed
 		m := Next(f)
 		next, err := e.make(ctx, f, m)
 		switch m.(type) {
 		case Watch:
-			watched = true
+			watched, looked = true, e.Clock.Stopwatch()
 		case Diagnose:
-			diagnosed = true
+			diagnosed, looked = true, e.Clock.Stopwatch()
 		default:
 			if errors.Is(err, errHeldBack) { // others were quicker; what they hold is a fact by now
 				return f.Now, nil

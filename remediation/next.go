@@ -236,7 +236,7 @@ func wait(f Facts) Move {
 
 // diagnose takes a fresh look before anything is concluded.
 func diagnose(f Facts) Move {
-	if !f.JustDiagnosed && (f.Diagnosis.At.IsZero() || f.Now.Sub(f.Diagnosis.Ended) >= f.Limits.Fresh) {
+	if !f.JustDiagnosed && f.Diagnosis.old(f.Now, f.Limits.Fresh) {
 		return Diagnose{}
 	}
 	return nil

@@ -9,11 +9,18 @@ import (
 // watch keeps the look at the goal fresh. After a start there is none, so
 // looking is the first thing that happens to every incident.
 func watch(f Facts) Move {
-	if !f.JustWatched && (f.Goal.At.IsZero() || f.Now.Sub(f.Goal.Ended) >= f.poll()) {
+	if !f.JustWatched && f.Goal.old(f.Now, f.poll()) {
 		a := f.Incident.Action
 		return Watch{Power: f.owing() || a.Live() && a.Action == "power"}
 	}
 	return nil
+}
+
+// old reports whether a look is at least so old. One that ended in the future
+// was taken before the clock was set back: nobody knows how old it is.
+func (l Look) old(now time.Time, span time.Duration) bool {
+	age := now.Sub(l.Ended)
+	return l.At.IsZero() || age < 0 || age >= span
 }
 
 // poll is how often to look: often while something is about to change or an

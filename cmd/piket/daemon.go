@@ -252,12 +252,14 @@ func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
 }
 
 // owner names this process in claims.
-func owner() string {
+func owner() string { return fmt.Sprintf("%s, process %d", hostName(), os.Getpid()) }
+
+func hostName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "unknown host"
+		return "unknown host"
 	}
-	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+	return host
 }
 
 // Start begins everything and returns how to wait for its end: until ctx has

@@ -174,7 +174,7 @@ func (i *Incident) settle(e Event) {
 	switch p := e.Payload.(type) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
-			a.ClaimedAt = e.At
+			a.ClaimedAt, a.ClaimedBy = e.At, p.Owner
 			if a.Duty > 0 {
 				i.DutyTries++
 			}

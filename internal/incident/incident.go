@@ -99,6 +99,7 @@ type Action struct {
 	Intended
 	PlannedAt time.Time
 	ClaimedAt time.Time // zero until one process owns the send
+	ClaimedBy string    // that process
 	Voided    bool
 	Outcome   Outcome // "" until known
 	Detail    string

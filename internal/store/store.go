@@ -52,6 +52,7 @@ type Store struct {
 	writer  *writer     // nil when it is open only for looking
 	closers []io.Closer // what else to give back, in this order
 	known   cache
+	path    string // of SQLite's file, "" on PostgreSQL
 
 	mu      sync.Mutex
 	changed chan struct{}
