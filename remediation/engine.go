@@ -249,6 +249,7 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 	case Merge:
 		return f.Now, e.merge(ctx, f, m.Reason)
 	case Intend:
+		e.rankAs(e.seen(inc.ID), 0) // its send comes before what others plan
 		return time.Time{}, e.intend(ctx, f, m.Intent)
 	case Send:
 		return time.Time{}, e.send(ctx, f, m.Intent)

@@ -28,3 +28,17 @@ func TestBenchmarkOfTheDoorLosesNothing(t *testing.T) {
 		t.Errorf("these cannot be: %+v", r)
 	}
 }
+
+func TestBenchmarkOfTheEngineMendsEachServerOnce(t *testing.T) {
+	r := benched[engineResult](t, "engine", "--runs", "40")
+	if r.Restored != 40 || r.Sends != 40 || r.PerSecond <= 0 || r.Events < 40*8 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestBenchmarkOfWaitingSeesEveryAnswerActedOn(t *testing.T) {
+	r := benched[waitingResult](t, "waiting", "--incidents", "30", "--answers", "5", "--idle", "100ms")
+	if r.Incidents != 30 || r.Answers != 5 || r.AnswerP50 == nil || *r.AnswerP50 > *r.AnswerP99 || r.RestartMillis <= 0 || r.AgainMillis < r.RestartMillis {
+		t.Errorf("got %+v", r)
+	}
+}
