@@ -62,6 +62,7 @@ const maxTries = 20
 // some are not, and that the whole batch may be sent again: what was already
 // taken in is recognised.
 func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) error {
+	ctx = store.As(ctx, "") // an alert comes in through any replica, whoever has the incident
 	var errs []error
 	for _, a := range batch {
 		result, err := d.take(ctx, a, cut)

@@ -47,7 +47,6 @@ type Rounds struct {
 	agenda   agenda
 	entries  map[string]*entry
 	inFlight int
-	visits   sync.WaitGroup
 }
 
 // New returns rounds through a ward that are not yet running.
@@ -64,6 +63,7 @@ func New(name string, ward *Ward, visit Visit) *Rounds {
 // change and fall due, until ctx ends and the visits under way have returned.
 // Call it from a goroutine of the clock's Go.
 func (r *Rounds) Run(ctx context.Context) {
+	defer r.ward.depart(r)
 	follow, position := r.begin, int64(0)
 	for ctx.Err() == nil {
 		ids, now, err := follow(ctx, position)
@@ -83,7 +83,15 @@ func (r *Rounds) Run(ctx context.Context) {
 		}
 		r.clk.Wait(ctx, next, r.bell)
 	}
-	r.visits.Wait()
+	for r.visiting() { // each rings when it ends
+		r.clk.Wait(context.WithoutCancel(ctx), time.Time{}, r.bell)
+	}
+}
+
+func (r *Rounds) visiting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inFlight > 0
 }
 
 // begin finds from where to follow; what came before is visited because it is in
@@ -154,14 +162,14 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 			return time.Time{} // the one that ends first rings
 		}
 		e := heap.Pop(&r.agenda).(*entry)
-		if !r.ward.has(e.id) { // somebody else's by now
+		replica, ours := r.ward.holder(e.id)
+		if !ours { // somebody else's by now
 			delete(r.entries, e.id)
 			continue
 		}
 		e.running = true
 		r.inFlight++
-		r.visits.Add(1)
-		r.clk.Go(func() { r.one(ctx, e) })
+		r.clk.Go(func() { r.one(store.As(ctx, replica), e) })
 	}
 	if len(r.agenda) == 0 {
 		return time.Time{}
@@ -171,7 +179,6 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 
 // one makes one visit and books what it said.
 func (r *Rounds) one(ctx context.Context, e *entry) {
-	defer r.visits.Done()
 	next, err := r.visit(ctx, e.id)
 	now := r.clk.Now()
 	r.mu.Lock()
@@ -182,6 +189,8 @@ func (r *Rounds) one(ctx context.Context, e *entry) {
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		next = now
+	case errors.Is(err, store.ErrLapsed): // whoever has it now decides
+		next = now.Add(firstRetry)
 	case err != nil && ctx.Err() == nil:
 		e.retry = min(max(firstRetry, 2*e.retry), lastRetry)
 		next = now.Add(e.retry)

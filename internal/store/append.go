@@ -41,15 +41,20 @@ func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident
 // Append adds events to an incident that stands at version, all or none, and
 // returns it as it then is. It returns ErrConflict when the incident has moved
 // on, ErrServerHeld when an intent among the events names a server that
-// another incident holds, and ErrNotFound. The version makes trying again after
-// any other error harmless: what was stored after all shows as ErrConflict.
+// another incident holds, ErrLapsed (see [As]) and ErrNotFound. The version
+// makes trying again after any other error harmless: what was stored after all
+// shows as ErrConflict.
 func (s *Store) Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error) {
 	return s.appendAt(ctx, id, version, func(*sql.Tx) error { return nil }, events)
 }
 
 // appendAt appends to an incident that stands at version, if allowed agrees.
 func (s *Store) appendAt(ctx context.Context, id string, version int, allowed func(*sql.Tx) error, events []incident.Event) (*incident.Incident, error) {
+	replica := ReplicaOf(ctx)
 	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
+		if err := s.entitled(ctx, tx, replica, id); err != nil {
+			return nil, err
+		}
 		old, head, err := load(ctx, tx, id)
 		if err != nil {
 			return nil, err

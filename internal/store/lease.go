@@ -14,7 +14,8 @@ const leaseSchema = `
 -- stopped by the version of each incident and, before a send, by its fence.
 CREATE TABLE replicas (
 	name  TEXT PRIMARY KEY,
-	until BIGINT NOT NULL -- microseconds since 1970 by the store's clock
+	heard BIGINT NOT NULL, -- microseconds since 1970 by the store's clock
+	until BIGINT NOT NULL
 );
 CREATE TABLE leases (
 	incident TEXT PRIMARY KEY,
@@ -36,17 +37,22 @@ type Beat struct {
 	Frozen string    // why every action is stopped, "" when it is not
 }
 
-// Shared reports whether other processes may work on the same store. A SQLite
-// file is locked for one.
-func (s *Store) Shared() bool { return false }
+// Shared reports whether others may work on the same store. A SQLite file is
+// locked for one process.
+func (s *Store) Shared() bool { return s.within }
 
-// Enter makes a replica known, alive for a term. The name must be new.
-func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		now, err := s.storeTime(ctx, tx)
-		if err != nil {
+// ShareWithin lets several replicas of this one process share the store, as a
+// simulation and a test do. Call it before any of them enters.
+func (s *Store) ShareWithin() { s.within = true }
+
+// Enter makes a replica known, alive for a term, as its first beat. The name
+// must be new.
+func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if b, err = s.standing(ctx, tx); err != nil {
 			return err
 		}
+		now := b.Now
 		dead := now
 		if !s.Shared() {
 			dead = now.Add(100 * 365 * 24 * time.Hour) // whoever was here before: the lock says that they are gone
@@ -54,13 +60,23 @@ func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) e
 		if err := s.reap(ctx, tx, dead); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE incident IN
+		// What somebody has is theirs until they are gone, however long it is over.
+		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
 			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < ?)`, now.Add(-settled).UnixMicro()); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO replicas VALUES (?, ?)`, replica, now.Add(term).UnixMicro())
+		_, err = tx.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES (?, ?, ?)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
 		return err
 	})
+	return b, err
+}
+
+// standing reads what every replica hears.
+func (s *Store) standing(ctx context.Context, q querier) (b Beat, err error) {
+	if b.Now, err = s.storeTime(ctx, q); err == nil {
+		b.Frozen, err = frozen(ctx, q)
+	}
+	return b, err
 }
 
 // reap frees what those have who were not heard for their term.
@@ -103,19 +119,16 @@ func column(ctx context.Context, q querier, query string, args ...any) ([]string
 // its own watch. What the others had who were not heard is free from then on.
 func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if b.Now, err = s.storeTime(ctx, tx); err != nil {
+		if b, err = s.standing(ctx, tx); err != nil {
 			return err
 		}
-		done, err := tx.ExecContext(ctx, `UPDATE replicas SET until = ? WHERE name = ? AND until > ?`,
-			b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
+		done, err := tx.ExecContext(ctx, `UPDATE replicas SET heard = ?, until = ? WHERE name = ? AND until > ?`,
+			b.Now.UnixMicro(), b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
 		if err != nil {
 			return err
 		}
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrLapsed, err)
-		}
-		if b.Frozen, err = frozen(ctx, tx); err != nil {
-			return err
 		}
 		return s.reap(ctx, tx, b.Now)
 	})
@@ -166,19 +179,57 @@ func offer(ctx context.Context, tx *sql.Tx, id string) error {
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's
-// clock. It is asked right before a send.
-func (s *Store) Has(ctx context.Context, replica, id string) (bool, error) {
-	now, err := s.storeTime(ctx, s.read)
+// clock, and why every action is stopped. It is asked right before a send.
+func (s *Store) Has(ctx context.Context, replica, id string) (has bool, frozen string, err error) {
+	b, err := s.standing(ctx, s.read)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
+	has, err = leased(ctx, s.read, replica, id, b.Now)
+	return has, b.Frozen, err
+}
+
+func leased(ctx context.Context, q querier, replica, id string, now time.Time) (bool, error) {
 	var one int
-	err = s.read.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
 		WHERE l.incident = ? AND l.replica = ? AND r.until > ?`, id, replica, now.UnixMicro()).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+type replicaKey struct{}
+
+// As returns a context in which decisions are a replica's: Append and AppendIf
+// store them only while it has the incident, and return ErrLapsed when it does
+// not. Facts are recorded whoever has it.
+func As(ctx context.Context, replica string) context.Context {
+	return context.WithValue(ctx, replicaKey{}, replica)
+}
+
+// ReplicaOf returns whose decisions those of a context are, "" when they are
+// nobody's in particular: a person's, or an alert's.
+func ReplicaOf(ctx context.Context) string {
+	name, _ := ctx.Value(replicaKey{}).(string)
+	return name
+}
+
+// entitled returns ErrLapsed when a decision's replica does not have the
+// incident within the transaction that would store it.
+func (s *Store) entitled(ctx context.Context, q querier, replica, id string) error {
+	if replica == "" || !s.Shared() {
+		return nil
+	}
+	now, err := s.storeTime(ctx, q)
+	if err != nil {
+		return err
+	}
+	has, err := leased(ctx, q, replica, id, now)
+	if err == nil && !has {
+		err = ErrLapsed
+	}
+	return err
 }
 
 // Freeze stops every replica, Thaw lets them go on: each hears of it with its

@@ -24,12 +24,13 @@ func leased(t *testing.T) (*store.Store, func(time.Duration)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	s.ShareWithin()
 	return s, func(d time.Duration) { <-clk.Go(func() { clk.Wait(ctx, clk.Now().Add(d), nil) }) }
 }
 
 func enter(t *testing.T, s *store.Store, name string) {
 	t.Helper()
-	if err := s.Enter(ctx, name, term); err != nil {
+	if _, err := s.Enter(ctx, name, term); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -45,7 +46,7 @@ func take(t *testing.T, s *store.Store, name string, most int) []string {
 
 func has(t *testing.T, s *store.Store, name, id string) bool {
 	t.Helper()
-	ok, err := s.Has(ctx, name, id)
+	ok, _, err := s.Has(ctx, name, id)
 	if err != nil {
 		t.Fatal(err)
 	}

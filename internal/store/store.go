@@ -46,6 +46,8 @@ type Store struct {
 	read  *sql.DB
 	lock  *os.File
 
+	within bool // several replicas of this process share it
+
 	mu      sync.Mutex
 	changed chan struct{}
 	bells   []*clock.Bell
