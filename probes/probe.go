@@ -81,18 +81,22 @@ type Prober func(ctx context.Context, t Target) Result
 // their types ("string", "bool", "int", "double"); a runbook's conditions are
 // checked against it. What was not measured is absent from a result: icmp has
 // no rtt_ms without a reply. loss is in percent; cert_days is below zero for a
-// certificate that has expired.
+// certificate that has expired. Of a bmc, task, console and panic are empty when
+// there is none, and boot_event is a time as in RFC 3339.
 var Facts = map[string]map[string]string{
-	"icmp":       {"loss": "double", "rtt_ms": "double"},
-	"tcp":        {},
-	"http":       {"status": "int", "cert_days": "int"},
-	"tls":        {"cert_days": "int", "version": "string"},
-	"dns":        {"rcode": "string", "answers": "int"},
-	"exec":       {"exit": "int"},
-	"heartbeat":  {"silent_seconds": "int"},
-	"ssh":        {"banner": "string"},
+	"icmp":      {"loss": "double", "rtt_ms": "double"},
+	"tcp":       {},
+	"http":      {"status": "int", "cert_days": "int"},
+	"tls":       {"cert_days": "int", "version": "string"},
+	"dns":       {"rcode": "string", "answers": "int"},
+	"exec":      {"exit": "int"},
+	"heartbeat": {"silent_seconds": "int"},
+	"ssh":       {"banner": "string"},
+	"bmc": {
+		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
+		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
+	},
 	"boot":       {"id": "string", "uptime": "double", "users": "int", "who": "string"},
-	"bmc":        {"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool"},
 	"statuspage": {"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"},
 	"neighbours": {"up": "int", "asked": "int", "rack_up": "int", "rack_asked": "int", "feed_up": "int", "feed_asked": "int"},
 	"references": {"up": "int", "asked": "int"},

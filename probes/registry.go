@@ -11,9 +11,10 @@ import (
 // Registry knows how to ask, by kind of check.
 type Registry map[string]Prober
 
-// Kinds are the checks that need nothing but a target. Two are added where the
+// Kinds are the checks that need nothing but a target. Three are added where the
 // program is put together: "bmc", which needs the drivers of the management
-// controllers, and "heartbeat", which must remember who called.
+// controllers, "boot", which logs in, and "heartbeat", which must remember who
+// called.
 var Kinds = Registry{
 	"icmp":       ICMP,
 	"tcp":        TCP,

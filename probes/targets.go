@@ -126,6 +126,19 @@ func SSHOf(s inventory.Server, timeout time.Duration) (kind string, t Target, ok
 	}, true
 }
 
+// MinBootTimeout is what the look at a server's boot gets at least: logging in
+// takes a machine that just came up a few seconds.
+const MinBootTimeout = 10 * time.Second
+
+// BootOf makes the target that says which boot s runs in and who is logged in,
+// which gets MinBootTimeout or more. It is not ok for a server without SSH.
+func BootOf(s inventory.Server, timeout time.Duration) (kind string, t Target, ok bool) {
+	if s.SSH == nil {
+		return "", Target{}, false
+	}
+	return "boot", Target{Name: s.Name, Address: s.Address, SSH: s.SSH, Timeout: max(timeout, MinBootTimeout)}, true
+}
+
 // withPort adds port to an address that has none. An IPv6 address without
 // brackets has none, however many colons it has.
 func withPort(address string, port int) string {

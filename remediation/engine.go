@@ -13,12 +13,13 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/runbooks"
 )
 
-// Engine does what Next decides. Every field must be set.
+// Engine does what Next decides. Every field but About must be set.
 type Engine struct {
 	Store     Timelines
 	Clock     *clock.Clock
@@ -34,6 +35,10 @@ type Engine struct {
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
 	WorkOrder WorkOrder
 	Owner     string // names this process in claims
+
+	// About writes down, apart from the store, what is about to be sent. If it
+	// fails, nothing is sent. nil where no store can be lost: in a simulation.
+	About func(incidentID string, i incident.Intended) error
 
 	mu     sync.Mutex
 	memory map[string]*memory
@@ -247,7 +252,9 @@ func (e *Engine) append(ctx context.Context, inc *incident.Incident, payloads ..
 	for n, p := range payloads {
 		events[n] = incident.Event{Actor: incident.Piket, Payload: p}
 	}
+	failpoint.Reach(failpoint.EngineDeciding)
 	_, err := e.Store.Append(ctx, inc.ID, inc.Version, events...)
+	failpoint.Reach(failpoint.EngineDecided)
 	return err
 }
 
@@ -258,6 +265,7 @@ func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
 	if err := ctx.Err(); err != nil {
 		return err // a look that was cut short saw nothing
 	}
+	failpoint.Reach(failpoint.GoalLooked)
 	var news []incident.Payload
 	holds := wellAll(look.Checks)
 	unwatched := inc.Goal.Holds && (f.Goal.At.IsZero() || look.At.Sub(f.Goal.At) > 3*f.Limits.IdlePoll)
@@ -292,6 +300,7 @@ func (e *Engine) diagnose(ctx context.Context, f Facts) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.DiagnosisLooked)
 	if f.Incident.DiagnosedAt.IsZero() || !reflect.DeepEqual(states(look.Checks), states(f.Incident.Diagnosis)) {
 		if err := e.append(ctx, f.Incident, incident.Diagnosed{Checks: look.Checks}); err != nil {
 			return err
@@ -327,10 +336,13 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 		Subject: subject, Body: body,
 		AcknowledgeBy: f.Now.Add(d.Technician.Acknowledge), ArriveBy: f.Now.Add(d.Technician.Arrive),
 	}
-	return e.append(ctx, inc, order, incident.MessageQueued{
+	failpoint.Reach(failpoint.OrderComposed)
+	err := e.append(ctx, inc, order, incident.MessageQueued{
 		Message: fmt.Sprintf("%s/M%d", inc.ID, inc.Version+2), Purpose: "work-order",
 		To: order.Email, Subject: subject, Body: body,
 	})
+	failpoint.Reach(failpoint.OrderWritten)
+	return err
 }
 
 // merge makes an incident part of its site's or its rack's. That one is opened
@@ -348,6 +360,7 @@ func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.MergeAbsorbed)
 	return e.append(ctx, inc, incident.Merged{Into: parent, Reason: reason})
 }
 
@@ -368,6 +381,7 @@ func (e *Engine) parent(ctx context.Context, f Facts, reason string) (string, er
 	if err != nil {
 		return "", fmt.Errorf("open the incident of %s: %w", around.Name, err)
 	}
+	failpoint.Reach(failpoint.MergeReported)
 	parent, err := e.Store.OpenFor(ctx, around)
 	if parent == "" && err == nil { // the whole site's was opened meanwhile, and took the alert in
 		parent, err = e.Store.OpenFor(ctx, incident.Subject{Kind: "site", Name: f.Incident.Site})

@@ -17,13 +17,10 @@ type Others struct {
 	Dumping     time.Time // when it last said that it is writing a crash dump, zero when never
 }
 
-// How long a machine is left alone after a sign that it is saving what it knows
-// of its own crash. A dump of a large memory takes longer; while it says so, the
-// time begins anew.
-const (
-	panicTime = 15 * time.Minute
-	dumpTime  = 2 * time.Minute
-)
+// dumpTime is how long a machine is left alone after it has said that it is
+// writing a crash dump. A large memory takes longer; while it says so, the time
+// begins anew.
+const dumpTime = 2 * time.Minute
 
 // nobodyElseAtWork: cutting power under a firmware job breaks the machine, under
 // a crash dump it destroys the evidence, and under somebody's hands it hurts.
@@ -49,13 +46,8 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "its BMC is at work: " + said("task"), Until: soon}
 	case said("console") != "":
 		return &refusal{Why: fmt.Sprintf("somebody is on its console (%s)", said("console")), Until: soon}
-	case f.justPanicked(said("panic_at")):
+	case said("panic") != "":
 		return &refusal{Why: "its system stopped a short while ago and may be writing a crash dump: " + said("panic"), Until: soon}
 	}
 	return nil
-}
-
-func (f Facts) justPanicked(text string) bool {
-	at, err := time.Parse(time.RFC3339, text)
-	return err == nil && f.Now.Sub(at) < panicTime
 }

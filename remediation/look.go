@@ -318,8 +318,8 @@ func (l Looker) bmc(ctx context.Context, v view) incident.Check {
 // boot asks the machine itself when it started. It needs more than a port that
 // answers: a key, and a shell.
 func (l Looker) boot(ctx context.Context, v view) incident.Check {
-	t := probes.Target{Name: v.server.Name, SSH: v.server.SSH, Address: v.server.Address, Timeout: l.Timeout}
-	return l.probe(ctx, "boot", t, v.server.SSH != nil && l.Probes["boot"] != nil, "SSH access for "+v.subject.Name)
+	kind, t, ok := probes.BootOf(v.server, l.Timeout)
+	return l.probe(ctx, kind, t, ok, "SSH access for "+v.subject.Name)
 }
 
 func (l Looker) statusPage(ctx context.Context, v view) incident.Check {

@@ -202,7 +202,7 @@ func (f Facts) forbids(intent incident.Intended) string {
 	if intent.Approval == "" && f.trust(remedy).Trust != runbooks.Auto {
 		return "nobody was asked, and what made that unnecessary no longer holds"
 	}
-	return ""
+	return f.rebound(intent, remedy)
 }
 
 // wait leaves people their time: one who was asked, and one who is on site.
@@ -215,13 +215,15 @@ func wait(f Facts) Move {
 	switch {
 	case a == nil:
 		return nil
+	case f.Now.Before(a.Expires) && f.outdated(a) != "":
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: f.outdated(a)})
 	case f.Now.Before(a.Expires) && a.GrantedBy == "":
 		return f.waitUntil(a.Expires)
 	case f.Now.Before(a.Expires):
 		return nil
 	case a.GrantedBy == "":
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Expired: true,
-			Reason: "nobody answered in time; " + a.Else})
+			Reason: unanswered(a) + " in time; " + a.Else})
 	}
 	return decide(incident.ApprovalLapsed{Approval: a.Approval,
 		Reason: a.GrantedBy + " said yes, but it could not be done in time"})

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -194,6 +195,8 @@ func TestPowerIsRefusedWithoutAnIdentity(t *testing.T) {
 	}
 }
 
+var anyPlan = regexp.MustCompile(`\(plan [0-9a-f]{12}\)`)
+
 // Golden timelines of the shipped runbooks: what a manager reads. Run with
 // UPDATE=1 to write them anew, and read the difference.
 func TestTimelinesReadAsTheyShould(t *testing.T) {
@@ -207,9 +210,10 @@ func TestTimelinesReadAsTheyShould(t *testing.T) {
 			for _, e := range simulate(t, "server-unreachable", script).Events {
 				text.WriteString(e.At.Sub(three).Round(time.Second).String() + "  " + e.Payload.Text() + "\n")
 			}
+			read := anyPlan.ReplaceAllString(text.String(), "(plan HASH)") // it changes with every limit
 			file := filepath.Join("testdata", name+".timeline")
 			if os.Getenv("UPDATE") != "" {
-				if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+				if err := os.WriteFile(file, []byte(read), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -217,8 +221,8 @@ func TestTimelinesReadAsTheyShould(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if text.String() != string(want) {
-				t.Errorf("the timeline of %s reads\n%s", name, text.String())
+			if read != string(want) {
+				t.Errorf("the timeline of %s reads\n%s", name, read)
 			}
 		})
 	}

@@ -24,8 +24,8 @@ type plan struct {
 	Action   string            `json:"action"`
 	Verb     string            `json:"verb"`
 	Command  []string          `json:"command"`
-	Runbook  string            `json:"runbook"` // content hash
 	Facts    map[string]string `json:"facts"`
+	Policy   string            `json:"policy"`
 }
 
 // newPlan fixes what a remedy means right now; why is set when it cannot be
@@ -35,7 +35,7 @@ func newPlan(f Facts, r runbooks.Remedy) (p plan, why string) {
 	p = plan{
 		Incident: f.Incident.ID, Step: r.ID, Attempt: f.Incident.StepOf(r.ID).Attempts + 1,
 		Server: server.Name, Serial: server.Serial, UUID: server.UUID,
-		Action: "power", Verb: r.Power, Runbook: f.Runbook.Hash, Facts: f.essence(),
+		Action: "power", Verb: r.Power, Facts: f.essence(), Policy: policyVersion(f),
 	}
 	if r.Power != "" {
 		return p, ""
@@ -53,12 +53,33 @@ func newPlan(f Facts, r runbooks.Remedy) (p plan, why string) {
 }
 
 // hash is the SHA-256 of the plan.
-func (p plan) hash() string {
-	data, err := json.Marshal(p)
+func (p plan) hash() string { return digest(p) }
+
+// binding is the plan in the parts that are named when one of them changes.
+func (p plan) binding() incident.Binding {
+	content := p
+	content.Facts, content.Policy = nil, ""
+	return incident.Binding{Content: digest(content), Evidence: digest(p.Facts), Policy: p.Policy}
+}
+
+// policyVersion is what an approval rests on beside the plan and the evidence:
+// the limits, what the inventory says of the server, and the runbook.
+func policyVersion(f Facts) string {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	return digest(struct {
+		Limits  Limits
+		Server  inventory.Server
+		Runbook string
+	}{f.Limits, server, f.Runbook.Hash})
+}
+
+// digest is the SHA-256 of plain data.
+func digest(data any) string {
+	text, err := json.Marshal(data)
 	if err != nil {
-		panic("remediation: a plan is plain data and always encodes: " + err.Error())
+		panic("remediation: plain data always encodes: " + err.Error())
 	}
-	sum := sha256.Sum256(data)
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -69,11 +90,17 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 	i := incident.Intended{
 		Intent: fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1),
 		Step:   p.Step, Attempt: p.Attempt, Server: p.Server, Action: p.Action, Verb: p.Verb, Command: p.Command,
-		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(),
+		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(), Binding: p.binding(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
 	}
-	if a := f.Incident.Approval; a != nil && a.Step == p.Step && a.PlanHash == i.PlanHash {
+	if level := f.trust(r); level.Trust == runbooks.Auto {
+		i.Unasked = level.Why
+	}
+	if a := f.Incident.Approval; a != nil && a.GrantedBy != "" && a.Step == p.Step && a.PlanHash == i.PlanHash {
 		i.Approval = a.Approval
+		if a.Expires.Before(i.NotAfter) {
+			i.NotAfter = a.Expires // a yes that has run out sends nothing
+		}
 	}
 	return i
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 )
 
@@ -38,21 +39,28 @@ func (f Facts) stillAllows(intent incident.Intended) func([]incident.Touch) erro
 // it. Nothing here is ever repeated: if the last line cannot be written, the
 // intent stays claimed, and settle calls it unknown.
 func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
+	if intent.Duty > 0 {
+		failpoint.Reach(failpoint.DutyPlanned)
+	}
+	failpoint.Reach(failpoint.SendPlanned)
 	watch, left := e.Clock.Stopwatch(), intent.NotAfter.Sub(f.Now)
 	inc, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.Now.Add(-memorySpan),
 		incident.Event{Actor: incident.Piket, Payload: incident.Claimed{Intent: intent.Intent, Owner: e.Owner}})
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.SendClaimed)
 	// Stopping piket does not cut a send in half.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
 	said := e.carryOut(ctx, f, intent, func() bool { return watch() > left })
+	failpoint.Reach(failpoint.SendAnswered)
 	e.Log.Info("sent", "incident", inc.ID, "server", intent.Server, "action", intent.What(), "result", said.Text())
 	_, err = e.Store.Record(context.WithoutCancel(ctx), inc.ID, incident.Event{Actor: incident.Piket, Payload: said})
 	if err != nil {
 		return fmt.Errorf("record the outcome of %s: %w", intent.What(), err)
 	}
+	failpoint.Reach(failpoint.SendRecorded)
 	e.stale(inc.ID)
 	return nil
 }
@@ -71,6 +79,12 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	if !ok {
 		refused.Detail = fmt.Sprintf("this piket has no action %q", intent.Action)
 		return refused
+	}
+	if e.About != nil {
+		if err := e.About(f.Incident.ID, intent); err != nil {
+			refused.Detail = Clause("it could not be written down beside the database first: "+err.Error(), 200)
+			return refused
+		}
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {

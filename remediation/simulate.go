@@ -126,7 +126,13 @@ func (w *simulation) decide(payloads []incident.Payload) {
 	}
 	switch w.script.Answer {
 	case "yes":
-		w.write(incident.Approved{Approval: a.Approval, PlanHash: a.PlanHash, By: a.By})
+		for n := range a.Needed() {
+			yes := incident.Approved{Approval: a.Approval, PlanHash: a.PlanHash, By: a.By}
+			if a.Needed() > 1 {
+				yes.By, yes.Number, yes.Of = fmt.Sprintf("%s %d", a.By, n+1), n+1, a.Needed()
+			}
+			w.write(yes)
+		}
 	case "no":
 		w.write(incident.Denied{Approval: a.Approval, By: a.By})
 	}

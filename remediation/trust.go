@@ -102,5 +102,5 @@ func leaveOf(r runbooks.Remedy) runbooks.Approve {
 	if r.Approve != nil {
 		return *r.Approve
 	}
-	return runbooks.Approve{By: "on-duty", Within: 10 * time.Minute, Otherwise: "escalate"}
+	return runbooks.Approve{By: inventory.OnDutyPeople, Within: 10 * time.Minute, Otherwise: "escalate"}
 }

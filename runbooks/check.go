@@ -162,6 +162,9 @@ func (c *checker) remedy(i int) {
 	if r.Approve != nil {
 		c.time(&r.Approve.Within, "within")
 		c.word(&r.Approve.Otherwise, "otherwise", otherwises)
+		if c.doc.Given(&r.Approve.Persons) && (r.Approve.Persons < 1 || r.Approve.Persons > 2) {
+			c.add(&r.Approve.Persons, "persons is %d, want 1 or 2", r.Approve.Persons)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (r Remedy) explain() string {
 		parts = append(parts, "only when "+r.When)
 	}
 	if r.Approve != nil {
-		leave := fmt.Sprintf("only after a yes by %s within %s, otherwise %s", r.Approve.By, duration(r.Approve.Within), r.Approve.Otherwise)
+		leave := fmt.Sprintf("only after %s by %s within %s, otherwise %s", r.Approve.yes(), r.Approve.By, duration(r.Approve.Within), r.Approve.Otherwise)
 		if r.Approve.Unless != "" {
 			leave += " (nobody is asked when " + r.Approve.Unless + ")"
 		}
@@ -78,6 +78,14 @@ func (r Remedy) explain() string {
 	}
 	parts = append(parts, fmt.Sprintf("at most %s, each given %s to help", times(r.MaxAttempts()), duration(r.Verify)))
 	return strings.Join(parts, "; ")
+}
+
+// yes says how many must agree.
+func (a Approve) yes() string {
+	if a.Persons > 1 {
+		return fmt.Sprintf("a yes each of %d different people (who reported the trouble is none of them)", a.Persons)
+	}
+	return "a yes"
 }
 
 func (e Escalation) explain() string {

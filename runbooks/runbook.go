@@ -97,6 +97,7 @@ type Approve struct {
 	By        string        `yaml:"by,required"`        // "on-duty", or a person or team of the inventory
 	Within    time.Duration `yaml:"within,required"`    // an answer after that does not count
 	Otherwise string        `yaml:"otherwise,required"` // "escalate": silence never means yes
+	Persons   int           `yaml:"persons"`            // how many different people must agree: 1 when not given, or 2
 	Unless    string        `yaml:"unless"`             // CEL over the findings: when it surely holds, nobody is asked
 }
 

@@ -12,11 +12,14 @@ var Checks = map[string]struct {
 	Targets []string
 	Facts   map[string]string
 }{
-	"reachable":  {Targets: []string{"server", "site.gateway"}},
-	"services":   {Targets: []string{"server"}, Facts: map[string]string{"down": "string", "up": "int"}},
-	"icmp":       {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
-	"ssh":        {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
-	"bmc":        {Targets: []string{"server"}, Facts: map[string]string{"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool"}},
+	"reachable": {Targets: []string{"server", "site.gateway"}},
+	"services":  {Targets: []string{"server"}, Facts: map[string]string{"down": "string", "up": "int"}},
+	"icmp":      {Targets: []string{"server", "site.gateway"}, Facts: map[string]string{"loss": "double", "rtt_ms": "double"}},
+	"ssh":       {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
+	"bmc": {Targets: []string{"server"}, Facts: map[string]string{
+		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
+		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
+	}},
 	"boot":       {Targets: []string{"server"}, Facts: map[string]string{"id": "string", "uptime": "double", "users": "int", "who": "string"}},
 	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"}},
 	"neighbours": {Targets: []string{"site"}, Facts: map[string]string{

@@ -65,7 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	output := c.app.Flag("output", "How to print results: text or json.").Default("text").Enum("text", "json")
 	for _, declare := range []func(*cli){
 		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer,
-		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage,
+		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor,
 	} {
 		declare(c)
 	}

@@ -10,9 +10,11 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -30,12 +32,21 @@ type Config struct {
 	Alarm     Alarm                    `yaml:"alarm"`
 	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
 	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
+	Executor  Apart                    `yaml:"executor"` // the process that holds the keys, if it is another one
 	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+
+	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
+	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
 // Storage is the directory that holds everything piket must not lose.
 type Storage struct {
 	Path string `yaml:"path,required,path"`
+}
+
+// Apart says where the executor is. Without a socket it is in this process.
+type Apart struct {
+	Socket string `yaml:"socket,path"`
 }
 
 // Web is what the page needs to know of itself.
@@ -152,6 +163,8 @@ func defaultConfig() *Config {
 		Guards:   defaultGuards(),
 		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
 		Timezone: "UTC",
+
+		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }
 

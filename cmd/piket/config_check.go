@@ -37,6 +37,8 @@ func (c *configChecker) check() {
 	c.updates()
 	c.vantages()
 	c.timezone()
+	c.alertmanagers()
+	c.kdump()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {

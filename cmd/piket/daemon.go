@@ -23,14 +23,15 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
+	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/probes/sweep"
 	"github.com/spinware/piket/remediation"
-	"github.com/spinware/piket/remediation/bmc"
-	"github.com/spinware/piket/remediation/ssh"
+	"github.com/spinware/piket/remediation/executor"
 	"github.com/spinware/piket/remediation/technician"
 	"github.com/spinware/piket/runbooks"
 )
@@ -80,6 +81,9 @@ type Daemon struct {
 	hub      *vantage.Hub
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	ward     *rounds.Ward
+	silences *silences.Poller
+	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
+	books    books
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -99,8 +103,17 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
 		return nil, err
 	}
+	if s.config.Kdump.Listen != "" {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+			return nil, errors.Join(err, d.store.Close())
+		}
+	}
+	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Alertmanager })
 	d.ward = rounds.NewWard(owner(), d.store, clk, log)
 	d.metrics = newMetrics(d.store)
+	if err := d.openBooks(s.config); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	d.assemble(s.config)
 	return d, nil
 }
@@ -109,9 +122,9 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 // engine, the desk and the outbox follow the timeline, each for itself.
 func (d *Daemon) assemble(config *Config) {
 	beats := probes.NewHeartbeats(d.clk.Now)
-	witness := bmc.NewWitness(d.clk.Now)
-	kinds := d.metrics.probes.Around(allProbes(beats, witness.Probe))
-	scheduled := d.metrics.probes.Around(allProbes(beats, witness.Watch))
+	do, look := d.hands(config)
+	kinds := d.metrics.probes.Around(allProbes(beats, look[executor.Probe], look[executor.Boot]))
+	scheduled := d.metrics.probes.Around(allProbes(beats, look[executor.Watch], look[executor.Boot]))
 	d.door = &intake.Door{
 		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
 		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
@@ -127,9 +140,9 @@ func (d *Daemon) assemble(config *Config) {
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
-		Actions: d.metrics.around(map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}),
+		Actions: d.metrics.around(executor.Actions(do)),
 		Limits:  d.limits, Frozen: d.frozen, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
-		WorkOrder: technician.WorkOrder, Owner: owner(),
+		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
@@ -159,10 +172,10 @@ func (d *Daemon) sweep() probes.Sweep {
 }
 
 // allProbes lists every kind of check there is; beats knows who called, and
-// askBMC how often a BMC may be asked.
-func allProbes(beats *probes.Heartbeats, askBMC probes.Prober) probes.Registry {
+// askBMC how often a BMC may be asked; askBoot logs in.
+func allProbes(beats *probes.Heartbeats, askBMC, askBoot probes.Prober) probes.Registry {
 	kinds := maps.Clone(probes.Kinds)
-	kinds["bmc"], kinds["heartbeat"] = askBMC, beats.Probe
+	kinds["bmc"], kinds["boot"], kinds["heartbeat"] = askBMC, askBoot, beats.Probe
 	kinds["statuspage"] = probes.NewStatusPages().Probe // with a memory of what it read
 	return kinds
 }
@@ -180,8 +193,21 @@ func (d *Daemon) untimely() func() string {
 }
 
 // others says who else is at work on a server, as far as piket is told.
-func (d *Daemon) others(server inventory.Server, now time.Time) remediation.Others {
-	return remediation.Others{}
+func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.Others) {
+	if w, under := d.inventory().Maintenance(server, now); under {
+		o.Maintenance = fmt.Sprintf("%s, until %s", w.Name, w.Until.UTC().Format(time.RFC3339))
+	}
+	silence, known := d.silences.Of(server)
+	switch {
+	case !known:
+		o.SilencesOff = fmt.Sprintf("no Alertmanager has answered for %v", silences.Stale)
+	case silence != silences.Silence{}:
+		o.Silence = remediation.Clause(fmt.Sprintf("%s, says %s, until %s", silence.Comment, silence.By, silence.Ends.UTC().Format(time.RFC3339)), 200)
+	}
+	if d.kdump != nil {
+		o.Dumping, _ = d.kdump.LastHeard(server)
+	}
+	return o
 }
 
 // alarm is the second way out, by what the configuration says now.
@@ -233,7 +259,12 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),
+		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
+		d.clk.Go(func() { d.silences.Run(ctx) }),
+	}
+	if d.kdump != nil {
+		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
 	}
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
@@ -247,11 +278,14 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 
 // Close gives the store back. Everything that Start began must have ended.
 func (d *Daemon) Close() error {
+	if d.kdump != nil {
+		d.kdump.Close()
+	}
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
 	}
-	return errors.Join(d.store.Close(), sweeping)
+	return errors.Join(d.store.Close(), sweeping, d.books.close())
 }
 
 // Handler serves the pages, the API and the webhook.
@@ -271,6 +305,7 @@ func (d *Daemon) Reload() error {
 		r.Again()
 	}
 	d.hub.Again()
+	d.silences.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }

@@ -17,8 +17,10 @@ const policy = `
 # Level 0: words and tools that know nothing of piket.
 alerts:            # the one form in which trouble enters
 internal/clock:    # time at three speeds
+internal/failpoint: # where the battery kills the program; nothing in one that is shipped
 internal/secret:   # passwords that do not print
-internal/freeze:   # the big red button: a file, so that it works without a database
+internal/freeze:   internal/failpoint  # the big red button: a file, so that it works without a database
+internal/journal:  # what was about to be sent, beside a database that may forget
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
@@ -30,23 +32,27 @@ runbooks:           alerts internal/yamlpos
 internal/oneline: # strangers' text, fit to be shown
 probes/statuspage: internal/oneline # what providers announce, in all their formats
 probes/sweep:   # echoes to many addresses over one socket
+probes/kdump:   internal/clock internal/inventory  # machines that write their memory after a panic
+internal/silences: alerts internal/clock internal/inventory internal/oneline internal/secret  # what people muted in Alertmanager
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
-internal/store: alerts internal/clock internal/incident
+internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
+internal/store: alerts internal/clock internal/failpoint internal/incident
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
-internal/intake: alerts internal/clock internal/incident internal/inventory internal/store runbooks
-internal/desk:   alerts internal/clock internal/incident internal/inventory internal/store
-internal/notify: internal/clock internal/incident internal/secret internal/store
-remediation:     alerts internal/clock internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
+internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
+internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store
+internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store
+remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline
 
 # Level 4: the actions themselves, and the doors for people.
-remediation/bmc:        internal/incident internal/inventory internal/secret probes remediation
-remediation/ssh:        internal/incident internal/inventory remediation
+remediation/bmc:        internal/failpoint internal/incident internal/inventory internal/secret probes remediation
+remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
+remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
-internal/web:           alerts internal/clock internal/desk internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
+internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 
 # Level 5: the program. It may import everything above; nobody imports it.

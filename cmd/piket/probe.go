@@ -14,6 +14,7 @@ import (
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/remediation/bmc"
+	"github.com/spinware/piket/remediation/ssh"
 )
 
 // probeFlags are what `probe` is told.
@@ -36,7 +37,9 @@ func declareProbe(c *cli) {
 
 // deafProbes are the checks of a process that nobody calls: a heartbeat is
 // unknown to it.
-func deafProbes() probes.Registry { return allProbes(probes.NewHeartbeats(time.Now), bmc.Probe) }
+func deafProbes() probes.Registry {
+	return allProbes(probes.NewHeartbeats(time.Now), bmc.Probe, ssh.Boot)
+}
 
 func kindNames() []string { return slices.Sorted(maps.Keys(deafProbes())) }
 

@@ -177,7 +177,14 @@ func checkTeams(library *runbooks.Library, inv *inventory.Inventory) error {
 				"add the team to the inventory, or a runbook of the same name with another team")
 		}
 		for _, r := range book.Remedies {
-			if r.Approve == nil || r.Approve.By == "on-duty" {
+			if r.Approve == nil {
+				continue
+			}
+			if first, rest := inv.Asked(r.Approve.By, book.Assign); r.Approve.Persons > len(first)+len(rest) {
+				return withHint(fmt.Errorf("runbook %s, step %s: %d people must agree, and only %d engineers may answer for %q", book.Name, r.ID, r.Approve.Persons, len(first)+len(rest), r.Approve.By),
+					"it would never be done: add engineers to the team, or name another one")
+			}
+			if r.Approve.By == inventory.OnDutyPeople {
 				continue
 			}
 			_, person := inv.Person(r.Approve.By)

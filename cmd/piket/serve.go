@@ -17,7 +17,7 @@ import (
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 )
 
 // serveFlags are the daemon's flags, in Prometheus' manner.
@@ -50,11 +50,12 @@ const shutdownTime = 5 * time.Second
 func (f serveFlags) serve(ctx context.Context, io console) error {
 	f.log.Writer = io.err
 	log := promslog.New(&f.log)
-	daemon, err := NewDaemon(f.config, clock.Real(), log)
+	daemon, err := NewDaemon(f.config, daemonClock(), log)
 	if err != nil {
 		return err
 	}
 	defer daemon.Close()
+	failpoint.Reach(failpoint.StoreOpened)
 	staySmall(len(daemon.inventory().Servers))
 	var listeners []net.Listener
 	for _, address := range f.addresses {
@@ -75,7 +76,12 @@ func (f serveFlags) serve(ctx context.Context, io console) error {
 		cancel() // without a listener nobody could answer a question
 	}()
 	log.Info("piket is watching", "servers", len(daemon.inventory().Servers), "storage", daemon.settings.Load().config.Storage.Path)
-	daemon.Start(ctx)()
+	failpoint.Reach(failpoint.Serving)
+	wait := daemon.Start(ctx)
+	<-ctx.Done()
+	failpoint.Reach(failpoint.ShutdownBegun)
+	wait()
+	failpoint.Reach(failpoint.ShutdownDrained)
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer stop()
 	if err := server.Shutdown(ending); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
@@ -32,6 +33,8 @@ func (d *Desk) Visit(ctx context.Context, id string) (time.Time, error) {
 	for n, duty := range duties {
 		events[n] = incident.Event{Actor: incident.Piket, Payload: duty}
 	}
+	failpoint.Reach(failpoint.DutiesDue)
 	_, err = d.Store.Append(ctx, id, inc.Version, events...)
+	failpoint.Reach(failpoint.DutiesQueued)
 	return next, err
 }

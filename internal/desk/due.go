@@ -179,7 +179,8 @@ func (b *batch) attention(topic, why string) {
 
 // pages mails the engineers on duty what they must know or answer: that a
 // pressing incident is open, that something is asked of them, that piket
-// cannot go on. Each is mailed once, and once more when service fails again.
+// cannot go on. Each is mailed once, and once more when service fails again;
+// what nobody answers goes on to the next of them.
 func (b *batch) pages() {
 	inc := b.facts.Incident
 	if !inc.Ongoing() {
@@ -191,45 +192,38 @@ func (b *batch) pages() {
 			again = " again:"
 		}
 		b.page("open", fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title),
-			inc.Title+".\n"+attentions(inc))
+			inc.Title+".\n"+attentions(inc), b.onDuty())
 	}
-	if a := inc.Approval; a != nil && a.GrantedBy == "" {
-		b.page(a.Approval, fmt.Sprintf("[%s] May piket %s? Answer by %s", inc.ID, a.Action, clockTime(a.Expires)),
-			fmt.Sprintf("piket asks for leave to %s.\nWhy: %s.\nWithout an answer by %s: %s.\n", a.Action, a.Why, clockTime(a.Expires), a.Else))
-	}
+	b.question()
 	for _, topic := range sortedTopics(inc) {
-		b.page(topic, fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic), attentions(inc))
+		b.needed(topic)
 	}
 }
 
-// page mails one subject to everybody on duty, unless it has been.
-func (b *batch) page(topic, subject, body string) {
-	inc := b.facts.Incident
-	purpose := "page " + topic
-	if inc.Relapses > 0 {
-		purpose += fmt.Sprintf(", relapse %d", inc.Relapses)
-	}
-	if slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Purpose == purpose }) {
+// page mails one subject to people, all at once, unless it has been.
+func (b *batch) page(topic, subject, body string, people []inventory.Person) {
+	if b.paged(topic) > 0 {
 		return
 	}
-	to := b.onDuty()
-	if len(to) == 0 {
-		where := fmt.Sprintf("in team %q", inc.Team)
-		if inc.Team == "" {
-			where = "in any team"
-		}
-		b.attention("nobody-on-duty", "nobody who can be mailed is on duty "+where)
+	if people := mailable(people); len(people) > 0 {
+		b.mail(topic, subject, body, people)
 		return
 	}
-	if url := b.facts.Policy.ExternalURL; url != "" {
-		body += "\n" + url + "/incidents/" + inc.ID + "\n"
-	}
-	b.add(incident.MessageQueued{Message: b.id("M"), Purpose: purpose, To: to, Subject: subject, Body: body})
+	b.nobody()
 }
 
-// onDuty lists the addresses of who is on duty in the incident's team. What no
-// runbook has given to a team concerns every team.
-func (b *batch) onDuty() []string {
+// nobody says that there is nobody to mail.
+func (b *batch) nobody() {
+	where := fmt.Sprintf("in team %q", b.facts.Incident.Team)
+	if b.facts.Incident.Team == "" {
+		where = "in any team"
+	}
+	b.attention("nobody-on-duty", "nobody who can be mailed is on duty "+where)
+}
+
+// onDuty lists who is on duty in the incident's team. What no runbook has given
+// to a team concerns every team.
+func (b *batch) onDuty() []inventory.Person {
 	inv, teams := b.facts.Inventory, []string{b.facts.Incident.Team}
 	if teams[0] == "" {
 		teams = nil
@@ -237,15 +231,15 @@ func (b *batch) onDuty() []string {
 			teams = append(teams, team.Name)
 		}
 	}
-	var to []string
+	var people []inventory.Person
 	for _, team := range teams {
 		for _, p := range inv.OnDuty(team) {
-			if p.Email != "" && !slices.Contains(to, p.Email) {
-				to = append(to, p.Email)
+			if !slices.ContainsFunc(people, func(q inventory.Person) bool { return q.Name == p.Name }) {
+				people = append(people, p)
 			}
 		}
 	}
-	return to
+	return people
 }
 
 func sortedTopics(inc *incident.Incident) []string {

@@ -39,7 +39,7 @@ func world(t testing.TB) *inventory.Inventory {
 		Teams: []inventory.Team{
 			{Name: "network-and-server", Members: []string{"noor"}, OnDuty: []string{"noor"}},
 			{Name: "without-mail", Members: []string{"sam"}, OnDuty: []string{"sam"}},
-			{Name: "empty", Members: []string{"noor"}},
+			{Name: "empty", Members: []string{"sam"}},
 		},
 	})
 	if err != nil {

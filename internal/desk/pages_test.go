@@ -40,7 +40,7 @@ func TestEngineersOnDutyArePagedOncePerTopic(t *testing.T) {
 	seen("page open to noor@example.net")
 	h.now = h.now.Add(time.Hour)
 	seen()
-	h.happens(incident.ApprovalRequested{Approval: "A1", Action: "power cycle web-07", Why: "it hangs", Expires: h.now.Add(time.Minute), Else: "escalate"})
+	h.happens(incident.ApprovalRequested{Approval: "A1", Action: "power cycle web-07", Why: "it hangs", By: "on-duty", Expires: h.now.Add(time.Minute), Else: "escalate"})
 	seen("page A1 to noor@example.net")
 	h.happens(incident.Attention{Topic: "ladder-used-up", Why: "nothing helped"})
 	seen("page ladder-used-up to noor@example.net")

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/spinware/piket/internal/failpoint"
 )
 
 // FileName is the file's name in the storage directory. Making it by hand
@@ -57,10 +59,12 @@ func (s Switch) Freeze(by, reason string) error {
 	if err != nil {
 		return fmt.Errorf("freeze: %w", err)
 	}
+	failpoint.Reach(failpoint.FreezeCreated)
 	_, err = fmt.Fprintf(f, "frozen by %s: %s\n", by, reason)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("%w: %w", ErrReasonLost, err) // an empty file freezes as well
 	}
+	failpoint.Reach(failpoint.FreezeWritten)
 	return nil
 }
 
@@ -69,5 +73,6 @@ func (s Switch) Thaw() error {
 	if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("thaw: %w", err)
 	}
+	failpoint.Reach(failpoint.FreezeRemoved)
 	return nil
 }

@@ -141,12 +141,10 @@ func (i *Incident) advance(e Event) {
 	case Blocked:
 		i.block(p, e.At)
 	case ApprovalRequested:
-		i.Approval = &Approval{ApprovalRequested: p}
+		i.Approval = &Approval{ApprovalRequested: p, AskedAt: e.At}
 		i.Blocked = Blocked{}
 	case Approved:
-		if a := i.Approval; a != nil && a.Approval == p.Approval && a.PlanHash == p.PlanHash && e.At.Before(a.Expires) {
-			a.GrantedBy = p.By
-		}
+		i.agree(p, e.At)
 	case Denied:
 		if a := i.Approval; a != nil && a.Approval == p.Approval {
 			i.leave(a.Step, "denied", p.Reason)
@@ -232,17 +230,6 @@ func (i *Incident) void(p Voided) {
 	i.endAction()
 }
 
-func (i *Incident) lapse(p ApprovalLapsed) {
-	a := i.Approval
-	if a == nil || a.Approval != p.Approval {
-		return
-	}
-	if p.Expired {
-		i.leave(a.Step, "expired", p.Reason)
-	}
-	i.Approval = nil
-}
-
 // leave takes the ladder off a step.
 func (i *Incident) leave(step, why, reason string) {
 	s := i.step(step)
@@ -294,6 +281,7 @@ func (i *Incident) alert(a alerts.Alert) {
 	if a.StartsAt.Before(i.StartedAt) {
 		i.StartedAt = a.StartsAt
 	}
+	i.request(a)
 	for n := range i.Alerts {
 		if i.Alerts[n].Episode() == a.Episode() {
 			i.Alerts[n] = a // the door has kept out what came too late

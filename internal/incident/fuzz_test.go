@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 )
 
@@ -16,9 +17,9 @@ func draw(b byte) incident.Payload {
 	approval, plan, intent, step := fmt.Sprint("A", n), fmt.Sprint("p", int(b>>6)%3), fmt.Sprint("I", n), fmt.Sprint("step-", n)
 	switch b % 16 {
 	case 0, 1:
-		return incident.ApprovalRequested{Approval: approval, PlanHash: plan, Step: step, Expires: start.Add(time.Duration(b) * time.Second)}
+		return incident.ApprovalRequested{Approval: approval, PlanHash: plan, Step: step, Expires: start.Add(time.Duration(b) * time.Second), Persons: int(b % 16 * 2)}
 	case 2, 3, 4:
-		return incident.Approved{Approval: approval, PlanHash: plan, By: "noor"}
+		return incident.Approved{Approval: approval, PlanHash: plan, By: []string{"noor", "eva", "ravi"}[b%16-2]}
 	case 5:
 		return incident.Denied{Approval: approval, By: "noor"}
 	case 6:
@@ -40,12 +41,15 @@ func draw(b byte) incident.Payload {
 	case 14:
 		return []incident.Payload{incident.Delivered{Message: "M"}, incident.Called{Task: "T"}, incident.OrderProgress{Order: "W"}}[n]
 	}
+	if n == 2 {
+		return incident.AlertReceived{Alert: alerts.Alert{Source: "person", Labels: alerts.Labels{"server": "web-07"}, Annotations: alerts.Labels{"reporter": "noor"}}}
+	}
 	return incident.Blocked{Step: step, Guard: "hold-down"}
 }
 
 // allowed says in its own words whether the last of events leaves a yes
 // standing for the request: asked once, said yes to with the same plan before
-// it ran out, and nothing since that uses it up.
+// it ran out by as many people as it takes, and nothing since that uses it up.
 func allowed(events []incident.Event, id string) bool {
 	last := -1
 	for n, e := range events {
@@ -57,10 +61,17 @@ func allowed(events []incident.Event, id string) bool {
 		return false
 	}
 	asked := events[last].Payload.(incident.ApprovalRequested)
-	return slices.ContainsFunc(events[last+1:], func(e incident.Event) bool {
-		a, ok := e.Payload.(incident.Approved)
-		return ok && a.Approval == id && a.PlanHash == asked.PlanHash && e.At.Before(asked.Expires)
-	}) && !slices.ContainsFunc(events[last+1:], func(e incident.Event) bool {
+	people := map[string]bool{}
+	for _, e := range events[last+1:] {
+		if a, ok := e.Payload.(incident.Approved); ok && a.Approval == id && a.PlanHash == asked.PlanHash && e.At.Before(asked.Expires) {
+			people[a.By] = true
+		}
+	}
+	reported := slices.ContainsFunc(events, func(e incident.Event) bool { return e.Payload.Kind() == "alert" })
+	if asked.Persons > 1 && reported {
+		delete(people, "noor")
+	}
+	return len(people) >= max(1, asked.Persons) && !slices.ContainsFunc(events[last+1:], func(e incident.Event) bool {
 		_, used := e.Payload.(incident.Intended)
 		return used
 	})

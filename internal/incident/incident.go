@@ -37,6 +37,7 @@ type Incident struct {
 
 	OpenedAt, AcknowledgedAt, RestoredAt, ClosedAt time.Time
 	StartedAt                                      time.Time // when the trouble began, by the earliest alert
+	Requesters                                     []string  // persons who reported it, and so asked for what is done about it
 	Relapses                                       int
 	MergedInto                                     string
 
@@ -89,12 +90,6 @@ type Step struct {
 	Done     string // "failed", "denied" or "expired": left for good; "skipped": did not apply when last looked at
 	Reason   string
 	Unknown  bool // one try ended without anybody knowing whether it was carried out
-}
-
-// Approval is a question to a person and its answer.
-type Approval struct {
-	ApprovalRequested
-	GrantedBy string // "" while nobody has said yes
 }
 
 // Action is one intent on its way.
@@ -180,6 +175,17 @@ func (i *Incident) Message(id string) *Message {
 		}
 	}
 	return nil
+}
+
+// Paged returns who has been asked about a topic until now, such as an approval.
+func (i *Incident) Paged(topic string) []string {
+	var names []string
+	for _, m := range i.Messages {
+		if m.Topic == topic && topic != "" {
+			names = append(names, m.People...)
+		}
+	}
+	return names
 }
 
 // Ongoing reports whether anything may still happen on the incident.

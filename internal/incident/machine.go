@@ -121,81 +121,35 @@ func (p Blocked) Text() string {
 	return sentence("Step %s held back by guard %s: %s. Next look at %s.", p.Step, p.Guard, p.Why, clockTime(p.Until))
 }
 
-// ApprovalRequested asks a person before something dangerous.
-type ApprovalRequested struct {
-	Approval string    `json:"approval"`
-	Step     string    `json:"step"`
-	Attempt  int       `json:"attempt"`
-	Action   string    `json:"action"`    // in words: "power cycle web-07"
-	Why      string    `json:"why"`       // what was seen
-	PlanHash string    `json:"plan_hash"` // of exactly what is to be done, to what, on which facts
-	By       string    `json:"by"`        // who may: "on-duty", or a team or person
-	Expires  time.Time `json:"expires"`
-	Else     string    `json:"otherwise"` // what happens without an answer; never the action
-}
-
-func (ApprovalRequested) Kind() Kind { return "approval_requested" }
-func (p ApprovalRequested) Text() string {
-	return sentence("Asked %s for leave to %s, until %s. Without an answer: %s.", p.By, p.Action, clockTime(p.Expires), p.Else)
-}
-
-// Approved is a person's yes to one request.
-type Approved struct {
-	Approval string `json:"approval"`
-	PlanHash string `json:"plan_hash"`
-	By       string `json:"by"`
-}
-
-func (Approved) Kind() Kind     { return "approved" }
-func (p Approved) Text() string { return sentence("%s approved (plan %.12s).", p.By, p.PlanHash) }
-
-// Denied is a person's no to one request.
-type Denied struct {
-	Approval string `json:"approval"`
-	By       string `json:"by"`
-	Reason   string `json:"reason"`
-}
-
-func (Denied) Kind() Kind { return "denied" }
-func (p Denied) Text() string {
-	if p.Reason == "" {
-		return sentence("%s said no.", p.By)
-	}
-	return sentence("%s said no: %s.", p.By, p.Reason)
-}
-
-// ApprovalLapsed ends a request, or a yes, that no longer counts.
-type ApprovalLapsed struct {
-	Approval string `json:"approval"`
-	Reason   string `json:"reason"`
-	Expired  bool   `json:"expired"` // nobody answered in time; otherwise the facts changed
-}
-
-func (ApprovalLapsed) Kind() Kind     { return "approval_lapsed" }
-func (p ApprovalLapsed) Text() string { return sentence("The request for leave lapsed: %s.", p.Reason) }
-
 // Intended is written before anything is sent. It names one server.
 type Intended struct {
-	Intent   string    `json:"intent"`
-	Step     string    `json:"step"`
-	Attempt  int       `json:"attempt"`
-	Server   string    `json:"server"`
-	Action   string    `json:"action"` // "power" or "ssh"
-	Verb     string    `json:"verb,omitempty"`
-	Command  []string  `json:"command,omitempty"`
-	Runbook  string    `json:"runbook,omitempty"` // whose step it is
-	Class    string    `json:"class,omitempty"`   // of server, for what is learnt from it: the model
-	Serial   string    `json:"serial"`
-	UUID     string    `json:"uuid"`
-	PlanHash string    `json:"plan_hash"`
+	Intent   string   `json:"intent"`
+	Step     string   `json:"step"`
+	Attempt  int      `json:"attempt"`
+	Server   string   `json:"server"`
+	Action   string   `json:"action"` // "power" or "ssh"
+	Verb     string   `json:"verb,omitempty"`
+	Command  []string `json:"command,omitempty"`
+	Runbook  string   `json:"runbook,omitempty"` // whose step it is
+	Class    string   `json:"class,omitempty"`   // of server, for what is learnt from it: the model
+	Serial   string   `json:"serial"`
+	UUID     string   `json:"uuid"`
+	PlanHash string   `json:"plan_hash"`
+	Binding
 	Approval string    `json:"approval,omitempty"`
-	Duty     int       `json:"duty,omitempty"` // 1, 2 …: the try to bring back power that we cut ourselves
-	NotAfter time.Time `json:"not_after"`      // never sent later than this
+	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
+	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
+	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
 }
 
-func (Intended) Kind() Kind     { return "intended" }
-func (p Intended) Text() string { return sentence("About to %s.", p.What()) }
+func (Intended) Kind() Kind { return "intended" }
+func (p Intended) Text() string {
+	if p.Unasked != "" {
+		return sentence("About to %s. Nobody is asked: %s.", p.What(), p.Unasked)
+	}
+	return sentence("About to %s.", p.What())
+}
 
 // What says the action in words: "power cycle web-07".
 func (p Intended) What() string {

@@ -14,10 +14,15 @@ type MessageQueued struct {
 	To       []string `json:"to"`
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
+	Topic    string   `json:"topic,omitempty"`  // of a page: what it asks, such as an approval
+	People   []string `json:"people,omitempty"` // of a page: who is asked by it
 }
 
 func (MessageQueued) Kind() Kind { return "message" }
 func (p MessageQueued) Text() string {
+	if len(p.People) > 0 {
+		return sentence("Asked %s by mail (%s): %s.", strings.Join(p.People, ", "), p.Purpose, p.Subject)
+	}
 	return sentence("Mail (%s) to %s: %s.", p.Purpose, strings.Join(p.To, ", "), p.Subject)
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
@@ -130,7 +131,9 @@ func (d *Door) again(ctx context.Context, known store.Episode, a alerts.Alert, c
 	case a.Status == known.Status:
 		return duplicate, nil
 	}
+	failpoint.Reach(failpoint.IntakeBeforeResolve)
 	_, err = d.Store.Record(ctx, inc.ID, event(a, cut))
+	failpoint.Reach(failpoint.IntakeResolved)
 	return joined, err
 }
 
@@ -163,7 +166,9 @@ func (d *Door) enter(ctx context.Context, a alerts.Alert, cut uint64) (string, e
 			return joined, d.join(ctx, inc, about, a, cut)
 		}
 	}
+	failpoint.Reach(failpoint.IntakeBeforeCreate)
 	_, err := d.Store.Create(ctx, d.opening(about, a, cut)...)
+	failpoint.Reach(failpoint.IntakeCreated)
 	return opened, err
 }
 
@@ -200,7 +205,9 @@ func (d *Door) join(ctx context.Context, inc *incident.Incident, about about, a 
 	for _, p := range d.raise(inc, about, a) {
 		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
 	}
+	failpoint.Reach(failpoint.IntakeBeforeJoin)
 	_, err := d.Store.Append(ctx, inc.ID, inc.Version, events...)
+	failpoint.Reach(failpoint.IntakeJoined)
 	return err
 }
 

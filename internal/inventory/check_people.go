@@ -1,6 +1,9 @@
 package inventory
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 func (c *checker) site(s *Site) {
 	c.line("title", &s.Title)
@@ -58,6 +61,7 @@ func (c *checker) customer(customer *Customer) {
 
 func (c *checker) person(p *Person) {
 	c.line("title", &p.Title)
+	c.notOnDuty("person", &p.Name)
 	c.mail(&p.Email)
 	c.telephone(&p.Telephone)
 	for i := range p.Roles {
@@ -67,10 +71,28 @@ func (c *checker) person(p *Person) {
 	}
 }
 
+// notOnDuty keeps the word that stands for whoever is on duty free.
+func (c *checker) notOnDuty(what string, name *string) {
+	if *name == OnDutyPeople {
+		c.add(name, "%s name %q stands for whoever is on duty; choose another", what, *name)
+	}
+}
+
+// What there may be between asking one person and asking the next: time to read,
+// and not a whole night.
+const (
+	minEscalateAfter = 30 * time.Second
+	maxEscalateAfter = time.Hour
+)
+
 // team checks that those on duty belong to it: they are the first of its
 // members to be asked.
 func (c *checker) team(t *Team) {
 	c.line("title", &t.Title)
+	c.notOnDuty("team", &t.Name)
+	if after := t.EscalateAfter; c.given(&t.EscalateAfter, after == 0) && (after < minEscalateAfter || after > maxEscalateAfter) {
+		c.add(&t.EscalateAfter, "escalate_after is %v, want %v to %v", after, minEscalateAfter, maxEscalateAfter)
+	}
 	c.references("person", t.Members, c.people)
 	c.references("person", t.OnDuty, c.people)
 	for i := range t.OnDuty {

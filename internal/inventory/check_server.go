@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"strconv"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -30,6 +31,10 @@ func (c *checker) server(s *Server) {
 		c.service(&s.Services[i], s, services)
 	}
 	c.references("customer", s.Customers, c.customers)
+	c.line("protected_why", &s.ProtectedWhy)
+	if s.ProtectedWhy != "" && !s.Protected {
+		c.hint(&s.ProtectedWhy, "write protected: true", "server %q says why it is protected, and is not", s.Name)
+	}
 }
 
 // place checks where the server stands. Without a site nobody can tell its own
@@ -89,8 +94,17 @@ func (c *checker) bmc(b *BMC) {
 	if b.Address == "" {
 		return
 	}
-	where := hostPort(canonical(b.Address), b.port())
-	c.once("bmc address", where, &b.Address, c.bmcs)
+	c.once("bmc address", b.place(), &b.Address, c.bmcs)
+}
+
+// place tells one BMC from another. On the registered ports of both protocols
+// one and the same machine answers.
+func (b *BMC) place() string {
+	host := strings.ToLower(strings.TrimSuffix(canonical(b.Address), "."))
+	if port := b.port(); port != DefaultRedfishPort && port != DefaultIPMIPort {
+		return hostPort(host, port)
+	}
+	return host
 }
 
 // ipmi refuses every cipher suite without authentication and encryption. Suite

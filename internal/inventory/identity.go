@@ -52,8 +52,19 @@ func (c *checker) identity(s *Server) {
 		c.hint(&s.UUID, "dmidecode -s system-uuid shows it", "uuid %q is not written as 8-4-4-4-12 hexadecimal digits", s.UUID)
 	} else {
 		c.unique("uuid", &s.UUID, c.uuids)
+		c.otherOrder(s)
 	}
 	c.unique("serial", &s.Serial, c.serials)
+}
+
+func (c *checker) otherOrder(s *Server) {
+	if s.UUID == "" {
+		return
+	}
+	other := swapped(s.UUID)
+	if first := c.uuids[other]; first != nil && first != &s.UUID && other != strings.ToLower(s.UUID) {
+		c.add(&s.UUID, "uuid %q is that of another server in the other byte order%s", s.UUID, c.firstAt(first))
+	}
 }
 
 func (c *checker) unique(what string, id *string, seen map[string]*string) {
@@ -66,4 +77,19 @@ func (c *checker) unique(what string, id *string, seen map[string]*string) {
 		return
 	}
 	c.once(what, strings.ToLower(*id), id, seen)
+}
+
+// swapped is a UUID with its first three fields in the other byte order. BMCs
+// show it in either, so two servers whose UUIDs differ in that alone could not
+// be told apart.
+func swapped(uuid string) string {
+	pairs := func(field string) string {
+		var out strings.Builder
+		for i := len(field); i > 0; i -= 2 {
+			out.WriteString(field[i-2 : i])
+		}
+		return out.String()
+	}
+	fields := strings.SplitN(strings.ToLower(uuid), "-", 4)
+	return pairs(fields[0]) + "-" + pairs(fields[1]) + "-" + pairs(fields[2]) + "-" + fields[3]
 }

@@ -24,7 +24,8 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
-	References []Reference `yaml:"references"`
+	References []Reference   `yaml:"references"`
+	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
 }
@@ -204,12 +205,19 @@ func roleWords() []string {
 	return words
 }
 
-// Team is who an incident is assigned to. OnDuty is asked first.
+// OnDutyPeople is the word by which a runbook asks whoever is on duty in the
+// incident's team. No person and no team can be called so.
+const OnDutyPeople = "on-duty"
+
+// Team is who an incident is assigned to. Those OnDuty are asked one after the
+// other, in their order; then everybody else of the team.
 type Team struct {
 	Name    string   `yaml:"name,required"`
 	Title   string   `yaml:"title"`
 	Members []string `yaml:"members,required"`
 	OnDuty  []string `yaml:"on_duty"`
+
+	EscalateAfter time.Duration `yaml:"escalate_after"` // from asking one to asking the next; DefaultEscalateAfter when 0
 }
 
 // What an empty field means.
@@ -223,4 +231,6 @@ const (
 	// must be asked for, and 0 is refused.
 	DefaultCipherSuite = 17
 	DefaultLanguage    = "en"
+	// DefaultEscalateAfter is what a pager leaves somebody to wake up and answer.
+	DefaultEscalateAfter = 5 * time.Minute
 )

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // lookup finds things by name. It is built once and never changed.
@@ -194,6 +195,39 @@ func (inv *Inventory) OnDuty(team string) []Person {
 		}
 	}
 	return people
+}
+
+// Asked returns the engineers who may answer what asks "on-duty", a team or a
+// person by name: first those who are asked one after the other, in that order,
+// then those who are asked when none of them answers. team is that of the
+// incident.
+func (inv *Inventory) Asked(by, team string) (first, rest []Person) {
+	if by == OnDutyPeople {
+		by = team
+	} else if p, ok := inv.Person(by); ok {
+		return engineers([]Person{p}), nil
+	}
+	t := inv.lookup.teams[by]
+	first = engineers(inv.OnDuty(by))
+	for _, name := range t.Members {
+		if p, ok := inv.Person(name); ok && !slices.Contains(t.OnDuty, name) {
+			rest = append(rest, p)
+		}
+	}
+	return first, engineers(rest)
+}
+
+func engineers(people []Person) []Person {
+	return slices.DeleteFunc(people, func(p Person) bool { return !slices.Contains(p.Roles, Engineer) })
+}
+
+// Wait returns how long one person of a team is left to answer before the next
+// is asked.
+func (inv *Inventory) Wait(team string) time.Duration {
+	if after := inv.lookup.teams[team].EscalateAfter; after > 0 {
+		return after
+	}
+	return DefaultEscalateAfter
 }
 
 // Find returns the server that the value of an alert's label stands for: by

@@ -24,6 +24,7 @@ func (d *Datacenter) Break(name string, f Fault) error {
 		spoil(s.machine, d.clock.Now())
 	}
 	s.begins(f, d.clock.Now())
+	s.machine.sticky = s.machine.sticky || f == BootStuck
 	if _, own := machineFaults[f]; !own || f == BMCLies {
 		s.faults[f] = true
 	}

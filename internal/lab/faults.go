@@ -37,6 +37,10 @@ const (
 	BMCBadCert       Fault = "bmc-bad-certificate"
 	BMCUnreachable   Fault = "bmc-unreachable"
 	BMCSlowOff       Fault = "bmc-slow-off"
+	BootStuck        Fault = "boot-stuck"
+	NoBootEvidence   Fault = "no-boot-evidence"
+	FirmwareJob      Fault = "firmware-job"
+	ConsoleOpen      Fault = "console-open"
 	LooseCable       Fault = "loose-cable"
 	SSHKeyChanged    Fault = "ssh-key-changed"
 	SSHDropsReply    Fault = "ssh-drops-reply"
@@ -57,6 +61,10 @@ var Faults = map[Fault]string{
 	BMCBadCert:       "The BMC shows a certificate that nobody vouches for (Redfish only).",
 	BMCUnreachable:   "The BMC does not answer at all.",
 	BMCSlowOff:       "A restart through the BMC goes off slowly and does not come on again.",
+	BootStuck:        "The next boot gets through the firmware's tests and no further: the system never starts.",
+	NoBootEvidence:   "The BMC neither logs boots nor tells how far one has come.",
+	FirmwareJob:      "A job is writing firmware on the machine: whoever cuts the power now may break it for good.",
+	ConsoleOpen:      "Somebody has the machine's console open, and is logged in there.",
 	LooseCable:       "The network cable is loose: the server answers for a minute, and is silent for a minute.",
 	SSHKeyChanged:    "The SSH server shows another host key than the one on record.",
 	SSHDropsReply:    "The SSH server carries out a command and breaks the connection without an exit status.",

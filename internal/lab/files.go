@@ -128,7 +128,7 @@ func (d *Datacenter) inventory() ([]byte, error) {
 	}
 	world.References = d.references
 	world.Customers, world.People, world.Teams = customerPlans, personPlans, teamPlans
-	for _, p := range sitePlans {
+	for _, p := range d.plan.sites {
 		world.Sites = append(world.Sites, place{p, d.sites[p.Name].gatewayPort, d.sites[p.Name].pageAddress})
 	}
 	for _, name := range d.order {

@@ -83,6 +83,7 @@ func (l *sel) add(h happening, now time.Time, over bool) {
 
 // begins logs what a fault does to the hardware. The lock is held.
 func (s *server) begins(f Fault, now time.Time) {
+	s.catchUp(now)
 	if h, ok := happenings[f]; ok {
 		s.log.add(h, now, false)
 	}
@@ -90,6 +91,7 @@ func (s *server) begins(f Fault, now time.Time) {
 
 // mended logs the end of the troubles that s has. The lock is held.
 func (s *server) mended(now time.Time) {
+	s.catchUp(now)
 	for _, f := range []Fault{Dead, PSUFailed, FanFailed} {
 		if s.faults[f] || f == Dead && s.machine.dead {
 			s.log.add(happenings[f], now, true)
@@ -108,6 +110,7 @@ type hardware struct {
 
 // hardware returns what the sensors of s measure. The lock is held.
 func (s *server) hardware(now time.Time) hardware {
+	s.catchUp(now)
 	h := hardware{
 		on: s.machine.power(now) != powerOff, fan2: fanRPM,
 		psuFailed: s.faults[PSUFailed], cpuFailed: s.machine.dead, log: slices.Clone(s.log.events),

@@ -29,6 +29,7 @@ func TestControllerLogsWhatFailsAndWhatIsRepaired(t *testing.T) {
 	want := []string{
 		"1 Critical PSU 2: Power Supply AC lost", "2 Critical CPU 1: Internal error (IERR)",
 		"3 OK CPU 1: Internal error (IERR): Deasserted", "4 OK PSU 2: Power Supply AC lost: Deasserted",
+		"5 OK System Boot Initiated: Initiated by power up",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Fatalf("the log is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -46,6 +46,7 @@ func (d *Datacenter) serveIPMI(s *server) error {
 	registry.RegisterFunc(types.CommandGetDeviceGUID, c.guid)
 	c.serveSEL(registry)
 	c.serveSensors(registry)
+	c.serveJobs(registry)
 	listener := ipmiserver.NewServer(c.bmc, c.lan, ipmiserver.WithHandlerRegistry(registry))
 	d.start(func() { _ = listener.Serve(context.Background()) }, func() { _ = listener.Close() }) // ends by Close, with nothing to say
 	return nil

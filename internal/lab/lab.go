@@ -44,6 +44,7 @@ type Options struct {
 	Dir   string        // where the inventory, secrets, keys and certificates are written
 	IPMI  bool          // some servers speak IPMI instead of Redfish; needs ipmitool
 	Boot  time.Duration // from power-on to services answering; DefaultBoot when 0
+	Racks int           // this many racks more, two servers in each
 }
 
 // Datacenter is the running lab. Its methods are safe for concurrent use.
@@ -56,6 +57,8 @@ type Datacenter struct {
 	userKey      ssh.PublicKey // the one key that may log in over SSH
 	mail         mailbox
 	order        []string // names of the servers as they stand in the plan
+
+	plan plan // what stands where
 
 	mu      sync.Mutex
 	servers map[string]*server
@@ -86,7 +89,7 @@ func Start(ctx context.Context, o Options) (*Datacenter, error) {
 		return nil, fmt.Errorf("find the lab's directory %s: %w", o.Dir, err)
 	}
 	d := &Datacenter{
-		clock: o.Clock, dir: dir, boot: o.Boot,
+		clock: o.Clock, dir: dir, boot: o.Boot, plan: planOf(o.Racks),
 		servers: map[string]*server{}, sites: map[string]*site{}, switchless: map[string]bool{}, closers: map[int]func(){},
 	}
 	if d.clock == nil {
@@ -116,10 +119,10 @@ func (d *Datacenter) build(ipmi bool) (err error) {
 	if d.stranger, err = newAuthority("a stranger"); err != nil {
 		return err
 	}
-	for _, p := range sitePlans {
+	for _, p := range d.plan.sites {
 		d.sites[p.Name] = &site{sitePlan: p, faults: map[SiteFault]bool{}}
 	}
-	for _, p := range serverPlans {
+	for _, p := range d.plan.servers {
 		s, err := d.newServer(p, ipmi && p.SpeaksIPMI)
 		if err != nil {
 			return err
@@ -154,7 +157,7 @@ func (d *Datacenter) newServer(p serverPlan, ipmi bool) (s *server, err error) {
 }
 
 func (d *Datacenter) serveSites() error {
-	for _, p := range sitePlans {
+	for _, p := range d.plan.sites {
 		s := d.sites[p.Name]
 		if err := d.serveGateway(s); err != nil {
 			return err

@@ -48,16 +48,19 @@ type machine struct {
 	phases []phase       // what the power does since the last event, oldest first
 	began  time.Time     // of the last boot
 	ready  time.Time     // from when that boot's services answer
+	before time.Time     // began of the boot before it
+	dues   []due         // what its controller has still to log
 	boots  int
 	hung   bool
 	failed bool // the service's process is gone
 	dead   bool
+	sticky bool // its firmware will not hand over to the system at the next boot
+	stuck  bool // it did not at this one
 }
 
 func newMachine(name string, boot time.Duration, now time.Time) *machine {
-	m := &machine{name: name, boot: boot}
-	m.run(now)
-	return m
+	began := now.Add(-uptimeAtStart)
+	return &machine{name: name, boot: boot, boots: 1, began: began, before: began, ready: began.Add(boot), phases: []phase{{began, powerOn}}}
 }
 
 // power returns what the power does at now.
@@ -79,7 +82,7 @@ func (m *machine) condition(now time.Time) Condition {
 		return IsOff
 	case m.dead:
 		return IsDead
-	case now.Before(m.ready):
+	case now.Before(m.ready) || m.stuck:
 		return IsBooting
 	case m.hung:
 		return IsHung
@@ -103,6 +106,9 @@ func (m *machine) progress(now time.Time) string {
 	case IsDead:
 		return "PrimaryProcessorInitializationStarted"
 	case IsBooting:
+		if m.stuck || now.Before(m.began.Add(m.boot/2)) {
+			return "SystemHardwareInitializationComplete"
+		}
 		return "OSBootStarted"
 	}
 	return "OSRunning" // a controller cannot see that a kernel hangs
@@ -119,25 +125,30 @@ func (m *machine) bootID() string {
 // middle of the 1 to 11 s that real controllers need.
 func (m *machine) settle() time.Duration { return m.boot / 20 }
 
-// run makes the machine run at once, as if it had been running for long.
+// run makes the machine run at once. One whose system was there, hung or not,
+// goes on in the same boot; any other has booted at this moment.
 func (m *machine) run(now time.Time) {
-	m.boots++
-	m.began, m.ready = now, now
+	c := m.condition(now)
+	m.hung, m.failed, m.dead, m.stuck = false, false, false, false
+	if c == IsRunning || c == IsHung || c == IsCrashed {
+		return
+	}
+	m.cancel(now)
 	m.phases = []phase{{now, powerOn}}
-	m.hung, m.failed, m.dead = false, false, false
+	m.begin(now, byPowerUp, 0)
 }
 
 // start begins a boot at the moment at, which may lie ahead. Parts that are
-// broken stay broken; software starts afresh.
-func (m *machine) start(at time.Time) {
-	m.boots++
-	m.began, m.ready = at, at.Add(m.boot)
+// broken stay broken; software starts afresh, unless the firmware is at fault.
+func (m *machine) start(at time.Time, by cause) {
 	m.phases = append(m.phases, phase{at, poweringOn}, phase{at.Add(m.settle()), powerOn})
-	m.hung, m.failed = false, false
+	m.begin(at, by, m.boot)
+	m.stuck = m.sticky
 }
 
 // stop lets the power go off after the time that takes.
 func (m *machine) stop(now time.Time, takes time.Duration) {
+	m.cancel(now)
 	m.phases = []phase{{now, poweringOff}, {now.Add(takes), powerOff}}
 }
 
@@ -154,7 +165,7 @@ var switches = map[string]func(*machine, time.Time) error{
 func (m *machine) on(now time.Time) error {
 	if state := m.power(now); state == powerOff || state == poweringOff {
 		m.phases = nil
-		m.start(now)
+		m.start(now, byPowerUp)
 	}
 	return nil
 }
@@ -179,8 +190,9 @@ func (m *machine) restart(now time.Time) error {
 	if m.power(now) == powerOff {
 		return errPresentState
 	}
+	m.cancel(now)
 	m.phases = nil
-	m.start(now)
+	m.start(now, byHardReset)
 	return nil
 }
 
@@ -189,19 +201,19 @@ func (m *machine) cycle(now time.Time) error {
 		return errPresentState
 	}
 	m.stop(now, m.settle())
-	m.start(now.Add(2 * m.settle()))
+	m.start(now.Add(2*m.settle()), byPowerUp)
 	return nil
 }
 
 // reboot is the operating system restarting itself: the power stays on.
 func (m *machine) reboot(now time.Time) {
-	m.boots++
-	m.began, m.ready = now, now.Add(m.boot)
-	m.hung, m.failed = false, false
+	m.begin(now, bySystem, m.boot)
+	m.stuck = m.sticky
 }
 
 // heal undoes everything at once; a machine that runs is left alone.
 func (m *machine) heal(now time.Time) {
+	m.sticky = false
 	if m.condition(now) != IsRunning {
 		m.run(now)
 	}
@@ -209,9 +221,10 @@ func (m *machine) heal(now time.Time) {
 
 // repair is what hands on site do: new parts, then the button.
 func (m *machine) repair(now time.Time) {
-	m.dead = false
+	m.dead, m.sticky = false, false
+	m.cancel(now)
 	m.phases = nil
-	m.start(now)
+	m.start(now, byPowerUp)
 }
 
 // formatUUID writes 16 bytes as a random (version 4) UUID.

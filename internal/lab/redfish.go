@@ -71,6 +71,7 @@ func (c *redfish) handler() http.Handler {
 	mux.HandleFunc("GET /redfish/v1/SessionService", c.private(c.sessionService))
 	mux.HandleFunc("GET "+sessionsPath, c.private(c.sessions))
 	mux.HandleFunc("POST "+sessionsPath, c.login)
+	c.serveJobs(mux)
 	mux.HandleFunc("DELETE "+sessionsPath+"/{id}", c.logout)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		complain(w, http.StatusNotFound, "ResourceMissingAtURI", "there is no resource at "+r.URL.Path)

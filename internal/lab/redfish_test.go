@@ -350,7 +350,7 @@ func TestEveryLinkOfTheControllerLeadsSomewhere(t *testing.T) {
 		}
 		waiting = append(waiting, links(tree)...)
 	}
-	if len(seen) != 15 {
+	if len(seen) != 19 {
 		t.Errorf("found %d resources: %v", len(seen), seen)
 	}
 }
@@ -384,10 +384,12 @@ func TestSystemTellsWhenItBootedAndHowFar(t *testing.T) {
 			t.Errorf("last reset and progress are %s, want %v and %s", got, at, progress)
 		}
 	}
-	wantBoot(night, "OSRunning")
+	wantBoot(night.AddDate(0, 0, -30), "OSRunning")
 	c.wantSet("cycle")
+	wantBoot(night.Add(time.Hour), "SystemHardwareInitializationComplete")
+	w.pass(boot / 2)
 	wantBoot(night.Add(time.Hour), "OSBootStarted")
-	w.pass(boot)
+	w.pass(boot / 2)
 	wantBoot(night.Add(time.Hour), "OSRunning")
 }
 

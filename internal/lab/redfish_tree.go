@@ -21,6 +21,7 @@ func (c *redfish) root() object {
 		"Id": "RootService", "Name": "Root Service", "RedfishVersion": "1.17.0",
 		"Systems": link("/redfish/v1/Systems"), "Chassis": link("/redfish/v1/Chassis"),
 		"Managers": link("/redfish/v1/Managers"), "SessionService": link("/redfish/v1/SessionService"),
+		"Tasks": link(tasksService), "UpdateService": link(updateService),
 		"Links":                     object{"Sessions": link(sessionsPath)},
 		"ProtocolFeaturesSupported": object{"TopSkipQuery": true},
 	}
@@ -39,11 +40,11 @@ func collection(path, kind string) func() object {
 // system describes the machine at the other end of the controller's cable.
 func (c *redfish) system() object {
 	m := c.lab.seen(c.server)
-	return object{
+	out := object{
 		"@odata.id": "/redfish/v1/Systems/1", "@odata.type": "#ComputerSystem.v1_20_0.ComputerSystem",
 		"Id": "1", "Name": "System", "SystemType": "Physical",
 		"Manufacturer": m.plan.Maker, "Model": m.plan.Model, "SerialNumber": m.plan.Serial, "UUID": m.uuid,
-		"PowerState": m.power, "LastResetTime": m.began.Format(time.RFC3339), "BootProgress": object{"LastState": m.progress},
+		"PowerState":  m.power,
 		"Status":      object{"State": "Enabled", "Health": "OK", "HealthRollup": m.hardware.health()},
 		"LogServices": link(logsPath),
 		"Links":       object{"Chassis": []object{link("/redfish/v1/Chassis/1")}, "ManagedBy": []object{link("/redfish/v1/Managers/1")}},
@@ -51,6 +52,10 @@ func (c *redfish) system() object {
 			"target": resetTarget, "ResetType@Redfish.AllowableValues": resetTypes,
 		}},
 	}
+	if m.progress != "" {
+		out["LastResetTime"], out["BootProgress"] = m.began.Format(time.RFC3339), object{"LastState": m.progress}
+	}
+	return out
 }
 
 func (c *redfish) chassis() object {
@@ -88,6 +93,9 @@ func (c *redfish) sessions() object {
 	members := []object{}
 	for id := range c.server.sessions {
 		members = append(members, link(sessionsPath+"/"+id))
+	}
+	if c.lab.wired(c.server).faults[ConsoleOpen] {
+		members = append(members, link(sessionsPath+"/"+consoleSession))
 	}
 	return object{
 		"@odata.id": sessionsPath, "@odata.type": "#SessionCollection.SessionCollection", "Name": "Sessions",

@@ -113,9 +113,11 @@ type sight struct {
 	plan     serverPlan
 	uuid     string
 	power    power
-	began    time.Time
-	progress string // Redfish's BootProgress.LastState
+	began    time.Time // of the last boot
+	progress string    // Redfish's BootProgress.LastState, "" when it is not told
 	hardware hardware
+	working  bool // a job writes firmware
+	console  bool // somebody has the console open
 }
 
 // seen returns what the controller of s sees.
@@ -124,7 +126,12 @@ func (d *Datacenter) seen(s *server) sight {
 	defer d.mu.Unlock()
 	now := d.clock.Now()
 	t := d.wired(s)
-	return sight{plan: t.serverPlan, uuid: t.uuid, power: t.machine.power(now), began: t.machine.began, progress: t.machine.progress(now), hardware: t.hardware(now)}
+	out := sight{plan: t.serverPlan, uuid: t.uuid, power: t.machine.power(now), hardware: t.hardware(now)}
+	if !t.faults[NoBootEvidence] {
+		out.began, out.progress = t.machine.lastReset(now), t.machine.progress(now)
+	}
+	out.working, out.console = t.faults[FirmwareJob], t.faults[ConsoleOpen]
+	return out
 }
 
 // power lets the controller of s carry out one power command, and books it. It

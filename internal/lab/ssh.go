@@ -206,8 +206,11 @@ func (s *server) run(argv []string, now time.Time) outcome {
 	case words == "systemctl reboot":
 		s.machine.reboot(now)
 		return outcome{last: true}
-	case words == "cat /proc/sys/kernel/random/boot_id":
-		return outcome{stdout: s.machine.bootID() + "\n"}
+	case words == "cat /proc/sys/kernel/random/boot_id /proc/uptime":
+		up := now.Sub(s.machine.ready).Seconds()
+		return outcome{stdout: fmt.Sprintf("%s\n%.2f %.2f\n", s.machine.bootID(), up, up)}
+	case words == "env LC_ALL=C who -b -u":
+		return outcome{stdout: s.who()}
 	case words == "uptime":
 		return outcome{stdout: uptime(now, s.machine.ready)}
 	case len(argv) == 3 && argv[0] == "systemctl" && argv[1] == "restart":
@@ -218,6 +221,15 @@ func (s *server) run(argv []string, now time.Time) outcome {
 		return outcome{stderr: "no command\n", code: exitNotFound}
 	}
 	return outcome{stderr: argv[0] + ": command not found\n", code: exitNotFound}
+}
+
+// who lists the last boot, and who sits at the console.
+func (s *server) who() string {
+	list := "         system boot  " + s.machine.began.UTC().Format("Jan _2 15:04") + "\n"
+	if s.faults[ConsoleOpen] {
+		list += "technician tty1      " + s.machine.ready.UTC().Format("Jan _2 15:04") + "   .          812\n"
+	}
+	return list
 }
 
 func uptime(now, since time.Time) string {

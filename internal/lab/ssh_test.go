@@ -75,8 +75,8 @@ func TestCommandsAnswerLikeTheRealOnes(t *testing.T) {
 		{"web-02", "systemctl is-active booking.service", "failed\n", 3},
 		{"web-01", "systemctl is-active other.service", "inactive\n", 3},
 		{"web-01", "systemctl restart other.service", "", 5},
-		{"web-01", "cat /proc/sys/kernel/random/boot_id", w.status("web-01").BootID + "\n", 0},
-		{"web-01", "uptime", " 03:00:00 up 0 days,  0:00,  0 users,  load average: 0.08, 0.05, 0.01\n", 0},
+		{"web-01", "cat /proc/sys/kernel/random/boot_id /proc/uptime", w.status("web-01").BootID + "\n2591910.00 2591910.00\n", 0},
+		{"web-01", "uptime", " 03:00:00 up 29 days, 23:58,  0 users,  load average: 0.08, 0.05, 0.01\n", 0},
 		{"web-01", "rm -rf /", "", 127},
 		{"web-01", "systemctl restart shop.service; reboot", "", 127},
 	} {

@@ -58,7 +58,7 @@ func (d *Datacenter) Sites() []SiteStatus {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := make([]SiteStatus, 0, len(d.sites))
-	for _, p := range sitePlans {
+	for _, p := range d.plan.sites {
 		s := d.sites[p.Name]
 		faults := append([]SiteFault{}, slices.Sorted(maps.Keys(s.faults))...)
 		site := SiteStatus{Name: p.Name, Title: p.Title, Provider: p.Provider, StatusPage: s.pageAddress, Faults: faults}

@@ -20,7 +20,7 @@ func (d *Datacenter) HealRack(name string) error { return d.setRack(name, false)
 
 func (d *Datacenter) setRack(name string, gone bool) error {
 	var racks []string
-	for _, s := range sitePlans {
+	for _, s := range d.plan.sites {
 		racks = append(racks, s.Racks...)
 	}
 	for _, rack := range racks {

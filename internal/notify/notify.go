@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
 )
@@ -79,9 +80,11 @@ func (o *Outbox) Visit(ctx context.Context, id string) (time.Time, error) {
 func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *incident.Message) error {
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	failpoint.Reach(failpoint.MailBefore)
 	accepted, err := o.Send(sending, Mail{
 		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: m.Body, At: o.Clock.Now(),
 	})
+	failpoint.Reach(failpoint.MailDelivered)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -91,6 +94,7 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	}
 	// What was delivered is written down even while piket is being stopped.
 	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
+	failpoint.Reach(failpoint.MailMarked)
 	return err
 }
 

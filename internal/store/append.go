@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
-	"modernc.org/sqlite"
 )
 
 // Create opens an incident whose first event is an [incident.Opened], and
@@ -24,17 +24,17 @@ func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident
 	if _, ok := events[0].Payload.(incident.Opened); !ok {
 		return nil, fmt.Errorf("create an incident: it begins with %q, not with %q", events[0].Payload.Kind(), incident.Opened{}.Kind())
 	}
-	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
+	return s.transact(ctx, func(ctx context.Context, b *batch) (folded, error) {
 		year := s.clk.Now().Year()
 		var number int
-		err := tx.QueryRowContext(ctx, `INSERT INTO counters VALUES (?, 1)
-			ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
+		err := b.QueryRowContext(ctx, `INSERT INTO counters (name, value) VALUES ($1, 1)
+			ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value`,
 			fmt.Sprintf("incident-%d", year)).Scan(&number)
 		if err != nil {
-			return nil, fmt.Errorf("number the incident: %w", err)
+			return folded{}, fmt.Errorf("number the incident: %w", err)
 		}
 		id := fmt.Sprintf("INC-%d-%04d", year, number)
-		return s.extend(ctx, tx, incident.Fold(nil), id, "", events)
+		return s.extend(ctx, b, id, folded{inc: incident.Fold(nil)}, events)
 	})
 }
 
@@ -45,85 +45,90 @@ func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident
 // makes trying again after any other error harmless: what was stored after all
 // shows as ErrConflict.
 func (s *Store) Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error) {
-	return s.appendAt(ctx, id, version, func(*sql.Tx) error { return nil }, events)
+	return s.appendAt(ctx, id, version, func(context.Context, querier) error { return nil }, events)
 }
 
 // appendAt appends to an incident that stands at version, if allowed agrees.
-func (s *Store) appendAt(ctx context.Context, id string, version int, allowed func(*sql.Tx) error, events []incident.Event) (*incident.Incident, error) {
+func (s *Store) appendAt(ctx context.Context, id string, version int, allowed func(context.Context, querier) error, events []incident.Event) (*incident.Incident, error) {
 	replica := ReplicaOf(ctx)
-	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
-		if err := s.entitled(ctx, tx, replica, id); err != nil {
-			return nil, err
+	return s.transact(ctx, func(ctx context.Context, b *batch) (folded, error) {
+		if err := s.entitled(ctx, b, replica, id); err != nil {
+			return folded{}, err
 		}
-		old, head, err := load(ctx, tx, id)
+		old, err := s.current(ctx, b, id)
 		if err != nil {
-			return nil, err
+			return folded{}, err
 		}
-		if old.Version != version {
-			return nil, fmt.Errorf("%s is at %d, not %d: %w", id, old.Version, version, ErrConflict)
+		if old.inc.Version != version {
+			return folded{}, fmt.Errorf("%s is at %d, not %d: %w", id, old.inc.Version, version, ErrConflict)
 		}
-		if err := allowed(tx); err != nil {
-			return nil, err
+		if err := allowed(ctx, b); err != nil {
+			return folded{}, err
 		}
-		return s.extend(ctx, tx, old, id, head, events)
+		return s.extend(ctx, b, id, old, events)
 	})
 }
 
 // Record adds facts that hold whatever else has happened meanwhile: what came
 // of a send, what was delivered. Decisions go through Append.
 func (s *Store) Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error) {
-	return s.transact(ctx, func(tx *sql.Tx) (*incident.Incident, error) {
-		old, head, err := load(ctx, tx, id)
+	return s.transact(ctx, func(ctx context.Context, b *batch) (folded, error) {
+		old, err := s.current(ctx, b, id)
 		if err != nil {
-			return nil, err
+			return folded{}, err
 		}
-		return s.extend(ctx, tx, old, id, head, events)
+		return s.extend(ctx, b, id, old, events)
 	})
 }
 
-// transact runs f in the one writing transaction and tells the followers.
-func (s *Store) transact(ctx context.Context, f func(*sql.Tx) (*incident.Incident, error)) (*incident.Incident, error) {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback()
-	inc, err := f(tx)
+// transact runs f in a transaction of its own, as far as it can tell, and
+// returns the incident once that is committed and the followers are told.
+func (s *Store) transact(ctx context.Context, f func(context.Context, *batch) (folded, error)) (*incident.Incident, error) {
+	var result folded
+	err := s.writer.do(ctx, func(ctx context.Context, b *batch) (_ folded, err error) {
+		result, err = f(ctx, b)
+		return result, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
-	}
-	s.tell()
-	return inc, nil
+	return result.inc, nil
 }
 
-// extend seals and stores events at the end of inc's timeline.
-func (s *Store) extend(ctx context.Context, tx *sql.Tx, inc *incident.Incident, id, head string, events []incident.Event) (*incident.Incident, error) {
-	now := s.clk.Now()
+// current returns an incident as it is within the transaction.
+func (s *Store) current(ctx context.Context, b *batch, id string) (folded, error) {
+	if f, ok := b.folded[id]; ok {
+		return f, nil
+	}
+	return s.load(ctx, b, id)
+}
+
+// extend seals and stores events at the end of a timeline, and returns what
+// that adds up to.
+func (s *Store) extend(ctx context.Context, b *batch, id string, old folded, events []incident.Event) (folded, error) {
+	now, next := s.clk.Now(), folded{old.inc.Clone(), old.head}
+	lines := make([]line, len(events))
 	for n, e := range events {
-		e.Incident, e.Seq, e.Recorded = id, inc.Version+1, now
+		e.Incident, e.Seq, e.Recorded, e.Actor = id, next.inc.Version+1, now, plain(e.Actor)
 		if e.At.IsZero() {
 			e.At = now
 		}
-		sealed, err := e.Seal(head)
-		if err != nil {
-			return nil, err
+		var err error
+		if lines[n], err = write(e, next.head); err != nil {
+			return folded{}, err
 		}
-		if err := insert(ctx, tx, sealed); err != nil {
-			return nil, fmt.Errorf("append to %s: %w", id, err)
-		}
-		head = sealed.Hash
-		inc.Apply(sealed)
-		events[n] = sealed
-		if concernsAction(sealed.Payload) { // the next intent takes the place of this one
-			if err := note(ctx, tx, inc); err != nil {
-				return nil, err
+		next.inc.Apply(lines[n].Event)
+		next.head = lines[n].Hash
+		if concernsAction(e.Payload) { // the next intent takes the place of this one
+			if err := touch(ctx, b, next.inc); err != nil {
+				return folded{}, err
 			}
 		}
 	}
-	return inc, project(ctx, tx, inc, head, now)
+	if err := s.insert(ctx, b, lines); err != nil {
+		return folded{}, fmt.Errorf("append to %s: %w", id, err)
+	}
+	return next, s.project(ctx, b, next, now)
 }
 
 // concernsAction reports whether an event can change what is known of an action.
@@ -135,28 +140,92 @@ func concernsAction(p incident.Payload) bool {
 	return false
 }
 
-func insert(ctx context.Context, tx *sql.Tx, e incident.Event) error {
+// line is an event and its payload as it is stored.
+type line struct {
+	incident.Event
+	data string
+}
+
+// write seals an event behind the one whose hash is head. The payload becomes
+// what will be read back: what is known of an incident is the same before and
+// after a restart, and shares nothing with whoever appended.
+func write(e incident.Event, head string) (line, error) {
+	e, err := e.Seal(head)
+	if err != nil {
+		return line{}, err
+	}
 	data, err := json.Marshal(e.Payload)
 	if err != nil {
-		return err
+		return line{}, err
 	}
 	// What cannot be read back would lock its whole incident for good.
-	if _, err := incident.Decode(e.Payload.Kind(), data); err != nil {
-		return err
+	if e.Payload, err = incident.Decode(e.Payload.Kind(), data); err != nil {
+		return line{}, fmt.Errorf("append to %s: %w", e.Incident, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO events (incident, seq, at, recorded, actor, kind, data, prev, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Incident, e.Seq, e.At.UnixMicro(), e.Recorded.UnixMicro(), e.Actor, string(e.Payload.Kind()), string(data), e.Prev, e.Hash)
-	if err != nil {
-		return err
+	return line{e, string(data)}, nil
+}
+
+// maxRows bounds how many events one statement inserts.
+const maxRows = 50
+
+// insert stores events in their order.
+func (s *Store) insert(ctx context.Context, b *batch, lines []line) error {
+	for some := range slices.Chunk(lines, maxRows) {
+		first, err := s.dialect.positions(ctx, b, len(some))
+		if err != nil {
+			return err
+		}
+		args := make([]any, 0, 10*len(some))
+		for n, l := range some {
+			args = append(args, place(first, n), l.Incident, l.Seq, l.At.UnixMicro(), l.Recorded.UnixMicro(), l.Actor, string(l.Payload.Kind()), l.data, l.Prev, l.Hash)
+		}
+		_, err = b.ExecContext(ctx, `INSERT INTO events (position, incident, seq, at, recorded, actor, kind, data, prev, hash) VALUES `+values(len(some), 10), args...)
+		if err != nil {
+			return err
+		}
+		for _, l := range some {
+			if err := sight(ctx, b, l.Event); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+// place is the n-th position from the first, or whatever the database gives.
+func place(first any, n int) any {
+	if first, ok := first.(int64); ok {
+		return first + int64(n)
+	}
+	return nil
+}
+
+// values writes the parameters of so many rows: ($1, $2), ($3, $4).
+func values(rows, columns int) string {
+	var text strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			text.WriteString("(")
+		case i%columns == 0:
+			text.WriteString("), (")
+		default:
+			text.WriteString(", ")
+		}
+		fmt.Fprintf(&text, "$%d", i+1)
+	}
+	return text.String() + ")"
+}
+
+// sight keeps the last word on an alert's episode.
+func sight(ctx context.Context, x execer, e incident.Event) error {
 	a, ok := e.Payload.(incident.AlertReceived)
 	if !ok {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO episodes VALUES (?, ?, ?, ?)
+	_, err := x.ExecContext(ctx, `INSERT INTO episodes (episode, incident, status, recorded) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (episode) DO UPDATE SET incident = excluded.incident, status = excluded.status, recorded = excluded.recorded`,
-		a.Alert.Episode(), e.Incident, string(a.Alert.Status), e.Recorded.UnixMicro())
+		plain(a.Alert.Episode()), e.Incident, string(a.Alert.Status), e.Recorded.UnixMicro())
 	return err
 }
 
@@ -177,39 +246,30 @@ type row struct {
 const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held`
 
 // rowOf reads the row off an incident.
-func rowOf(inc *incident.Incident, head string) row {
+func rowOf(f folded) row {
+	inc, held := f.inc, f.inc.Held()
 	return row{
-		id: inc.ID, version: inc.Version, head: head, subject: inc.Subject.String(), title: inc.Title,
-		status: string(inc.Status), priority: string(inc.Priority), site: inc.Site, opened: inc.OpenedAt.UnixMicro(),
-		held: sql.NullString{String: inc.Held(), Valid: inc.Held() != ""},
+		id: inc.ID, version: inc.Version, head: f.head, subject: plain(inc.Subject.String()), title: plain(inc.Title),
+		status: string(inc.Status), priority: string(inc.Priority), site: plain(inc.Site), opened: inc.OpenedAt.UnixMicro(),
+		held: sql.NullString{String: plain(held), Valid: held != ""},
 	}
 }
 
 // project keeps the looked-up columns in step with the events.
-func project(ctx context.Context, tx *sql.Tx, inc *incident.Incident, head string, now time.Time) error {
-	r := rowOf(inc, head)
-	_, err := tx.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+func (s *Store) project(ctx context.Context, x execer, f folded, now time.Time) error {
+	r := rowOf(f)
+	_, err := x.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
 			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held`,
 		r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, now.UnixMicro())
-	if err != nil {
-		return constraint(err)
-	}
-	return offer(ctx, tx, r.id)
-}
-
-// constraint turns a broken uniqueness rule into what it means.
-func constraint(err error) error {
-	const uniqueViolation = 2067 // SQLITE_CONSTRAINT_UNIQUE
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) || failure.Code() != uniqueViolation {
-		return err
-	}
-	switch {
-	case strings.Contains(failure.Error(), "incidents.subject"):
+	switch s.dialect.violated(err) {
+	case "incidents.subject", "one_open_incident_per_subject":
 		return ErrTaken
-	case strings.Contains(failure.Error(), "incidents.held"):
+	case "incidents.held", "one_live_intent_per_server":
 		return ErrServerHeld
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return offer(ctx, x, r.id)
 }

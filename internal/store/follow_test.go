@@ -114,7 +114,8 @@ func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
 		}
 		// Some of these are refused, as they must be; none may leave the
 		// record out of step.
-		_, _ = s.Record(ctx, ids[random.IntN(len(ids))], happening(random))
+		id := ids[random.IntN(len(ids))]
+		_, _ = s.Record(ctx, id, happening(random, id))
 	}
 	whole(t, s)
 	for _, id := range ids {
@@ -133,9 +134,9 @@ func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
 	}
 }
 
-func happening(r *rand.Rand) incident.Event {
+func happening(r *rand.Rand, id string) incident.Event {
 	n := r.IntN(4)
-	intent, server := fmt.Sprint("I", n), fmt.Sprint("web-", r.IntN(6))
+	intent, server := fmt.Sprint(id, "/I", n), fmt.Sprint("web-", r.IntN(6))
 	list := []incident.Payload{
 		incident.Intended{Intent: intent, Step: "s", Attempt: 1, Server: server, Action: "power", Verb: "on"},
 		incident.Voided{Intent: intent, Reason: "r"},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -59,7 +60,7 @@ func TestFullDatabaseRefusesClearlyAndRecovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.write.Exec("PRAGMA max_page_count = 60"); err != nil {
+	if _, err := pragma(s, "max_page_count = 60"); err != nil {
 		t.Fatal(err)
 	}
 	version, err := fill(t, s, inc)
@@ -67,7 +68,7 @@ func TestFullDatabaseRefusesClearlyAndRecovers(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	sound(t, s, inc.ID, version)
-	if _, err := s.write.Exec("PRAGMA max_page_count = 100000"); err != nil {
+	if _, err := pragma(s, "max_page_count = 100000"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Append(ctx, inc.ID, version, big()); err != nil {
@@ -76,28 +77,34 @@ func TestFullDatabaseRefusesClearlyAndRecovers(t *testing.T) {
 	sound(t, s, inc.ID, version+1)
 }
 
-// Once the disk itself takes no more. A limit on the size of files does that
-// to one process without a file system of its own, so the test runs in a
-// process of its own.
-func TestFullDiskLosesNothing(t *testing.T) {
-	const child = "PIKET_TEST_FULL_DISK"
-	if os.Getenv(child) != "" {
-		fullDisk(t, os.Getenv(child))
-		return
+// inChild runs the test that calls it once more in a process of its own, and
+// returns true in that one.
+func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
+	t.Helper()
+	const child = "PIKET_TEST_CHILD"
+	if os.Getenv(child) == t.Name() {
+		return true
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.run=^TestFullDiskLosesNothing$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), child+"="+t.TempDir())
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
+	cmd.Env, cmd.SysProcAttr = append(os.Environ(), child+"="+t.Name()), attributes
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestFullDiskLosesNothing") {
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Errorf("%v\n%s", err, out)
 	}
+	return false
 }
 
-func fullDisk(t *testing.T, dir string) {
+// A limit on the size of files makes writes fail as a broken disk does, for one
+// process alone.
+func TestDiskThatFailsUnderACommitEndsAllWriting(t *testing.T) {
+	if !inChild(t, nil) {
+		return
+	}
+	dir := t.TempDir()
 	s, err := Open(dir, clock.Real())
 	if err != nil {
 		t.Fatal(err)
@@ -113,16 +120,64 @@ func fullDisk(t *testing.T, dir string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	limit(t, sizeOf(t, filepath.Join(dir, FileName+"-wal")))
 	version, err := fill(t, s, inc)
-	if !strings.HasPrefix(err.Error(), "commit: ") && !strings.HasPrefix(err.Error(), "append to "+inc.ID+": ") {
-		t.Errorf("the error does not say what was being done: %v", err)
-	}
-	if err := s.Writable(ctx); err == nil || !strings.HasPrefix(err.Error(), "the store cannot be written: ") {
-		t.Errorf("Writable on a full disk: %v", err)
+	if !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "commit: disk I/O error") {
+		t.Errorf("the commit that failed: %v", err)
 	}
 	sound(t, s, inc.ID, version)
 	limit(t, ^uint64(0))
-	if err := s.Writable(ctx); err != nil {
-		t.Errorf("there is room again: %v", err)
+	if _, err := s.Append(ctx, inc.ID, version, big()); !errors.Is(err, ErrBroken) {
+		t.Errorf("there is room, and nobody knows what is on the disk: %v", err)
+	}
+	if err := s.Writable(ctx); !errors.Is(err, ErrBroken) {
+		t.Errorf("Writable: %v", err)
+	}
+	s.Close()
+	if s, err = Open(dir, clock.Real()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sound(t, s, inc.ID, version)
+	if _, err := s.Append(ctx, inc.ID, version, big()); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+}
+
+// A file system of its own that is really full. What found no room has not
+// happened, and when there is room again all goes on.
+func TestFullDiskLosesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root makes a file system")
+	}
+	if !inChild(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}) {
+		return
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""); err != nil {
+		t.Skip(err)
+	}
+	if err := syscall.Mount("piket", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	s, err := Open(dir, clock.Real())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	inc, err := s.Create(ctx, opened("web-07"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := fill(t, s, inc)
+	if errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "database or disk is full") {
+		t.Errorf("got %v", err)
+	}
+	sound(t, s, inc.ID, version)
+	if err := s.Writable(ctx); err != nil && !strings.HasPrefix(err.Error(), "the store cannot be written: ") {
+		t.Errorf("Writable on a full disk: %v", err)
+	}
+	if err := syscall.Mount("piket", dir, "tmpfs", syscall.MS_REMOUNT, "size=20m"); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := s.Append(ctx, inc.ID, version, big()); err != nil {
 		t.Errorf("there is room again: %v", err)

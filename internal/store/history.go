@@ -43,43 +43,38 @@ type Sample struct {
 func (s *Store) Remember(ctx context.Context, at time.Time, samples []Sample) error {
 	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Target, b.Target) })
 	for batch := range slices.Chunk(samples, historyBatch) {
-		if err := s.inHistory(ctx, func(tx *sql.Tx) error { return remember(ctx, tx, at, batch) }); err != nil {
+		if err := s.aside(ctx, func(ctx context.Context, x execer) error { return remember(ctx, x, at, batch) }); err != nil {
 			return fmt.Errorf("remember what probes measured: %w", err)
 		}
 	}
 	return nil
 }
 
-// inHistory runs f in a transaction that no follower of the timeline hears of.
-func (s *Store) inHistory(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+// aside runs f in a transaction that no follower of the timeline hears of.
+func (s *Store) aside(ctx context.Context, f func(context.Context, execer) error) error {
+	return s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) { return folded{}, f(ctx, b) })
 }
 
 // remember adds a batch that is sorted by target.
-func remember(ctx context.Context, tx *sql.Tx, at time.Time, batch []Sample) error {
-	known, err := hoursOf(ctx, tx, hourOf(at), batch[0].Target, batch[len(batch)-1].Target)
+func remember(ctx context.Context, x execer, at time.Time, batch []Sample) error {
+	known, err := hoursOf(ctx, x, hourOf(at), batch[0].Target, batch[len(batch)-1].Target)
 	if err != nil {
 		return err
 	}
-	put, err := tx.PrepareContext(ctx, `INSERT INTO history (hour, target, buckets) VALUES (?, ?, ?)
-		ON CONFLICT (hour, target) DO UPDATE SET buckets = excluded.buckets`)
-	if err != nil {
-		return err
-	}
-	defer put.Close()
 	slot := slotOf(at)
-	for _, sample := range batch {
-		h := known[sample.Target]
-		h[slot] = h[slot].add(sample.Bucket)
-		if _, err := put.ExecContext(ctx, hourOf(at), sample.Target, h.appendTo(nil)); err != nil {
+	for some := range slices.Chunk(batch, maxRows) {
+		args := make([]any, 0, 3*maxRows)
+		for n, sample := range some {
+			h := known[sample.Target]
+			h[slot] = h[slot].add(sample.Bucket)
+			known[sample.Target] = h
+			if n+1 < len(some) && some[n+1].Target == sample.Target {
+				continue // one statement may not write a row twice
+			}
+			args = append(args, hourOf(at), sample.Target, h.appendTo(nil))
+		}
+		if _, err := x.ExecContext(ctx, `INSERT INTO history (hour, target, buckets) VALUES `+values(len(args)/3, 3)+`
+			ON CONFLICT (hour, target) DO UPDATE SET buckets = excluded.buckets`, args...); err != nil {
 			return err
 		}
 	}
@@ -88,8 +83,8 @@ func remember(ctx context.Context, tx *sql.Tx, at time.Time, batch []Sample) err
 
 // hoursOf reads what is known of one hour, of all targets between two names. A
 // damaged hour begins anew.
-func hoursOf(ctx context.Context, tx *sql.Tx, number int64, first, last string) (map[string]hour, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT target, buckets FROM history WHERE hour = ? AND target BETWEEN ? AND ?`, number, first, last)
+func hoursOf(ctx context.Context, q querier, number int64, first, last string) (map[string]hour, error) {
+	rows, err := q.QueryContext(ctx, `SELECT target, buckets FROM history WHERE hour = $1 AND target BETWEEN $2 AND $3`, number, first, last)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +133,7 @@ func (s *Store) History(ctx context.Context, target string, from, to time.Time) 
 // hour reads one hour of one target. What is not there, or damaged, is a gap.
 func (s *Store) hour(ctx context.Context, number int64, target string) (hour, error) {
 	var blob []byte
-	err := s.read.QueryRowContext(ctx, `SELECT buckets FROM history WHERE hour = ? AND target = ?`, number, target).Scan(&blob)
+	err := s.read.QueryRowContext(ctx, `SELECT buckets FROM history WHERE hour = $1 AND target = $2`, number, target).Scan(&blob)
 	if err == sql.ErrNoRows {
 		return hour{}, nil
 	}
@@ -159,9 +154,9 @@ func (s *Store) Forget(ctx context.Context) error {
 	oldest := hourOf(s.clk.Now().Add(-HistoryKept))
 	for {
 		var gone int64
-		err := s.inHistory(ctx, func(tx *sql.Tx) error {
-			result, err := tx.ExecContext(ctx, `DELETE FROM history WHERE (hour, target) IN
-				(SELECT hour, target FROM history WHERE hour < ? ORDER BY hour, target LIMIT ?)`, oldest, historyBatch)
+		err := s.aside(ctx, func(ctx context.Context, x execer) error {
+			result, err := x.ExecContext(ctx, `DELETE FROM history WHERE (hour, target) IN
+				(SELECT hour, target FROM history WHERE hour < $1 ORDER BY hour, target LIMIT $2)`, oldest, historyBatch)
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func (s *Store) ShareWithin() { s.within = true }
 // Enter makes a replica known, alive for a term, as its first beat. The name
 // must be new.
 func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
 		if b, err = s.standing(ctx, tx); err != nil {
 			return err
 		}
@@ -62,10 +62,10 @@ func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (
 		}
 		// What somebody has is theirs until they are gone, however long it is over.
 		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
-			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < ?)`, now.Add(-settled).UnixMicro()); err != nil {
+			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES (?, ?, ?)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
+		_, err = tx.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES ($1, $2, $3)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
 		return err
 	})
 	return b, err
@@ -80,49 +80,32 @@ func (s *Store) standing(ctx context.Context, q querier) (b Beat, err error) {
 }
 
 // reap frees what those have who were not heard for their term.
-func (s *Store) reap(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	dead, err := column(ctx, tx, `SELECT name FROM replicas WHERE until <= ?`+s.skipLocked(), now.UnixMicro())
+func (s *Store) reap(ctx context.Context, tx execer, now time.Time) error {
+	rows, err := tx.QueryContext(ctx, `SELECT name FROM replicas WHERE until <= $1`+s.skipLocked(), now.UnixMicro())
+	dead, err := collect(rows, err, one[string])
 	if err != nil {
 		return err
 	}
 	for _, name := range dead {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = ?`, name); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, name); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = ?`, name); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// column reads a query's one column of text.
-func column(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		list = append(list, text)
-	}
-	return list, rows.Err()
-}
-
 // Beat says that a replica is alive for another term. After ErrLapsed it must
 // enter anew; after any other error it may try again until its term is over by
 // its own watch. What the others had who were not heard is free from then on.
 func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
 		if b, err = s.standing(ctx, tx); err != nil {
 			return err
 		}
-		done, err := tx.ExecContext(ctx, `UPDATE replicas SET heard = ?, until = ? WHERE name = ? AND until > ?`,
+		done, err := tx.ExecContext(ctx, `UPDATE replicas SET heard = $1, until = $2 WHERE name = $3 AND until > $4`,
 			b.Now.UnixMicro(), b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
 		if err != nil {
 			return err
@@ -137,11 +120,11 @@ func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b
 
 // Leave gives back what a replica has, for others to take at once.
 func (s *Store) Leave(ctx context.Context, replica string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = ?`, replica); err != nil {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, replica); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = ?`, replica)
+		_, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, replica)
 		return err
 	})
 }
@@ -149,18 +132,20 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 // Take gives a replica at most so many of the incidents that nobody has, the
 // most pressing and then the oldest first, and returns them.
 func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
-	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT ?`
-	if ids, err = column(ctx, s.read, free, 1); err != nil || len(ids) == 0 {
+	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
+	rows, err := s.read.QueryContext(ctx, free, 1)
+	if ids, err = collect(rows, err, one[string]); err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
 		// On PostgreSQL those that another replica is taking at this moment are
 		// passed over.
-		if ids, err = column(ctx, tx, free+s.skipLocked("l"), most); err != nil {
+		rows, err := tx.QueryContext(ctx, free+s.skipLocked("l"), most)
+		if ids, err = collect(rows, err, one[string]); err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = ?, fence = fence + 1 WHERE incident = ?`, replica, id); err != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = $1, fence = fence + 1 WHERE incident = $2`, replica, id); err != nil {
 				return err
 			}
 		}
@@ -173,8 +158,8 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 }
 
 // offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO leases VALUES (?, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
+func offer(ctx context.Context, tx execer, id string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO leases VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
 	return err
 }
 
@@ -192,7 +177,7 @@ func (s *Store) Has(ctx context.Context, replica, id string) (has bool, frozen s
 func leased(ctx context.Context, q querier, replica, id string, now time.Time) (bool, error) {
 	var one int
 	err := q.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
-		WHERE l.incident = ? AND l.replica = ? AND r.until > ?`, id, replica, now.UnixMicro()).Scan(&one)
+		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`, id, replica, now.UnixMicro()).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -235,15 +220,15 @@ func (s *Store) entitled(ctx context.Context, q querier, replica, id string) err
 // Freeze stops every replica, Thaw lets them go on: each hears of it with its
 // next beat. It works beside the freeze file, which needs no store.
 func (s *Store) Freeze(ctx context.Context, why string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('frozen', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
 		return err
 	})
 }
 
 // Thaw ends what Freeze began.
 func (s *Store) Thaw(ctx context.Context) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	return s.aside(ctx, func(ctx context.Context, tx execer) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
 		return err
 	})
@@ -265,16 +250,3 @@ func (s *Store) storeTime(context.Context, querier) (time.Time, error) { return 
 // skipLocked makes a query pass over rows that another transaction has locked.
 // SQLite has one writer, and nothing to pass over.
 func (s *Store) skipLocked(of ...string) string { return "" }
-
-// inTx runs f in one writing transaction that concerns no timeline.
-func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}

@@ -33,27 +33,15 @@ type Filter struct {
 	Limit   int                // 0 means 1000
 }
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-// Load returns an incident as its events add up to it, or ErrNotFound.
+// Load returns an incident as its events add up to it, or ErrNotFound. The
+// caller shares it with others and must not change it.
 func (s *Store) Load(ctx context.Context, id string) (*incident.Incident, error) {
-	inc, _, err := load(ctx, s.read, id)
-	return inc, err
-}
-
-func load(ctx context.Context, q querier, id string) (*incident.Incident, string, error) {
-	events, err := events(ctx, q, id, 0)
+	f, err := s.load(ctx, s.read, id)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if len(events) == 0 {
-		return nil, "", fmt.Errorf("%s: %w", id, ErrNotFound)
-	}
-	return incident.Fold(events), events[len(events)-1].Hash, nil
+	s.known.put(id, f)
+	return f.inc, nil
 }
 
 // Events returns an incident's events whose sequence number is above after, in
@@ -64,20 +52,15 @@ func (s *Store) Events(ctx context.Context, id string, after int) ([]incident.Ev
 
 func events(ctx context.Context, q querier, id string, after int) ([]incident.Event, error) {
 	rows, err := q.QueryContext(ctx, `SELECT incident, seq, at, recorded, actor, kind, data, prev, hash
-		FROM events WHERE incident = ? AND seq > ? ORDER BY seq`, id, after)
+		FROM events WHERE incident = $1 AND seq > $2 ORDER BY seq`, plain(id), after)
+	list, err := collect(rows, err, func(rows *sql.Rows) (incident.Event, error) {
+		e, _, err := scan(rows)
+		return e, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read events of %s: %w", id, err)
 	}
-	defer rows.Close()
-	var list []incident.Event
-	for rows.Next() {
-		e, _, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read events of %s: %w", id, err)
-		}
-		list = append(list, e)
-	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // scan reads one event and its payload as the bytes that are stored, and what
@@ -102,33 +85,29 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	if limit <= 0 {
 		limit = 1000
 	}
-	about := subjects(f.About)
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
-		FROM incidents WHERE (NOT ? OR status IN ('open', 'restored')) AND (? = '' OR site = ?)
-		AND (? = '[]' OR subject IN (SELECT value FROM json_each(?)))
-		ORDER BY opened DESC, id DESC LIMIT ?`, f.Ongoing, f.Site, f.Site, about, about, limit)
+		FROM incidents WHERE (NOT $1 OR status IN ('open', 'restored')) AND ($2 = '' OR site = $2)
+		AND ($3 = '[]' OR subject IN (`+s.dialect.elements("$3")+`))
+		ORDER BY opened DESC, id DESC LIMIT $4`, f.Ongoing, plain(f.Site), subjects(f.About), limit)
+	list, err := collect(rows, err, readSummary)
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)
 	}
-	defer rows.Close()
-	list := []Summary{}
-	for rows.Next() {
-		var m Summary
-		var opened, changed int64
-		if err := rows.Scan(&m.ID, &m.Version, &m.Title, &m.Subject, &m.Status, &m.Priority, &m.Site, &opened, &changed); err != nil {
-			return nil, fmt.Errorf("list incidents: %w", err)
-		}
-		m.Opened, m.Changed = time.UnixMicro(opened).UTC(), time.UnixMicro(changed).UTC()
-		list = append(list, m)
-	}
-	return list, rows.Err()
+	return append([]Summary{}, list...), nil
+}
+
+func readSummary(rows *sql.Rows) (m Summary, err error) {
+	var opened, changed int64
+	err = rows.Scan(&m.ID, &m.Version, &m.Title, &m.Subject, &m.Status, &m.Priority, &m.Site, &opened, &changed)
+	m.Opened, m.Changed = time.UnixMicro(opened).UTC(), time.UnixMicro(changed).UTC()
+	return m, err
 }
 
 // subjects writes a list for SQL.
 func subjects(list []incident.Subject) string {
 	names := make([]string, len(list))
 	for i, subject := range list {
-		names[i] = subject.String()
+		names[i] = plain(subject.String())
 	}
 	text, err := json.Marshal(names)
 	if err != nil {
@@ -141,7 +120,7 @@ func subjects(list []incident.Subject) string {
 // there is none.
 func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, error) {
 	var id string
-	err := s.read.QueryRowContext(ctx, `SELECT id FROM incidents WHERE subject = ? AND status IN ('open', 'restored')`, subject.String()).Scan(&id)
+	err := s.read.QueryRowContext(ctx, `SELECT id FROM incidents WHERE subject = $1 AND status IN ('open', 'restored')`, plain(subject.String())).Scan(&id)
 	if err == sql.ErrNoRows {
 		return "", nil
 	}
@@ -163,7 +142,7 @@ type Episode struct {
 func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
 	var e Episode
 	var recorded int64
-	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = ?`, name).Scan(&e.Incident, &e.Status, &recorded)
+	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = $1`, plain(name)).Scan(&e.Incident, &e.Status, &recorded)
 	if err == sql.ErrNoRows {
 		return Episode{}, nil
 	}
@@ -187,7 +166,7 @@ func (s *Store) Live(ctx context.Context) (int, error) {
 // Changes returns the incidents that have events after position, and the
 // position up to which that is true. Begin with 0 to be told of everything.
 func (s *Store) Changes(ctx context.Context, after int64) (ids []string, position int64, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > ? GROUP BY incident ORDER BY 2`, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > $1 GROUP BY incident ORDER BY 2`, after)
 	if err != nil {
 		return nil, after, fmt.Errorf("follow: %w", err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 )
 
@@ -40,7 +41,8 @@ func (w Work) Has(replica string) int {
 
 // Leases returns the incidents that a replica has.
 func (s *Store) Leases(ctx context.Context, replica string) ([]string, error) {
-	return column(ctx, s.read, `SELECT incident FROM leases WHERE replica = ? ORDER BY incident`, replica)
+	rows, err := s.read.QueryContext(ctx, `SELECT incident FROM leases WHERE replica = $1 ORDER BY incident`, replica)
+	return collect(rows, err, one[string])
 }
 
 // Work returns who works on the store and what is left to take.
@@ -50,21 +52,14 @@ func (s *Store) Work(ctx context.Context) (w Work, err error) {
 		return w, err
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT r.name, r.heard, (SELECT COUNT(*) FROM leases l WHERE l.replica = r.name)
-		FROM replicas r WHERE r.until > ? ORDER BY r.name`, now.UnixMicro())
-	if err != nil {
-		return w, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r Replica
+		FROM replicas r WHERE r.until > $1 ORDER BY r.name`, now.UnixMicro())
+	w.Replicas, err = collect(rows, err, func(rows *sql.Rows) (r Replica, err error) {
 		var heard int64
-		if err := rows.Scan(&r.Name, &heard, &r.Incidents); err != nil {
-			return w, err
-		}
+		err = rows.Scan(&r.Name, &heard, &r.Incidents)
 		r.Silent = max(0, now.Sub(time.UnixMicro(heard)))
-		w.Replicas = append(w.Replicas, r)
-	}
-	if err := rows.Err(); err != nil {
+		return r, err
+	})
+	if err != nil {
 		return w, err
 	}
 	err = s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM leases WHERE replica = ''`).Scan(&w.Free)

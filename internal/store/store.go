@@ -1,11 +1,13 @@
 // Package store keeps timelines. It appends, loads, lists and follows, and it
-// never changes or deletes an event. What is committed is on disk: the file is
-// written with synchronous=FULL, because with NORMAL a power cut can forget
-// the intent of a power command that was sent.
+// never changes or deletes an event. What is committed is on disk: a power cut
+// must not forget the intent of a power command that was sent.
 //
-//	s, err := store.Open("data", clk)
+//	s, err := store.Open("data", clk) // or postgres://…
 //	inc, err := s.Append(ctx, id, version, incident.Event{Actor: …, Payload: …})
 //	if errors.Is(err, store.ErrConflict) { /* load again, decide again */ }
+//
+// It stands on SQLite for one process and on PostgreSQL for several, with the
+// same SQL; [dialect] is what differs.
 package store
 
 import (
@@ -13,15 +15,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
+	"io"
+	"strings"
 	"sync"
-	"syscall"
-
-	_ "modernc.org/sqlite" // the database; pure Go, so that one static binary is enough
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
 )
 
 var (
@@ -37,14 +36,22 @@ var (
 	ErrNotFound = errors.New("no such incident")
 	// ErrLocked says that another process has the store open for writing.
 	ErrLocked = errors.New("another piket is running on this storage directory")
+	// ErrBroken says that the disk has failed under a commit, so that nobody
+	// knows what is on it. Nothing is written any more; end the process and
+	// start it again, which reads what is there.
+	ErrBroken = errors.New("the disk failed under a commit, and what is on it is not known: restart piket")
+	// ErrClosed says that the store was closed, or was opened only for looking.
+	ErrClosed = errors.New("the store is not open for writing")
 )
 
 // Store is safe for concurrent use. Writes go one after the other.
 type Store struct {
-	clk   *clock.Clock
-	write *sql.DB
-	read  *sql.DB
-	lock  *os.File
+	clk     *clock.Clock
+	dialect dialect
+	read    *sql.DB
+	writer  *writer     // nil when it is open only for looking
+	closers []io.Closer // what else to give back, in this order
+	known   cache
 
 	within bool // several replicas of this process share it
 
@@ -53,192 +60,92 @@ type Store struct {
 	bells   []*clock.Bell
 }
 
-// schemaVersion is kept in SQLite's user_version. A newer number on disk than
-// here is an error: an older piket would misread what a newer one wrote.
-const schemaVersion = 4
-
-const schema = `
-CREATE TABLE events (
-	position INTEGER PRIMARY KEY AUTOINCREMENT,
-	incident TEXT NOT NULL,
-	seq      INTEGER NOT NULL,
-	at       INTEGER NOT NULL, -- microseconds since 1970, UTC
-	recorded INTEGER NOT NULL,
-	actor    TEXT NOT NULL,
-	kind     TEXT NOT NULL,
-	data     TEXT NOT NULL,
-	prev     TEXT NOT NULL,
-	hash     TEXT NOT NULL,
-	UNIQUE (incident, seq)
-);
--- What follows is read off the events and kept for looking up. A test holds
--- that folding the events gives the same.
-CREATE TABLE incidents (
-	id       TEXT PRIMARY KEY,
-	version  INTEGER NOT NULL,
-	head     TEXT NOT NULL,
-	subject  TEXT NOT NULL,
-	title    TEXT NOT NULL,
-	status   TEXT NOT NULL,
-	priority TEXT NOT NULL,
-	site     TEXT NOT NULL,
-	opened   INTEGER NOT NULL,
-	changed  INTEGER NOT NULL,
-	held     TEXT -- the server that a live intent holds
-);
-CREATE UNIQUE INDEX one_open_incident_per_subject ON incidents (subject) WHERE status IN ('open', 'restored');
-CREATE UNIQUE INDEX one_live_intent_per_server ON incidents (held) WHERE held IS NOT NULL;
-CREATE TABLE episodes (
-	episode  TEXT PRIMARY KEY,
-	incident TEXT NOT NULL,
-	status   TEXT NOT NULL,
-	recorded INTEGER NOT NULL -- when that status was written down
-);
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-`
-
-// FileName is the database's name in the storage directory.
-const FileName = "piket.db"
-
-// Open opens the store in dir for one process, and makes it if it is not
-// there. It returns ErrLocked when another process has it open.
-func Open(dir string, clk *clock.Clock) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make storage directory: %w", err)
+// Open opens the store at where and makes it if it is not there: a directory,
+// which one process has for itself (ErrLocked otherwise), or the postgres:// URL
+// of a database that several processes may share.
+func Open(where string, clk *clock.Clock) (*Store, error) {
+	s := &Store{clk: clk, changed: make(chan struct{})}
+	var err error
+	if IsURL(where) {
+		err = s.openPostgres(where)
+	} else {
+		err = s.openSQLite(where)
 	}
-	lock, err := acquire(filepath.Join(dir, "piket.lock"))
 	if err != nil {
-		return nil, err
-	}
-	s := &Store{clk: clk, lock: lock, changed: make(chan struct{})}
-	if err := s.connect(filepath.Join(dir, FileName)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// OpenReadOnly opens the store in dir beside a running piket, for looking.
-func OpenReadOnly(dir string) (*Store, error) {
-	path := filepath.Join(dir, FileName)
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+// OpenReadOnly opens the store at where beside a running piket, for looking. It
+// makes nothing and changes nothing.
+func OpenReadOnly(where string) (*Store, error) {
+	s := &Store{clk: clock.Real(), changed: make(chan struct{})}
+	var err error
+	if IsURL(where) {
+		err = s.lookAtPostgres(where)
+	} else {
+		err = s.lookAtSQLite(where)
 	}
-	db, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	if err == nil {
+		_, err = s.version(context.Background(), s.read)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	s := &Store{clk: clock.Real(), read: db, changed: make(chan struct{})}
-	if _, err := s.version(db); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// acquire takes the lock that keeps a second piket off the same store. The
-// kernel gives it back when the process ends, however it ends.
-func acquire(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%w (%s)", ErrLocked, path)
-	}
-	return f, nil
-}
-
-func dsn(path string, pragmas ...string) string {
-	query := url.Values{"_txlock": {"immediate"}}
-	for _, p := range append(pragmas, "busy_timeout(5000)") {
-		query.Add("_pragma", p)
-	}
-	return "file:" + path + "?" + query.Encode()
-}
-
-func (s *Store) connect(path string) error {
-	// The file holds customers' names: nobody else reads it.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("open store: %w", err)
-	}
-	f.Close()
-	if s.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)")); err != nil {
-		return fmt.Errorf("open store: %w", err)
-	}
-	s.write.SetMaxOpenConns(1)
-	if err := s.migrate(); err != nil {
-		return err
-	}
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
-		return fmt.Errorf("open store: %w", err)
-	}
-	s.read.SetMaxOpenConns(8)
-	return nil
-}
-
-func (s *Store) version(db *sql.DB) (int, error) {
-	var version int
-	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	if version > schemaVersion {
-		return 0, fmt.Errorf("the store has schema version %d, this piket knows up to %d: use the newer piket", version, schemaVersion)
-	}
-	return version, nil
-}
-
-// migrations lead from each version to the next.
-var migrations = [schemaVersion]string{schema, historySchema, touchSchema, leaseSchema}
-
-func (s *Store) migrate() error {
-	version, err := s.version(s.write)
-	if err != nil || version == schemaVersion {
-		return err
-	}
-	tx, err := s.write.Begin()
-	if err != nil {
-		return fmt.Errorf("migrate store: %w", err)
-	}
-	defer tx.Rollback()
-	for _, step := range migrations[version:] {
-		if _, err := tx.Exec(step); err != nil {
-			return fmt.Errorf("migrate store: %w", err)
-		}
-	}
-	if version > 0 && version < 3 { // what was touched before is on the timelines
-		if err := s.retouch(tx); err != nil {
-			return fmt.Errorf("migrate store: %w", err)
-		}
-	}
-	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
-		return fmt.Errorf("migrate store: %w", err)
-	}
-	return tx.Commit()
+// IsURL reports whether where names a PostgreSQL database and not a directory.
+func IsURL(where string) bool {
+	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
 
 // Writable returns nil when a transaction can be committed, and the reason when
-// it cannot: a full disk, a read-only file system. It changes nothing of the
-// record. Each call writes and syncs one page, because only a commit reaches
-// the disk: SQLite keeps in memory what is rolled back.
+// it cannot: a full disk, a read-only file system, a server that no longer
+// writes to its disk. It changes nothing of the record. Each call writes and
+// syncs a little, because only a commit reaches the disk.
 func (s *Store) Writable(ctx context.Context) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO counters VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`)
+	err := s.dialect.durable(ctx, s.read)
+	if err == nil {
+		err = s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) {
+			_, err := b.ExecContext(ctx, `INSERT INTO counters (name, value) VALUES ('probe', 1)
+				ON CONFLICT (name) DO UPDATE SET value = counters.value + 1`)
+			return folded{}, err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("the store cannot be written: %w", err)
 	}
 	return nil
 }
 
-// Close gives the files back.
-func (s *Store) Close() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+// published is called with what a commit has made of incidents.
+func (s *Store) published(news map[string]folded) {
+	for id, f := range news {
+		s.known.put(id, f)
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+	if len(news) > 0 {
+		s.tell()
+	}
+}
+
+// Close ends what is being written and gives everything back.
+func (s *Store) Close() error {
+	s.writer.close()
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	for _, c := range s.closers {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// folded is an incident as its events add up to it, and the hash of the last. A
+// folded incident is never changed; what follows is applied to a clone.
+type folded struct {
+	inc  *incident.Incident
+	head string
 }

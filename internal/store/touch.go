@@ -32,19 +32,46 @@ CREATE INDEX intents_by_step ON intents (runbook, step, class, planned) WHERE re
 CREATE INDEX incidents_by_opening ON incidents (site, opened) WHERE status = 'open';
 `
 
-// note keeps the row of an incident's action in step with the events.
-func note(ctx context.Context, tx *sql.Tx, inc *incident.Incident) error {
+// intent is what is kept of an action for looking it up.
+type intent struct {
+	intent, incident, server, runbook, step, class string
+	duty                                           int
+	planned                                        int64
+	ended                                          int
+	result, data                                   string
+}
+
+const intentColumns = `intent, incident, server, runbook, step, class, duty, planned, ended, result, data`
+
+// intentOf reads the row off an incident that has an action.
+func intentOf(inc *incident.Incident) (intent, error) {
 	a := inc.Action
 	if a == nil {
-		return nil
+		return intent{}, nil
 	}
 	data, err := json.Marshal(a)
-	if err != nil {
-		return err
+	i := intent{
+		intent: plain(a.Intent), incident: inc.ID, server: plain(a.Server), runbook: plain(a.Runbook), step: plain(a.Step), class: plain(a.Class),
+		duty: a.Duty, planned: a.PlannedAt.UnixMicro(), result: string(a.Result), data: string(data),
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (intent) DO UPDATE SET ended = excluded.ended, result = excluded.result, data = excluded.data`,
-		a.Intent, inc.ID, a.Server, a.Runbook, a.Step, a.Class, a.Duty, a.PlannedAt.UnixMicro(), a.Ended, string(a.Result), string(data))
+	if a.Ended {
+		i.ended = 1
+	}
+	return i, err
+}
+
+// touch keeps the row of an incident's action in step with the events.
+func touch(ctx context.Context, x execer, inc *incident.Incident) error {
+	if inc.Action == nil {
+		return nil
+	}
+	i, err := intentOf(inc)
+	if err == nil {
+		_, err = x.ExecContext(ctx, `INSERT INTO intents (`+intentColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (intent) DO UPDATE SET incident = excluded.incident, server = excluded.server, runbook = excluded.runbook, step = excluded.step,
+				class = excluded.class, duty = excluded.duty, planned = excluded.planned, ended = excluded.ended, result = excluded.result, data = excluded.data`,
+			i.intent, i.incident, i.server, i.runbook, i.step, i.class, i.duty, i.planned, i.ended, i.result, i.data)
+	}
 	if err != nil {
 		return fmt.Errorf("note what was touched: %w", err)
 	}
@@ -58,65 +85,54 @@ func (s *Store) Touches(ctx context.Context, since time.Time) ([]incident.Touch,
 }
 
 func touches(ctx context.Context, q querier, since time.Time) ([]incident.Touch, error) {
-	return readTouches(ctx, q, `SELECT incident, data FROM intents WHERE ended = 0 OR planned >= ? ORDER BY planned, intent`, since.UnixMicro())
+	return readTouches(ctx, q, `SELECT incident, data FROM intents WHERE ended = 0 OR planned >= $1 ORDER BY planned, intent`, since.UnixMicro())
 }
 
 // Results returns what a step was good for on a class of server, newest first.
 // Only tries that were carried out and judged are among them.
 func (s *Store) Results(ctx context.Context, runbook, step, class string, limit int) ([]incident.Touch, error) {
 	return readTouches(ctx, s.read, `SELECT incident, data FROM intents
-		WHERE runbook = ? AND step = ? AND class = ? AND duty = 0 AND result <> '' ORDER BY planned DESC, intent DESC LIMIT ?`,
+		WHERE runbook = $1 AND step = $2 AND class = $3 AND duty = 0 AND result <> '' ORDER BY planned DESC, intent DESC LIMIT $4`,
 		runbook, step, class, limit)
 }
 
 func readTouches(ctx context.Context, q querier, query string, args ...any) ([]incident.Touch, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
+	list, err := collect(rows, err, readTouch)
 	if err != nil {
 		return nil, fmt.Errorf("read what was touched: %w", err)
 	}
-	defer rows.Close()
-	var list []incident.Touch
-	for rows.Next() {
-		var t incident.Touch
-		var data string
-		if err := rows.Scan(&t.Incident, &data); err != nil {
-			return nil, fmt.Errorf("read what was touched: %w", err)
-		}
-		if err := json.Unmarshal([]byte(data), &t.Action); err != nil {
-			return nil, fmt.Errorf("read what was touched: %w", err)
-		}
-		list = append(list, t)
+	return list, nil
+}
+
+func readTouch(rows *sql.Rows) (t incident.Touch, err error) {
+	var data string
+	if err := rows.Scan(&t.Incident, &data); err != nil {
+		return t, err
 	}
-	return list, rows.Err()
+	return t, json.Unmarshal([]byte(data), &t.Action)
 }
 
 // Fallen returns the servers of a site that have an open incident of their own
 // which was opened within [from, to], at most so many.
 func (s *Store) Fallen(ctx context.Context, site string, from, to time.Time, limit int) ([]string, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT substr(subject, 8) FROM incidents
-		WHERE site = ? AND status = 'open' AND opened >= ? AND opened <= ? AND subject LIKE 'server:%' ORDER BY opened, id LIMIT ?`,
-		site, from.UnixMicro(), to.UnixMicro(), limit)
+		WHERE site = $1 AND status = 'open' AND opened >= $2 AND opened <= $3 AND subject LIKE 'server:%' ORDER BY opened, id LIMIT $4`,
+		plain(site), from.UnixMicro(), to.UnixMicro(), limit)
+	names, err := collect(rows, err, one[string])
 	if err != nil {
 		return nil, fmt.Errorf("read which servers fell: %w", err)
 	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, fmt.Errorf("read which servers fell: %w", err)
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
+	return names, nil
 }
 
 // AppendIf appends as Append does, if check agrees to what has been touched
 // since, by any incident; what it returns otherwise is returned, and nothing is
-// stored. No other reservation happens between the check and the commit.
+// stored. No other reservation happens between the check and the commit, of this
+// process or another; so check must be quick, and must not use the store.
 func (s *Store) AppendIf(ctx context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
-	return s.appendAt(ctx, id, version, func(tx *sql.Tx) error {
-		list, err := touches(ctx, tx, since)
+	return s.appendAt(ctx, id, version, func(ctx context.Context, q querier) error {
+		list, err := touches(ctx, q, since)
 		if err != nil {
 			return err
 		}
@@ -125,26 +141,14 @@ func (s *Store) AppendIf(ctx context.Context, id string, version int, check func
 }
 
 // retouch fills the table from the events of a store that is older than it.
-func (s *Store) retouch(tx *sql.Tx) error {
-	ctx := context.Background()
-	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT incident FROM events WHERE kind = 'intended'`)
+func retouch(ctx context.Context, x execer) error {
+	rows, err := x.QueryContext(ctx, `SELECT DISTINCT incident FROM events WHERE kind = 'intended'`)
+	ids, err := collect(rows, err, one[string])
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
 	for _, id := range ids {
-		list, err := events(ctx, tx, id, 0)
+		list, err := events(ctx, x, id, 0)
 		if err != nil {
 			return err
 		}
@@ -152,7 +156,7 @@ func (s *Store) retouch(tx *sql.Tx) error {
 		for _, e := range list {
 			inc.Apply(e)
 			if concernsAction(e.Payload) {
-				if err := note(ctx, tx, inc); err != nil {
+				if err := touch(ctx, x, inc); err != nil {
 					return err
 				}
 			}

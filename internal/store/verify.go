@@ -25,12 +25,13 @@ type Report struct {
 // to. The error is about reading; broken chains are in the report.
 func (s *Store) Verify(ctx context.Context) (Report, error) {
 	// A read-only transaction takes no lock that a writer would wait for.
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.read.BeginTx(ctx, s.dialect.snapshot())
 	if err != nil {
 		return Report{}, fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
-	v := verifier{tx: tx, listed: map[string]row{}, kept: map[string]Episode{}, seen: map[string]sighting{}}
+	v := verifier{tx: tx, dialect: s.dialect, listed: map[string]row{}, kept: map[string]Episode{}, seen: map[string]sighting{}}
+	v.acts, v.done = map[string]string{}, map[string]string{}
 	for _, step := range []func(context.Context) error{v.integrity, v.count, v.lookups, v.chains} {
 		if err := step(ctx); err != nil {
 			return v.Report, err
@@ -43,10 +44,13 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 
 type verifier struct {
 	Report
-	tx     *sql.Tx
-	listed map[string]row      // the list of incidents, less what was found in order
-	kept   map[string]Episode  // as kept for looking up
-	seen   map[string]sighting // as the events say
+	tx      *sql.Tx
+	dialect dialect
+	listed  map[string]row      // the list of incidents, less what was found in order
+	acts    map[string]string   // intents, as kept for looking up
+	done    map[string]string   // and as the events say
+	kept    map[string]Episode  // as kept for looking up
+	seen    map[string]sighting // as the events say
 
 	inc      *incident.Incident // the one being read, nil before the first
 	head     incident.Event     // its last event
@@ -83,21 +87,24 @@ func (v *verifier) each(ctx context.Context, what, query string, f func(*sql.Row
 }
 
 func (v *verifier) integrity(ctx context.Context) error {
-	return v.each(ctx, "check the file", "PRAGMA integrity_check", func(rows *sql.Rows) error {
-		var line string
-		err := rows.Scan(&line)
-		if err == nil && line != "ok" {
-			v.fault("the database file is damaged: %s", line)
-		}
-		return err
-	})
+	lines, err := v.dialect.integrity(ctx, v.tx)
+	if err != nil {
+		return fmt.Errorf("check the file: %w", err)
+	}
+	for _, line := range lines {
+		v.fault("the database file is damaged: %s", line)
+	}
+	return nil
 }
 
-// count finds events that are gone: SQLite itself remembers how many there
-// have been.
+// count finds events that are gone: the database remembers how many there have
+// been.
 func (v *verifier) count(ctx context.Context) error {
-	var there, written int
-	err := v.tx.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM events), COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)`).Scan(&there, &written)
+	written, err := v.dialect.written(ctx, v.tx)
+	var there int64
+	if err == nil {
+		err = v.tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM events`).Scan(&there)
+	}
 	if err != nil {
 		return fmt.Errorf("count events: %w", err)
 	}
@@ -113,6 +120,15 @@ func (v *verifier) lookups(ctx context.Context) error {
 		var r row
 		err := rows.Scan(&r.id, &r.version, &r.head, &r.subject, &r.title, &r.status, &r.priority, &r.site, &r.opened, &r.held)
 		v.listed[r.id] = r
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = v.each(ctx, "read intents", `SELECT `+intentColumns+` FROM intents`, func(rows *sql.Rows) error {
+		var i intent
+		err := rows.Scan(&i.intent, &i.incident, &i.server, &i.runbook, &i.step, &i.class, &i.duty, &i.planned, &i.ended, &i.result, &i.data)
+		v.acts[i.intent] = fmt.Sprint(i)
 		return err
 	})
 	if err != nil {
@@ -171,8 +187,11 @@ func (v *verifier) link(e incident.Event, data []byte, position int64) {
 	}
 	v.head, v.position = e, position
 	v.inc.Apply(e)
-	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[a.Alert.Episode()].position < position {
-		v.seen[a.Alert.Episode()] = sighting{Episode{e.Incident, a.Alert.Status, e.Recorded}, position}
+	if i, err := intentOf(v.inc); err == nil && concernsAction(e.Payload) && v.inc.Action != nil {
+		v.done[i.intent] = fmt.Sprint(i)
+	}
+	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[plain(a.Alert.Episode())].position < position {
+		v.seen[plain(a.Alert.Episode())] = sighting{Episode{e.Incident, a.Alert.Status, e.Recorded}, position}
 	}
 }
 
@@ -183,7 +202,7 @@ func (v *verifier) settle() {
 	}
 	have, ok := v.listed[v.inc.ID]
 	delete(v.listed, v.inc.ID)
-	want := rowOf(v.inc, v.head.Hash)
+	want := rowOf(folded{v.inc, v.head.Hash})
 	switch {
 	case !ok:
 		v.fault("%s has events and is not listed", v.inc.ID)
@@ -208,6 +227,15 @@ func (v *verifier) leftovers() {
 			v.fault("%s: what is kept about alert %s is not what its timeline says", want.Incident, name)
 		}
 		delete(v.kept, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.done)) {
+		if v.acts[name] != v.done[name] {
+			v.fault("what is kept about intent %s is not what its timeline says", name)
+		}
+		delete(v.acts, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.acts)) {
+		v.fault("intent %s is kept and no timeline has it", name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.kept)) {
 		v.fault("%s: alert %s is kept and no timeline has it", v.kept[name].Incident, name)

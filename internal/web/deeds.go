@@ -11,6 +11,7 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
@@ -75,6 +76,7 @@ func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Reach(failpoint.ApprovalJudged)
 	return []incident.Payload{payload}, nil
 }
 
@@ -118,6 +120,7 @@ func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do d
 			events[n] = incident.Event{At: m.now, Actor: incident.Person(by.Name), Payload: p}
 		}
 		_, err = a.Store.Append(ctx, id, inc.Version, events...)
+		failpoint.Reach(failpoint.DeedDone)
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}

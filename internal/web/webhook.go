@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/failpoint"
 )
 
 // webhook takes Alertmanager's notifications, payload version 4. It retries on
@@ -33,6 +34,7 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	failpoint.Reach(failpoint.WebhookRead)
 	if err := a.Receive(r.Context(), hook.Alerts, hook.Truncated); err != nil {
 		a.Log.Error("webhook not taken in", "alerts", len(hook.Alerts), "err", err)
 		w.Header().Set("Retry-After", "5")
@@ -40,7 +42,9 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 			"nothing is promised; send the same notification again"})
 		return
 	}
+	failpoint.Reach(failpoint.WebhookBeforeAnswer)
 	writeJSON(w, http.StatusOK, map[string]int{"accepted": len(hook.Alerts)})
+	failpoint.Reach(failpoint.WebhookAnswered)
 }
 
 // readWebhook decodes the body. Its errors are complaints: none is cured by

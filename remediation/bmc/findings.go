@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The words of health, as in Redfish. healthNone is what a BMC does not say.
@@ -55,8 +56,9 @@ type findings struct {
 	sensors []sensor
 	psus    int // power supplies that the BMC knows of
 	psuLost bool
-	log     []entry // oldest first
-	logRead bool    // also when the log is empty
+	log     []entry   // oldest first
+	logRead bool      // also when the log is empty
+	clock   time.Time // what the BMC's clock said; zero when it does not say
 	gaps    []string
 }
 

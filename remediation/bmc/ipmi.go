@@ -17,6 +17,7 @@ import (
 	"github.com/bmc-toolbox/bmclib/v2"
 	driver "github.com/bmc-toolbox/bmclib/v2/providers/ipmitool"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
 )
@@ -175,13 +176,16 @@ func (s *ipmi) set(ctx context.Context, c *change) error {
 		if m.uuids, err = s.guid(ctx); err != nil {
 			return err
 		}
-		return c.pass(m)
+		err := c.pass(m)
+		failpoint.Reach(failpoint.IPMIBeforeSend)
+		return err
 	})
 	_, sendErr := s.client.SetPowerState(ctx, string(c.verb))
 	asked := stop()
 	if !c.passed {
 		return s.unsentTrouble(ctx, errors.Join(asked, sendErr))
 	}
+	failpoint.Reach(failpoint.IPMISent)
 	return ipmiAnswer(ctx, sendErr)
 }
 

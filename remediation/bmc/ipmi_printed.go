@@ -107,6 +107,20 @@ func selTime(date, hour string) (time.Time, error) {
 	return at, nil
 }
 
+// parseSELTime reads what "sel time get" prints in UTC, a line of its own; the
+// zero time is none.
+func parseSELTime(printed string) time.Time {
+	const words = 2
+	for line := range strings.Lines(printed) {
+		if found := strings.Fields(line); len(found) >= words && len(found) <= words+1 {
+			if at, err := selTime(found[0], found[1]); err == nil {
+				return at
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // reading is one line of "sdr elist all".
 type reading struct {
 	name   string

@@ -22,12 +22,13 @@ import (
 // count of records is asked before, and the log is read without names.
 func (s *ipmi) read(ctx context.Context) findings {
 	var f findings
-	out, err := s.batch(ctx, "chassis status", fmt.Sprintf("sel list last %d", maxLog), "sdr info")
+	out, err := s.batch(ctx, "chassis status", fmt.Sprintf("sel list last %d", maxLog), "sel time get", "sdr info")
 	status := chassisStatus(out)
 	if !status.told {
 		f.gap("health and log", firstOf(err, errNotIPMI))
 		return f
 	}
+	f.clock = parseSELTime(out)
 	f.log, f.logRead = parseSEL(out), err == nil || strings.Contains(out, "Record Count")
 	if !f.logRead {
 		f.gap("log", err)

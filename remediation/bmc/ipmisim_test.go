@@ -195,6 +195,16 @@ func TestWitnessReadsASimulatorThatOthersWrote(t *testing.T) {
 	if strings.Contains(evidence(got), "no clock") || !strings.Contains(evidence(got), "log, 2026-11-23 03:0") {
 		t.Errorf("the clock was set:\n%s", evidence(got))
 	}
+	// The simulator's clock is an hour fast: what it dates is corrected.
+	sim.ipmitool("sel", "time", "set", night.Add(64*time.Minute).Format("01/02/06 15:04:05"))
+	sim.ipmitool("sel", "add", sim.write("booted", "0x04 0x1f 0x82 0x6f 0x01 0xff 0xff\n0x04 0x20 0x83 0x6f 0x01 0xff 0xff\n"))
+	w.pass(5)
+	got = w.Probe(t.Context(), target(sim.bmc))
+	event, _ := got.Facts["boot_event"].(string)
+	stop, _ := got.Facts["panic"].(string)
+	if !strings.HasPrefix(event, "2026-11-23T03:") || !strings.HasPrefix(stop, "2026-11-23T03:") {
+		t.Errorf("boot at %q, panic %q\n%s", event, stop, evidence(got))
+	}
 	sim.ipmitool("sel", "clear") // and the numbers begin again
 	sim.ipmitool("sel", "time", "set", night.Add(5*time.Minute).Format("01/02/06 15:04:05"))
 	sim.ipmitool("sel", "add", lost)

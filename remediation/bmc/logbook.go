@@ -15,6 +15,7 @@ type entry struct {
 	severity string    // "OK", "Warning", "Critical", "" when the BMC does not say
 	text     string
 	named    string // text with the names of sensors in it; "" when they are not known
+	kind     string // sensor type and message id, where the BMC gives them apart
 }
 
 // Bounds of what is taken from a log.
@@ -53,8 +54,11 @@ func (e entry) line(now time.Time) string {
 	if e.severity != "" && e.severity != healthOK {
 		words = append(words, e.severity+":")
 	}
-	return clause(strings.Join(append(words, cmp.Or(e.named, e.text, "(an entry without words)")), " "))
+	return clause(strings.Join(append(words, e.words()), " "))
 }
+
+// words are what e says, for a person.
+func (e entry) words() string { return cmp.Or(e.named, e.text, "(an entry without words)") }
 
 // pick says what of a log is worth telling, oldest first, and how much of it is
 // new. A log that was never seen (known nil) is new as far as the last day goes;

@@ -61,6 +61,8 @@ type memory struct {
 	refusal refusal
 	readAt  time.Time // of the last reading that brought something
 	last    sight     // what it brought
+	stands  standing  // what the last urgent look learned of jobs and consoles
+	stoodAt time.Time
 	known   map[string]bool
 }
 
@@ -145,10 +147,34 @@ func (m *memory) failed(b *inventory.BMC, err error, now time.Time, urgent bool)
 
 func (m *memory) answered() { m.silence, m.refusal = backoff{}, refusal{} }
 
+// standing lets s ask for jobs and consoles, unless that was done a moment ago.
+// They are asked before health, sensors and log: those explain, these forbid.
+func (m *memory) standing(ctx context.Context, s session, now time.Time) standing {
+	if recent(m.stoodAt, now) {
+		return m.stands
+	}
+	ctx, stop, ok := m.begin(ctx)
+	if !ok {
+		return standing{gaps: []string{"jobs and consoles were not read: no time was left"}}
+	}
+	found := s.standing(ctx)
+	if hurried := stop(); hurried {
+		found.gap("jobs and consoles", errHurried)
+		return found
+	}
+	m.stands, m.stoodAt = found, now
+	return found
+}
+
+// recent reports whether what was read at then is still good enough.
+func recent(then, now time.Time) bool {
+	return !then.IsZero() && !now.Before(then) && now.Sub(then) < readDistance
+}
+
 // read lets s read what there is beside the power, unless it was read a moment
 // ago, the time is up, or the BMC needs to be left alone.
 func (m *memory) read(ctx context.Context, s session, now time.Time) sight {
-	if now.Sub(m.readAt) < readDistance && !now.Before(m.readAt) && !m.readAt.IsZero() {
+	if recent(m.readAt, now) {
 		return m.last.again()
 	}
 	if now.Before(m.reading.until) {
@@ -173,7 +199,7 @@ func (m *memory) read(ctx context.Context, s session, now time.Time) sight {
 
 // compare finds what is new in f since the look before.
 func (m *memory) compare(f findings, now time.Time) sight {
-	seen := sight{findings: f, now: now}
+	seen := sight{findings: f, now: now, ahead: aheadBy(f.clock, now)}
 	seen.told, seen.fresh = pick(f.log, m.known, now)
 	return seen
 }

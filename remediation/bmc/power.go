@@ -19,6 +19,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/remediation"
@@ -63,6 +64,12 @@ type session interface {
 	// read reads what there is beside the power, after it. It ends soon after ctx
 	// does; what it got by then counts.
 	read(ctx context.Context) findings
+	// boot returns what the answer about the power said of the last boot. It asks
+	// nothing.
+	boot() boot
+	// standing asks what stands in the way of cutting the power. It ends soon
+	// after ctx does.
+	standing(ctx context.Context) standing
 	// set asks for the change, with c.pass called right before the one write.
 	set(ctx context.Context, c *change) error
 	close()
@@ -84,6 +91,7 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 		return refused(err)
 	}
 	defer s.close()
+	failpoint.Reach(failpoint.SendSessionOpen)
 	m, err := s.look(ctx)
 	if err != nil {
 		return refused(err)
@@ -91,6 +99,7 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	if err := c.fits(m); err != nil {
 		return refused(err)
 	}
+	failpoint.Reach(failpoint.SendIdentified)
 	return c.result(s.set(ctx, c))
 }
 

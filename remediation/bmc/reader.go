@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // reader asks a Redfish service for resources, over one connection that is held
@@ -23,7 +24,9 @@ type reader struct {
 	client    *http.Client
 	base      string
 	session   *redfish
-	left      int // requests that may still be sent
+	left      int       // requests that may still be sent
+	clock     time.Time // what the BMC's clock said with the log
+	refused   bool      // the password, once: every further question would count as one more wrong one
 }
 
 // maxReadBytes bounds one answer. A page of a log is far below it; a log that
@@ -32,10 +35,11 @@ const maxReadBytes = 2 << 20
 
 var errTooBig = fmt.Errorf("the answer is larger than %d MB", maxReadBytes>>20)
 
-// newReader returns a reader for the session's BMC. Close it.
-func newReader(ctx context.Context, s *redfish) *reader {
+// newReader returns a reader for the session's BMC, which asks nothing until it
+// is told for how long and how often. Close it.
+func newReader(s *redfish) *reader {
 	address, config := s.wire.address, s.wire.tls
-	r := &reader{ctx: ctx, base: "https://" + address, session: s, left: maxReads}
+	r := &reader{base: "https://" + address, session: s}
 	r.transport = &http.Transport{
 		MaxConnsPerHost: 1,
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -75,7 +79,7 @@ func (r *reader) get(path string, v any) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusUnauthorized {
-		r.left = 0 // every further question would count as one more wrong password
+		r.left, r.refused = 0, true
 	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the BMC answers HTTP %d", resp.StatusCode)

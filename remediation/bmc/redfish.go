@@ -30,6 +30,7 @@ type redfish struct {
 	system string // name, "" when the BMC has only one
 
 	password secret.Value
+	reader   *reader // nil until something beside the power is asked
 }
 
 func openRedfish(ctx context.Context, b *inventory.BMC, password secret.Value) (session, error) {
@@ -184,8 +185,25 @@ func (s *redfish) readTrouble(err error) error {
 	return trouble{down, fmt.Sprintf("the BMC answers HTTP %d", status)}
 }
 
-// close has nothing to do: no login session was made and no connection is kept.
-func (s *redfish) close() {}
+// close gives back the connection of the reader: no login session was made.
+func (s *redfish) close() {
+	if s.reader != nil {
+		s.reader.close()
+	}
+}
+
+// ask returns the session's reader, with so many requests to spend until ctx
+// ends.
+func (s *redfish) ask(ctx context.Context, most int) *reader {
+	if s.reader == nil {
+		s.reader = newReader(s)
+	}
+	s.reader.ctx, s.reader.left = ctx, most
+	if s.reader.refused {
+		s.reader.left = 0
+	}
+	return s.reader
+}
 
 func (sys system) machine() machine {
 	var m machine

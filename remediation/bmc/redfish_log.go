@@ -21,7 +21,7 @@ type collection[T any] struct {
 type logLine struct {
 	link
 	Id, Name, Message, Created, EventTimestamp string
-	Severity, SensorType, EntryCode            string
+	Severity, SensorType, EntryCode, MessageId string
 }
 
 // logNames ranks the names under which BMCs keep what this is about: the SEL
@@ -36,15 +36,20 @@ const maxSingles = 6
 // layouts in which BMCs write a date; the standard knows only the first.
 var layouts = []string{time.RFC3339, "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
 
-// entry is l for the logbook. A date that cannot be read is none.
-func (l logLine) entry() entry {
-	e := entry{id: clause(l.Id), severity: worse(healthNone, l.Severity)}
+// parseTime reads a date in any of the layouts; the zero time is none.
+func parseTime(text string) time.Time {
 	for _, layout := range layouts {
-		if at, err := time.Parse(layout, cmp.Or(l.Created, l.EventTimestamp)); err == nil {
-			e.at = at
-			break
+		if at, err := time.Parse(layout, text); err == nil {
+			return at
 		}
 	}
+	return time.Time{}
+}
+
+// entry is l for the logbook. A date that cannot be read is none.
+func (l logLine) entry() entry {
+	e := entry{id: clause(l.Id), severity: worse(healthNone, l.Severity), kind: clause(l.SensorType + " " + l.MessageId)}
+	e.at = parseTime(cmp.Or(l.Created, l.EventTimestamp))
 	e.text = clause(l.Message)
 	if e.text == "" {
 		e.text = clause(cmp.Or(strings.TrimSpace(l.SensorType+" "+l.EntryCode), l.Name))
@@ -81,10 +86,14 @@ var errNoLog = errors.New("the BMC offers no system event log")
 // service takes $top and $skip (ProtocolFeaturesSupported.TopSkipQuery); one
 // that does not may answer them with an error.
 func (r *reader) entries(service link, pages bool) ([]entry, error) {
-	var log struct{ Entries link }
+	var log struct {
+		Entries  link
+		DateTime string
+	}
 	if err := r.get(service.Path, &log); err != nil {
 		return nil, err
 	}
+	r.clock = parseTime(log.DateTime)
 	query := ""
 	if pages {
 		query = fmt.Sprintf("?$top=%d", maxLog)

@@ -34,13 +34,12 @@ func (s *redfish) read(ctx context.Context) findings {
 		f.gap("health, sensors and log", err)
 		return f
 	}
-	r := newReader(ctx, s)
-	defer r.close()
+	r := s.ask(ctx, maxReads)
 	f.health = sys.Status.rolledUp()
 	if f.log, err = r.log(sys, s.wire.root); err != nil {
 		f.gap("log", err)
 	}
-	f.logRead = err == nil
+	f.logRead, f.clock = err == nil, r.clock
 	for _, at := range sys.Links.Chassis[:min(len(sys.Links.Chassis), maxChassis)] {
 		r.chassis(at, &f)
 	}

@@ -37,6 +37,7 @@ type redfishBMC struct {
 	more   map[string]any              // what the systems have beside power and identity
 	tree   map[string]http.HandlerFunc // further resources, by path
 	pages  bool                        // takes $top and $skip
+	root   map[string]any              // what the service root has beside systems
 }
 
 const systemPath = "/redfish/v1/Systems/1"
@@ -105,6 +106,16 @@ func (b *redfishBMC) addSystem(name string) {
 	b.set(func(b *redfishBMC) { b.extra = map[string]map[string]any{path: b.system(path, name, "SN-2", uuid)} })
 }
 
+// services gives the service root what the JSON says.
+func (b *redfishBMC) services(text string) {
+	b.t.Helper()
+	b.set(func(b *redfishBMC) {
+		if err := json.Unmarshal([]byte(text), &b.root); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
 func (b *redfishBMC) setState(state string) { b.set(func(b *redfishBMC) { b.state = state }) }
 
 func (b *redfishBMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,9 +126,11 @@ func (b *redfishBMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		before(r)
 	}
 	if r.URL.Path == "/redfish/v1/" { // the service root is public
-		b.send(w, map[string]any{"@odata.id": r.URL.Path, "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot", "Id": "RootService",
+		root := map[string]any{"@odata.id": r.URL.Path, "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot", "Id": "RootService",
 			"ProtocolFeaturesSupported": map[string]bool{"TopSkipQuery": b.pages},
-			"RedfishVersion":            "1.17.0", "Systems": map[string]string{"@odata.id": "/redfish/v1/Systems"}})
+			"RedfishVersion":            "1.17.0", "Systems": map[string]string{"@odata.id": "/redfish/v1/Systems"}}
+		maps.Copy(root, b.root)
+		b.send(w, root)
 		return
 	}
 	if user, pass, _ := r.BasicAuth(); user != username || pass != password {

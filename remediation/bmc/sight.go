@@ -13,10 +13,13 @@ import (
 // log is worth telling.
 type sight struct {
 	findings
+	boot
+	standing
 	now   time.Time // when it was read
 	told  []entry
 	fresh int
-	stale bool // read a moment ago, for another look
+	ahead time.Duration // how much the BMC's clock is wrong, when that is more than maxAhead
+	stale bool          // read a moment ago, for another look
 }
 
 // again is s for a look that comes too soon after it. What was new then was
@@ -38,13 +41,15 @@ func (s sight) facts(state State) map[string]any {
 	if s.logRead && !s.stale {
 		facts["sel_new"] = s.fresh
 	}
+	s.bootFacts(facts, state)
+	s.standing.facts(facts)
 	return facts
 }
 
 // reason is one clause: the power, and what is not as it should be.
 func (s sight) reason(state State) string {
 	text := fmt.Sprintf("the BMC says that the power is %s", state)
-	var more []string
+	more := s.standing.words()
 	if severities[s.health] > severities[healthOK] {
 		more = append(more, "health is "+s.health)
 	}
@@ -102,5 +107,5 @@ func (s sight) evidence() []string {
 	for _, e := range s.told {
 		lines = append(lines, e.line(s.now))
 	}
-	return append(lines, s.gaps...)
+	return append(append(lines, s.standing.gaps...), s.findings.gaps...)
 }

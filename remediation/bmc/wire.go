@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/spinware/piket/internal/failpoint"
 )
 
 // wire is the only way in which the Redfish driver reaches a BMC. The driver
@@ -77,7 +79,10 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.permit(req); err != nil {
 		return nil, err
 	}
-	return w.carry(conn, req.WithContext(ctx), &w.written)
+	failpoint.Reach(failpoint.RedfishBeforeSend)
+	resp, err := w.carry(conn, req.WithContext(ctx), &w.written)
+	failpoint.Reach(failpoint.RedfishSent)
+	return resp, err
 }
 
 func (w *wire) permit(req *http.Request) error {

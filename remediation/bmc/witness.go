@@ -34,13 +34,16 @@ func NewWitness(now func() time.Time) *Witness {
 // What a look may cost a BMC, beside the few requests for the power state.
 const (
 	maxReads     = 16              // HTTP requests for health, sensors and log, all on one connection
+	maxStanding  = 14              // likewise for jobs and consoles, on the same one
 	readDistance = time.Minute     // between two readings of them
 	minRead      = 2 * time.Second // a reading is not begun with less time than this
 	spare        = 250 * time.Millisecond
 )
 
 // Probe asks now, for somebody who waits: the power state first, within the
-// time of t, and everything else with what is left of it. A look at
+// time of t, then what stands in the way of cutting it (a firmware job, an open
+// console: facts "task" and "console", a minute old at most), and everything
+// else with what is left of it. A look at
 // the same BMC that has the power and reads on gives way. The power is asked however often it
 // failed before, except after a refused password.
 //
@@ -52,7 +55,7 @@ func (w *Witness) Probe(ctx context.Context, t probes.Target) probes.Result {
 	return w.look(ctx, t, true)
 }
 
-// Watch asks as Probe does, for a schedule: after failures it lets the BMC be
+// Watch asks as Probe does, for a schedule, and not for jobs and consoles: after failures it lets the BMC be
 // for a while, twice as long each time and an hour at most, and is Unknown
 // until then. It waits its turn.
 func (w *Witness) Watch(ctx context.Context, t probes.Target) probes.Result {
@@ -91,7 +94,12 @@ func (w *Witness) ask(ctx context.Context, b *inventory.BMC, m *memory, urgent b
 	defer s.close()
 	m.answered()
 	took := time.Since(began)
+	stands := standing{}
+	if urgent {
+		stands = m.standing(ctx, s, at)
+	}
 	seen := m.read(ctx, s, at)
+	seen.boot, seen.standing, seen.now = s.boot(), stands, at
 	return probes.Result{
 		State: probes.Up, Reason: seen.reason(state), Facts: seen.facts(state), Evidence: seen.evidence(), Latency: took,
 	}

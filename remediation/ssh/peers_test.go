@@ -122,6 +122,12 @@ func newPeer(t *testing.T, hostKey, userKey key, handle func(net.Conn)) *peer {
 // startOpenSSH serves each connection with a real sshd, as inetd would.
 func startOpenSSH(t *testing.T) *peer {
 	t.Helper()
+	return startOpenSSHWith(t, "")
+}
+
+// startOpenSSHWith adds lines to the configuration of sshd.
+func startOpenSSHWith(t *testing.T, lines string) *peer {
+	t.Helper()
 	hostKey, userKey := newKey(t), newKey(t)
 	if os.Geteuid() == 0 { // where sshd, as root, locks up the process that reads the network
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
@@ -129,8 +135,8 @@ func startOpenSSH(t *testing.T) *peer {
 		}
 	}
 	config := write(t, "sshd_config", fmt.Sprintf(
-		"HostKey %s\nAuthorizedKeysFile %s\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nPidFile none\n",
-		hostKey.file, write(t, "authorized_keys", userKey.line+"\n")))
+		"HostKey %s\nAuthorizedKeysFile %s\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nPidFile none\n%s",
+		hostKey.file, write(t, "authorized_keys", userKey.line+"\n"), lines))
 	return newPeer(t, hostKey, userKey, func(conn net.Conn) {
 		file, err := conn.(*net.TCPConn).File()
 		if err != nil {

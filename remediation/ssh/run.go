@@ -1,8 +1,9 @@
-// Package ssh runs one command on a server over SSH. Who answers is proven by
-// its host key, which the inventory pins; there is no first use, no known_hosts
-// file and no agent.
+// Package ssh runs one command on a server over SSH, or reads which boot it runs
+// in and who is logged in. Who answers is proven by its host key, which the
+// inventory pins; there is no first use, no known_hosts file and no agent.
 //
 //	actions := map[string]remediation.Action{"ssh": ssh.Run}
+//	kinds["boot"] = ssh.Boot
 package ssh
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/remediation"
 )
@@ -61,12 +63,14 @@ func execute(ctx context.Context, client *ssh.Client, command string, last func(
 	if err := last(); err != nil {
 		return refused(err)
 	}
+	failpoint.Reach(failpoint.SSHBeforeSend)
 	if err := session.Start(command); err != nil && err.Error() == fmt.Sprintf("ssh: command %v failed", command) {
 		// The server answered "no" to the request; x/crypto/ssh has no value for it.
 		return refused(errors.New("the server does not run commands for this account"))
 	} else if err != nil {
 		return judge(ctx, err, "")
 	}
+	failpoint.Reach(failpoint.SSHSent)
 	if err := session.Wait(); err != nil {
 		return judge(ctx, err, cmp.Or(errs.tail(), out.tail()))
 	}

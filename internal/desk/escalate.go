@@ -1,0 +1,190 @@
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// relay is one matter that is taken from person to person until somebody
+// answers.
+type relay struct {
+	topic, subject, body string
+
+	rungs [][]inventory.Person // who is asked at the same time, in the order in which they are
+	since time.Time            // when the first are
+	every time.Duration        // between one rung and the next
+}
+
+// question asks who may answer what is asked, one after the other as long as
+// nobody has. Everybody was asked before the time is up, with as long to answer
+// as the others had.
+func (b *batch) question() {
+	inc, inv := b.facts.Incident, b.facts.Inventory
+	a := inc.Approval
+	if a == nil || a.GrantedBy != "" || inc.Status != incident.Open || !b.facts.Now.Before(a.Expires) {
+		return
+	}
+	first, rest := inv.Asked(a.By, inc.Team)
+	if a.By != inventory.OnDutyPeople { // all of a team that is named may answer from the beginning
+		first, rest = append(first, rest...), nil
+	}
+	first, rest = b.useful(first), b.useful(rest)
+	if left := len(first) + len(rest); len(a.Yes)+left < a.Needed() {
+		b.attention("cannot-be-agreed-"+a.Approval, fmt.Sprintf("%d people must agree to %s, and of those who may only %d can", a.Needed(), a.Action, len(a.Yes)+left))
+	}
+	rungs := rungsOf(first, rest)
+	team := a.By
+	if team == inventory.OnDutyPeople {
+		team = inc.Team
+	}
+	r := relay{
+		topic: a.Approval, subject: fmt.Sprintf("[%s] May piket %s? Answer by %s", inc.ID, a.Action, clockTime(a.Expires)),
+		body: questionText(a), rungs: rungs, since: a.AskedAt, every: inv.Wait(team),
+	}
+	if n := len(rungs); n > 0 {
+		r.every = min(r.every, a.Expires.Sub(a.AskedAt)/time.Duration(n))
+	}
+	b.relay(r)
+}
+
+// useful leaves out whose yes would change nothing: who has said it already,
+// and, where two must agree, who reported the trouble. Whoever is left comes to
+// their turn the sooner.
+func (b *batch) useful(people []inventory.Person) []inventory.Person {
+	inc := b.facts.Incident
+	return slices.DeleteFunc(slices.Clone(people), func(p inventory.Person) bool {
+		asker := inc.Approval.Needed() > 1 && slices.Contains(inc.Requesters, p.Name)
+		return asker || slices.Contains(inc.Approval.Yes, p.Name)
+	})
+}
+
+func questionText(a *incident.Approval) string {
+	text := fmt.Sprintf("piket asks for leave to %s.\nWhy: %s.\n", a.Action, a.Why)
+	if a.Serial != "" {
+		text += fmt.Sprintf("Machine: serial %s.\n", a.Serial)
+	}
+	if a.Record != "" {
+		text += fmt.Sprintf("Until now: %s.\n", a.Record)
+	}
+	if a.Needed() > 1 {
+		text += fmt.Sprintf("%d different people must agree.", a.Needed())
+		if len(a.Yes) > 0 {
+			text += fmt.Sprintf(" %s has.", strings.Join(a.Yes, " and "))
+		}
+		text += "\n"
+	}
+	return text + fmt.Sprintf("Without an answer by %s it is not done: %s.\n", clockTime(a.Expires), a.Else)
+}
+
+// needed calls for a person. What presses and nobody has taken goes on to the
+// next; anything else goes to everybody on duty at once, and to who has it.
+func (b *batch) needed(topic string) {
+	inc, inv := b.facts.Incident, b.facts.Inventory
+	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic)
+	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
+	if !pressing || inc.Owner != "" || inc.Team == "" {
+		people := b.onDuty()
+		if owner, ok := inv.Person(inc.Owner); ok {
+			people = append(people, owner)
+		}
+		b.page(topic, subject, attentions(inc), people)
+		return
+	}
+	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
+	b.relay(relay{
+		topic: topic, subject: subject, body: attentions(inc),
+		rungs: rungsOf(b.onDuty(), rest), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
+	})
+}
+
+// rungsOf asks those on duty one by one, then all others together. Who cannot
+// be mailed takes up no time.
+func rungsOf(first, rest []inventory.Person) [][]inventory.Person {
+	var rungs [][]inventory.Person
+	for _, p := range mailable(first) {
+		rungs = append(rungs, []inventory.Person{p})
+	}
+	if rest = mailable(rest); len(rest) > 0 {
+		rungs = append(rungs, rest)
+	}
+	return rungs
+}
+
+// relay mails whoever's turn it is by now and notes when the next one's is.
+// What fell due while nobody looked is one mail, not several.
+func (b *batch) relay(r relay) {
+	var due []inventory.Person
+	for n, rung := range r.rungs {
+		at := r.since.Add(time.Duration(n) * r.every)
+		if b.facts.Now.Before(at) {
+			b.later(at)
+			break
+		}
+		for _, p := range rung {
+			if !b.asked(r.topic, p) {
+				due = append(due, p)
+			}
+		}
+	}
+	switch {
+	case len(r.rungs) == 0:
+		b.nobody()
+	case len(due) > 0:
+		b.mail(r.topic, r.subject, r.body, due)
+	}
+}
+
+// mail asks people, all in one message that says who they are.
+func (b *batch) mail(topic, subject, body string, people []inventory.Person) {
+	if url := b.facts.Policy.ExternalURL; url != "" {
+		body += "\n" + url + "/incidents/" + b.facts.Incident.ID + "\n"
+	}
+	m := incident.MessageQueued{Message: b.id("M"), Purpose: b.purpose(topic), Topic: topic, Subject: subject}
+	for _, p := range people {
+		if !slices.Contains(m.People, p.Name) {
+			m.People = append(m.People, p.Name)
+		}
+		if !slices.Contains(m.To, p.Email) {
+			m.To = append(m.To, p.Email)
+		}
+	}
+	m.Body = body
+	b.add(m)
+}
+
+// purpose names a page: what about, and since service failed again for the
+// how-manyeth time.
+func (b *batch) purpose(topic string) string {
+	if n := b.facts.Incident.Relapses; n > 0 {
+		return fmt.Sprintf("page %s, relapse %d", topic, n)
+	}
+	return "page " + topic
+}
+
+// paged counts the messages about a topic until now.
+func (b *batch) paged(topic string) (n int) {
+	for _, m := range b.facts.Incident.Messages {
+		if m.Purpose == b.purpose(topic) {
+			n++
+		}
+	}
+	return n
+}
+
+// asked reports whether a person has been mailed about a topic. An older piket
+// wrote down the address only.
+func (b *batch) asked(topic string, p inventory.Person) bool {
+	return slices.ContainsFunc(b.facts.Incident.Messages, func(m *incident.Message) bool {
+		return m.Purpose == b.purpose(topic) && (slices.Contains(m.People, p.Name) || len(m.People) == 0 && slices.Contains(m.To, p.Email))
+	})
+}
+
+// mailable leaves out who has no mail address.
+func mailable(people []inventory.Person) []inventory.Person {
+	return slices.DeleteFunc(slices.Clone(people), func(p inventory.Person) bool { return p.Email == "" })
+}

@@ -1,0 +1,73 @@
+package executor
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/probes"
+)
+
+// What goes over the socket. An order carries no address, no key and no server
+// but by name.
+type (
+	orderMessage struct {
+		Intent  incident.Intended `json:"intent"`
+		Timeout time.Duration     `json:"timeout"` // nanoseconds
+	}
+	resultMessage struct {
+		Outcome incident.Outcome `json:"outcome"`
+		Detail  string           `json:"detail"`
+	}
+	lookMessage struct {
+		How     string        `json:"how"`
+		Server  string        `json:"server"`
+		Timeout time.Duration `json:"timeout"`
+	}
+	sightMessage struct {
+		State    probes.State   `json:"state"`
+		Reason   string         `json:"reason"`
+		Facts    map[string]any `json:"facts,omitempty"`
+		Latency  time.Duration  `json:"latency"`
+		Expiry   probes.Expiry  `json:"expiry"`
+		Evidence []string       `json:"evidence,omitempty"`
+	}
+)
+
+const (
+	orderPath = "/v1/order"
+	lookPath  = "/v1/look"
+
+	maxRequestBytes = 64 << 10
+	maxReplyBytes   = 1 << 20
+)
+
+// decode reads exactly one value, and nothing that it does not know.
+func decode(r io.Reader, into any) error {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something behind the end")
+	}
+	return nil
+}
+
+// facts turns the numbers of JSON back into what a prober gives: whole ones are
+// int, as runbooks' conditions expect.
+func facts(how string, m map[string]any) map[string]any {
+	kind := "bmc"
+	if how == Boot {
+		kind = "boot"
+	}
+	for name, v := range m {
+		if f, ok := v.(float64); ok && probes.Facts[kind][name] == "int" {
+			m[name] = int(f)
+		}
+	}
+	return m
+}

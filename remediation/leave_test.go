@@ -1,0 +1,238 @@
+package remediation_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/remediation"
+)
+
+// askedForum is a world in which the question has just been put; book is 0 when
+// one person is enough, 1 when two are needed.
+func askedForum(t *testing.T, book int) *forum {
+	t.Helper()
+	s := newStage(t)
+	f := newForum(&s, func(int) int { return 0 }, map[string]int{})
+	f.fail = t.Fatalf
+	if f.is.book = book; book > 0 {
+		f.write(incident.RunbookPinned{Name: "asking", Hash: s.books[book].Hash})
+		f.now = f.now.Add(time.Minute)
+	}
+	f.turn()
+	if f.inc.Approval == nil {
+		t.Fatal("nothing is asked")
+	}
+	return f
+}
+
+// yes says yes, as the page does.
+func (f *forum) yes(by string) error {
+	a := f.inc.Approval
+	p, err := remediation.Answer{Approval: a.Approval, PlanHash: a.PlanHash, By: by, Yes: true}.Payload(f.inc, f.inventories[f.is.inventory], f.now)
+	if err == nil {
+		f.asked[a.Approval].yes[by] = true
+		f.write(p)
+	}
+	return err
+}
+
+// said returns the words of the first event of a kind after the n-th.
+func (f *forum) said(after int, kind incident.Kind) string {
+	for _, p := range f.history[after:] {
+		if p.Kind() == kind {
+			return p.Text()
+		}
+	}
+	return ""
+}
+
+// What was agreed to is looked at again before the intent is written and before
+// it is sent; what changed is named.
+func TestALeaveEndsWithWhatItRestsOnAndSaysWith(t *testing.T) {
+	changes := map[string]struct {
+		change func(*forum)
+		want   string
+	}{
+		"what is found":      {func(f *forum) { f.is.evidence, f.look = 1, remediation.Look{} }, "the evidence (what is found) has changed since: shell was down and is unknown."},
+		"a limit":            {func(f *forum) { f.is.limits = 1 }, "the policy (limits, the server's entry in the inventory, or the runbook) has changed since."},
+		"the runbook":        {func(f *forum) { f.is.book = 2 }, "the policy (limits, the server's entry in the inventory, or the runbook) has changed since."},
+		"it is protected":    {func(f *forum) { f.is.inventory = 1 }, "the policy (limits, the server's entry in the inventory, or the runbook) has changed since."},
+		"its BMC's address":  {func(f *forum) { f.is.inventory = 3 }, "the policy (limits, the server's entry in the inventory, or the runbook) has changed since."},
+		"the machine itself": {func(f *forum) { f.is.inventory = 2 }, "the plan (what is to be done, or to which machine) and the policy (limits, the server's entry in the inventory, or the runbook) have changed since."},
+	}
+	for name, c := range changes {
+		t.Run(name+", before it is planned", func(t *testing.T) {
+			f := askedForum(t, 0)
+			if err := f.yes("noor"); err != nil {
+				t.Fatal(err)
+			}
+			c.change(f)
+			before := len(f.history)
+			f.turn()
+			got := f.said(before, "approval_lapsed")
+			if want := "The request for leave lapsed: " + c.want; got != want {
+				t.Errorf("said %q, want %q", got, want)
+			}
+			if f.inc.Action != nil {
+				t.Errorf("planned all the same: %+v", f.inc.Action)
+			}
+		})
+		t.Run(name+", before it is sent", func(t *testing.T) {
+			f := askedForum(t, 0)
+			if err := f.yes("noor"); err != nil {
+				t.Fatal(err)
+			}
+			f.turn()
+			if !f.inc.Action.Live() {
+				t.Fatal("nothing is planned")
+			}
+			c.change(f)
+			if f.look.At.IsZero() { // piket has looked, and sees it
+				f.watch()
+			}
+			before := len(f.history)
+			f.turn()
+			got, want := f.said(before, "voided"), "Not sent: "+strings.TrimSuffix(c.want, ": shell was down and is unknown.")
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("said %q, want %q", got, want)
+			}
+			if f.inc.Action.Outcome != "" {
+				t.Error("it was sent")
+			}
+		})
+	}
+}
+
+// A runbook cannot say that silence means yes, and words that got in by another
+// way do not make it so.
+func TestExpiryNeverMeansYes(t *testing.T) {
+	for _, word := range []string{"escalate", "approve", "yes", "proceed", "auto", ""} {
+		for _, before := range []int{0, 1} { // how many of two have agreed
+			f := askedForum(t, before)
+			if before == 1 {
+				if err := f.yes("noor"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.inc.Approval.Else = word
+			for range 200 {
+				f.now = f.now.Add(30 * time.Second)
+				f.turn()
+			}
+			if f.inc.Action != nil {
+				t.Errorf("otherwise %q: %+v", word, f.inc.Action)
+			}
+			if s := f.inc.StepOf("cut"); s.Done != "expired" {
+				t.Errorf("otherwise %q: the step is %+v", word, s)
+			}
+		}
+	}
+}
+
+func TestTwoDifferentPeopleAgreeAndTheRequesterIsNeither(t *testing.T) {
+	f := askedForum(t, 1)
+	f.report("noor")
+	expires := f.inc.Approval.Expires
+	try := func(by string, want error) {
+		t.Helper()
+		if err := f.yes(by); !errors.Is(err, want) || want == nil && err != nil {
+			t.Fatalf("%s: %v, want %v", by, err, want)
+		}
+	}
+	try("noor", remediation.ErrRequester)
+	try("ravi", remediation.ErrNotAllowed)
+	try("omar", remediation.ErrNotAllowed)
+	try("eva", nil)
+	if a := f.inc.Approval; a.GrantedBy != "" || !slices.Equal(a.Yes, []string{"eva"}) || !a.Expires.Equal(expires) {
+		t.Fatalf("after the first yes: %+v", a)
+	}
+	if got := f.said(0, "approved"); !strings.HasPrefix(got, "eva approved, 1 of 2 (plan ") {
+		t.Errorf("said %q", got)
+	}
+	f.now = f.now.Add(time.Minute)
+	f.turn()
+	if f.inc.Action != nil || f.inc.Approval == nil {
+		t.Fatal("one was enough")
+	}
+	try("eva", remediation.ErrAlready)
+	f.page()
+	try("ravi", nil)
+	if a := f.inc.Approval; a.GrantedBy != "eva and ravi" || !a.Expires.Equal(expires) {
+		t.Fatalf("after the second yes: %+v", a)
+	}
+	f.turn()
+	if !f.inc.Action.Live() {
+		t.Error("two agreed, and nothing is planned")
+	}
+}
+
+func TestWhoReportsItLaterTakesTheirYesBack(t *testing.T) {
+	f := askedForum(t, 1)
+	for _, by := range []string{"noor", "eva"} {
+		if err := f.yes(by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.report("eva")
+	if a := f.inc.Approval; a.GrantedBy != "" || !slices.Equal(a.Yes, []string{"noor"}) {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A no from anybody who may answer ends it, whoever agreed before; also from who
+// reported it, whose yes would not count.
+func TestANoEndsItWhoeverAgreed(t *testing.T) {
+	f := askedForum(t, 1)
+	f.report("noor")
+	if err := f.yes("eva"); err != nil {
+		t.Fatal(err)
+	}
+	a := f.inc.Approval
+	p, err := remediation.Answer{Approval: a.Approval, PlanHash: a.PlanHash, By: "noor"}.Payload(f.inc, f.inventories[0], f.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write(p)
+	if f.inc.Approval != nil || f.inc.StepOf("cut").Done != "denied" {
+		t.Errorf("%+v, %+v", f.inc.Approval, f.inc.StepOf("cut"))
+	}
+}
+
+func TestAProtectedServerNeedsTwoAndSaysWhy(t *testing.T) {
+	s := newStage(t)
+	f := newForum(&s, func(int) int { return 0 }, map[string]int{})
+	f.fail, f.is.inventory = t.Fatalf, 1
+	f.turn()
+	if text := f.said(0, "approval_requested"); !strings.Contains(text, "2 different people must agree (web-01 is protected: piket runs on it).") {
+		t.Errorf("said %q", text)
+	}
+	if err := f.yes("noor"); err != nil {
+		t.Fatal(err)
+	}
+	if f.inc.Approval.GrantedBy != "" {
+		t.Error("one was enough")
+	}
+}
+
+func TestAnIntentIsNotSentAfterItsLeaveRanOut(t *testing.T) {
+	f := askedForum(t, 0)
+	expires := f.inc.Approval.Expires
+	f.now = expires.Add(-10 * time.Second)
+	if err := f.yes("noor"); err != nil {
+		t.Fatal(err)
+	}
+	f.turn()
+	if a := f.inc.Action; !a.Live() || !a.NotAfter.Equal(expires) {
+		t.Fatalf("planned: %+v, leave until %v", a, expires)
+	}
+	f.now = expires.Add(time.Second)
+	f.watch()
+	f.turn()
+	if a := f.inc.Action; a.Outcome != "" || !a.Voided {
+		t.Errorf("%+v", a)
+	}
+}
