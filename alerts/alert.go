@@ -87,6 +87,12 @@ func (a Alert) Episode() string {
 	return a.Source + "/" + a.Fingerprint + "/" + a.StartsAt.UTC().Format(time.RFC3339Nano)
 }
 
+// SameEpisode reports whether two alerts are of one episode, without writing its
+// name out: an incident with thousands of alerts asks it of each.
+func (a Alert) SameEpisode(b Alert) bool {
+	return a.Fingerprint == b.Fingerprint && a.Source == b.Source && a.StartsAt.Equal(b.StartsAt)
+}
+
 // Summary is what a person reads first: the annotation "summary" if there is
 // one, otherwise the name and labels.
 func (a Alert) Summary() string {

@@ -49,7 +49,8 @@ func bootSeen(f Facts, look Look) (incident.Grade, string) {
 	bmc, _ := finding(look.Evidence, "bmc")
 	text, _ := bmc.Facts["boot_event"].(string)
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil || !at.After(f.Incident.Action.ClaimedAt) {
+	before, _ := finding(f.Incident.Diagnosis, "bmc")
+	if err != nil || !at.After(f.Incident.Action.ClaimedAt) || before.Facts["boot_event"] == text { // a BMC's clock may be some minutes ahead
 		return "", ""
 	}
 	return incident.Booting, "the BMC's log tells of a start at " + clockTime(at)

@@ -45,6 +45,8 @@ func declareBench(c *cli) {
 	cmd.Flag("kind", "icmp, tcp or https.").Default("icmp").StringVar(&f.kind)
 	cmd.Flag("server", "What bench server wrote, for tcp and https; without it a server is started.").StringVar(&f.server)
 
+	declareBenchIntake(c, group)
+
 	var kind string
 	server := c.add(group, "server", "Serve what bench probes asks, until standard input ends.",
 		func(ctx context.Context, io console) error { return serveBench(ctx, kind, io) })

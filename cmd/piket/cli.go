@@ -64,8 +64,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	c.app.Terminate(func(code int) { ended, status = true, code })
 	output := c.app.Flag("output", "How to print results: text or json.").Default("text").Enum("text", "json")
 	for _, declare := range []func(*cli){
-		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer,
-		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor,
+		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked,
+		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
 	} {
 		declare(c)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"slices"
@@ -39,10 +40,15 @@ type Config struct {
 	Kdump        kdump.Config    `yaml:"kdump"`
 }
 
-// Storage is the directory that holds everything piket must not lose.
+// Storage is the directory that holds everything piket must not lose, and the
+// database that holds the timelines instead of it when several piket share them.
 type Storage struct {
 	Path string `yaml:"path,required,path"`
+	URL  string `yaml:"url"` // postgres://…, "" while the timelines are in the directory
 }
+
+// Timelines is where the timelines are: what [store.Open] opens.
+func (s Storage) Timelines() string { return cmp.Or(s.URL, s.Path) }
 
 // Apart says where the executor is. Without a socket it is in this process.
 type Apart struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/yamlpos"
 )
 
@@ -29,6 +30,7 @@ type configChecker struct {
 
 func (c *configChecker) check() {
 	c.bounds()
+	c.storage()
 	c.runbooks()
 	c.web()
 	c.alarm()
@@ -144,6 +146,23 @@ func (c *configChecker) web() {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		c.add(field, "external_url: a user name, a query or a fragment may not stand in it")
 	}
+}
+
+func (c *configChecker) storage() {
+	field := &c.config.Storage.URL
+	u, err := url.Parse(*field)
+	switch {
+	case *field == "":
+	case err != nil || !store.IsURL(*field):
+		c.add(field, "url: want an address such as postgres://piket@db.example.net/piket")
+	case hasPassword(u):
+		c.add(field, "url: a password may not stand in it; name the file that has it with passfile=/path, in the format of .pgpass")
+	}
+}
+
+func hasPassword(u *url.URL) bool {
+	_, inUser := u.User.Password()
+	return inUser || u.Query().Has("password")
 }
 
 var labelName = regexp.MustCompile(`\A[a-zA-Z_][a-zA-Z0-9_]*\z`)

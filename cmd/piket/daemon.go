@@ -91,6 +91,12 @@ type Daemon struct {
 // NewDaemon reads the configuration at path and opens the store. The caller
 // runs it, then closes it.
 func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error) {
+	return newDaemonOn("", path, clk, log)
+}
+
+// newDaemonOn is NewDaemon with the timelines in the database at url, whatever
+// the file says; "" for what it says.
+func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error) {
 	if os.Getenv("DEBUG_BMCLIB") != "" {
 		return nil, errors.New("DEBUG_BMCLIB is set: it would print BMC passwords; unset it")
 	}
@@ -100,7 +106,10 @@ func NewDaemon(path string, clk *clock.Clock, log *slog.Logger) (*Daemon, error)
 	}
 	d := &Daemon{path: path, clk: clk, log: log, freeze: freeze.In(s.config.Storage.Path)}
 	d.settings.Store(s)
-	if d.store, err = store.Open(s.config.Storage.Path, clk); err != nil {
+	if err := os.MkdirAll(s.config.Storage.Path, 0o700); err != nil { // it holds the freeze file wherever the timelines are
+		return nil, fmt.Errorf("make storage directory: %w", err)
+	}
+	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
 	}
 	if s.config.Kdump.Listen != "" {

@@ -37,12 +37,13 @@ internal/silences: alerts internal/clock internal/inventory internal/oneline int
 probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
 internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
 internal/store: alerts internal/clock internal/failpoint internal/incident
+internal/store/storetest: # a PostgreSQL to throw away, for tests
 
 # Level 3: what follows the timeline. None of these knows another: they meet in
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
-internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store
+internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline
@@ -53,6 +54,7 @@ remediation/ssh:        internal/failpoint internal/incident internal/inventory 
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
 internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/secret internal/store internal/vantage probes remediation runbooks
+internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 
 # Level 5: the program. It may import everything above; nobody imports it.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,10 +25,7 @@ type shown struct {
 		Priority incident.Priority `json:"priority"`
 		Team     string            `json:"team"`
 		Owner    string            `json:"owner"`
-		Approval *struct {
-			incident.ApprovalRequested
-			GrantedBy string `json:"granted_by"`
-		} `json:"approval"`
+		Approval *question         `json:"approval"`
 	} `json:"incident"`
 	Events []struct {
 		Seq   int       `json:"seq"`
@@ -105,8 +101,8 @@ func showIncident(ctx context.Context, c *client, id string, io console) error {
 		fmt.Fprintf(io.out, "%s  %-14s %s\n", e.At.Local().Format("15:04:05"), strings.TrimPrefix(e.Actor, "person:"), e.Text)
 	}
 	if a := inc.Approval; a != nil && a.GrantedBy == "" {
-		fmt.Fprintf(io.out, "\nAsked of %s, until %s: may piket %s? (%s)\n  yes: piket approve %s --plan %.12s\n  no:  piket deny %s --reason WHY\n",
-			a.By, a.Expires.Local().Format("15:04:05"), a.Action, a.Why, inc.ID, a.PlanHash, inc.ID)
+		fmt.Fprintf(io.out, "\nAsked of %s, until %s: may piket %s? (%s)%s\n  yes: piket approve %s --plan %.12s\n  no:  piket deny %s --reason WHY\n",
+			a.By, a.Expires.Local().Format("15:04:05"), a.Action, a.Why, a.so(), inc.ID, a.PlanHash, inc.ID)
 	}
 	return nil
 }
@@ -203,62 +199,4 @@ func declareSays(c *cli, group *kingpin.CmdClause) {
 			body[flag.name] = f.String()
 		}
 	}
-}
-
-// declareAnswer declares yes and no. A yes names the plan that was read, so
-// that it cannot be for another one.
-func declareAnswer(c *cli) {
-	var yes, no client
-	var id, plan, denied, reason string
-	cmd := c.add(c.app, "approve", "Answer yes to what an incident asks.", func(ctx context.Context, io console) error {
-		return approve(ctx, &yes, id, plan, io)
-	})
-	yes.declare(cmd)
-	cmd.Arg("incident", "Its number.").Required().StringVar(&id)
-	cmd.Flag("plan", "First characters (8 or more) of the plan that you agree to; without it the question is only shown.").StringVar(&plan)
-
-	cmd = c.add(c.app, "deny", "Answer no to what an incident asks.", func(ctx context.Context, io console) error {
-		var s shown
-		if err := no.do(ctx, http.MethodGet, incidentPath(denied, ""), nil, &s); err != nil {
-			return err
-		}
-		a := s.Incident.Approval
-		if a == nil || a.GrantedBy != "" {
-			return withHint(fmt.Errorf("%s asks nothing now", denied), "see it with: piket incident show "+denied)
-		}
-		return answer(ctx, &no, denied, "deny", a.Approval, a.PlanHash, reason, io)
-	})
-	no.declare(cmd)
-	cmd.Arg("incident", "Its number.").Required().StringVar(&denied)
-	cmd.Flag("reason", "Why not; it is written down.").StringVar(&reason)
-}
-
-// minPlan is how many characters of a plan's hash tell it from every other.
-const minPlan = 8
-
-func approve(ctx context.Context, c *client, id, plan string, io console) error {
-	var s shown
-	if err := c.do(ctx, http.MethodGet, incidentPath(id, ""), nil, &s); err != nil {
-		return err
-	}
-	a := s.Incident.Approval
-	switch {
-	case a == nil || a.GrantedBy != "":
-		return withHint(fmt.Errorf("%s asks nothing now", id), "see it with: piket incident show "+id)
-	case plan == "":
-		fmt.Fprintf(io.out, "%s asks %s, until %s: may piket %s?\n  why   %s\n  plan  %s\n", id, a.By, a.Expires.Local().Format("15:04:05"), a.Action, a.Why, a.PlanHash)
-		return withHint(errors.New("nothing was approved"), fmt.Sprintf("if you agree to exactly this: piket approve %s --plan %.12s", id, a.PlanHash))
-	case len(plan) < minPlan || !strings.HasPrefix(a.PlanHash, plan):
-		return withHint(fmt.Errorf("what is asked now is plan %.12s, not %q", a.PlanHash, plan), "read it again with: piket approve "+id)
-	}
-	return answer(ctx, c, id, "approve", a.Approval, a.PlanHash, "", io)
-}
-
-func answer(ctx context.Context, c *client, id, verb, approval, plan, reason string, io console) error {
-	body := map[string]string{"approval": approval, "plan_hash": plan, "reason": reason}
-	var said json.RawMessage
-	if err := c.do(ctx, http.MethodPost, incidentPath(id, verb), body, &said); err != nil {
-		return err
-	}
-	return io.say(said, "%s: %s", id, map[string]string{"approve": "approved", "deny": "denied"}[verb])
 }

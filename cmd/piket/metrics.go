@@ -57,7 +57,7 @@ func newMetrics(s *store.Store) *metrics {
 	}
 	m.reloaded(true, time.Now())
 	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.reloadOK, m.reloadAt,
-		incidentsCollector{s}, version.NewCollector("piket"),
+		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

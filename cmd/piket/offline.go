@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,11 +24,28 @@ import (
 
 // storageFlags say where the store lies: directly, or through the
 // configuration file.
-type storageFlags struct{ path, config string }
+type storageFlags struct{ path, url, config string }
 
 func (s *storageFlags) declare(cmd *kingpin.CmdClause) {
 	cmd.Flag("storage.path", "Storage directory; overrides the one in the configuration file.").StringVar(&s.path)
 	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&s.config)
+}
+
+// declareURL is for commands that read the timelines, wherever they are.
+func (s *storageFlags) declareURL(cmd *kingpin.CmdClause) {
+	s.declare(cmd)
+	cmd.Flag("storage.url", "PostgreSQL database of the timelines; overrides the one in the configuration file.").StringVar(&s.url)
+}
+
+// timelines returns what [store.Open] opens.
+func (s *storageFlags) timelines() (string, error) {
+	if s.url != "" || s.path != "" {
+		return cmp.Or(s.url, s.path), nil
+	}
+	if config, _, err := LoadConfig(s.config); err == nil {
+		return config.Storage.Timelines(), nil
+	}
+	return s.dir()
 }
 
 func (s *storageFlags) dir() (string, error) {
@@ -123,13 +141,13 @@ func declareTimeline(c *cli) {
 	var where storageFlags
 	group := c.app.Command("timeline", "The record itself.")
 	cmd := c.add(group, "verify", "Check that no event was changed, removed or put in.", func(ctx context.Context, io console) error {
-		dir, err := where.dir()
+		at, err := where.timelines()
 		if err != nil {
 			return err
 		}
-		return verifyTimeline(ctx, dir, io)
+		return verifyTimeline(ctx, at, io)
 	})
-	where.declare(cmd)
+	where.declareURL(cmd)
 }
 
 func verifyTimeline(ctx context.Context, dir string, io console) error {

@@ -23,6 +23,7 @@ import (
 // serveFlags are the daemon's flags, in Prometheus' manner.
 type serveFlags struct {
 	config    string
+	url       string
 	addresses []string
 	webConfig string
 	log       promslog.Config
@@ -32,6 +33,7 @@ func declareServe(c *cli) {
 	var f serveFlags
 	cmd := c.add(c.app, "serve", "Run the daemon.", func(ctx context.Context, io console) error { return f.serve(ctx, io) })
 	cmd.Flag("config.file", "Configuration file.").Default("piket.yml").StringVar(&f.config)
+	cmd.Flag("storage.url", "PostgreSQL database of the timelines; overrides the one in the configuration file.").StringVar(&f.url)
 	cmd.Flag("web.listen-address", "Address to listen on; may be given several times.").Default(":9490").StringsVar(&f.addresses)
 	cmd.Flag("web.config.file", "File with TLS, client certificates and basic authentication of the listener (exporter-toolkit's format).").StringVar(&f.webConfig)
 	declareLog(cmd, &f.log)
@@ -50,7 +52,7 @@ const shutdownTime = 5 * time.Second
 func (f serveFlags) serve(ctx context.Context, io console) error {
 	f.log.Writer = io.err
 	log := promslog.New(&f.log)
-	daemon, err := NewDaemon(f.config, daemonClock(), log)
+	daemon, err := newDaemonOn(f.url, f.config, daemonClock(), log)
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,17 @@ import (
 	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
-	"github.com/spinware/piket/internal/store"
 )
+
+// Timelines is what the desk needs of a store; [store.Store] is one.
+type Timelines interface {
+	Load(ctx context.Context, id string) (*incident.Incident, error)
+	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
+}
 
 // Desk writes down what Due decides. Every field must be set.
 type Desk struct {
-	Store     *store.Store
+	Store     Timelines
 	Clock     *clock.Clock
 	Inventory func() *inventory.Inventory
 	Policy    func() Policy

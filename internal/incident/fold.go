@@ -283,7 +283,7 @@ func (i *Incident) alert(a alerts.Alert) {
 	}
 	i.request(a)
 	for n := range i.Alerts {
-		if i.Alerts[n].Episode() == a.Episode() {
+		if i.Alerts[n].SameEpisode(a) {
 			i.Alerts[n] = a // the door has kept out what came too late
 			return
 		}

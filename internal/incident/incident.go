@@ -177,6 +177,20 @@ func (i *Incident) Message(id string) *Message {
 	return nil
 }
 
+// HeldBack returns what piket does not do right now; a zero Guard means that
+// nothing is held back.
+func (i *Incident) HeldBack() Blocked {
+	if i.Status != Open || i.Action.Live() || i.Approval != nil {
+		return Blocked{}
+	}
+	return i.Blocked
+}
+
+// Asking reports whether a question waits for people.
+func (i *Incident) Asking() bool {
+	return i.Status == Open && i.Approval != nil && i.Approval.GrantedBy == ""
+}
+
 // Paged returns who has been asked about a topic until now, such as an approval.
 func (i *Incident) Paged(topic string) []string {
 	var names []string

@@ -36,7 +36,7 @@ func TestBurstOnOneServerIsOneIncidentWithEveryAlert(t *testing.T) {
 		t.Errorf("%d alerts of 50", len(inc.Alerts))
 	}
 	seen := map[string]int{}
-	events, err := p.Store.Events(t.Context(), inc.ID, 0)
+	events, err := p.db.Events(t.Context(), inc.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestStoreFailureIsToldAndTheBatchMayBeSentAgain(t *testing.T) {
 	if got := p.take(batch...); !slices.Equal(got, []string{"duplicate", "opened", "opened"}) {
 		t.Errorf("sent again: %v", got)
 	}
-	p.Store.Close()
+	p.db.Close()
 	if err := p.Receive(t.Context(), batch, 0); err == nil {
 		t.Error("a closed store accepted a batch")
 	}

@@ -41,7 +41,7 @@ func TestHostileValuesAreLookupKeysAndNothingElse(t *testing.T) {
 
 func reasons(t *testing.T, p *place, id string) map[string]string {
 	t.Helper()
-	events, err := p.Store.Events(t.Context(), id, 0)
+	events, err := p.db.Events(t.Context(), id, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

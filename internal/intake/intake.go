@@ -14,32 +14,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
-	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/runbooks"
 )
 
+// Timelines is what the door needs of a store; [store.Store] is one.
+type Timelines interface {
+	Load(ctx context.Context, id string) (*incident.Incident, error)
+	Create(ctx context.Context, events ...incident.Event) (*incident.Incident, error)
+	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
+	Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error)
+	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
+	Episode(ctx context.Context, name string) (store.Episode, error)
+}
+
 // Door turns alerts into incidents. Every field must be set.
 type Door struct {
-	Store     *store.Store
+	Store     Timelines
 	Inventory func() *inventory.Inventory
 	Runbooks  func() *runbooks.Library
 	Clock     *clock.Clock
 	Labels    func() []string // the labels by which an alert may name a server, in order
 	Count     func(a alerts.Alert, result string)
 
-	// One alert at a time passes: a burst about one server would otherwise
-	// lose against itself, try after try, and two peers of an Alertmanager
-	// that report the same thing at the same moment would both be believed.
-	passing sync.Mutex
+	// One batch at a time passes for each subject: a burst about one server
+	// would otherwise lose against itself, try after try, and two peers of an
+	// Alertmanager that report the same thing at the same moment would both be
+	// believed. What joins the incident of a whole site or rack passes one batch
+	// at a time in all, after the locks of its own subjects.
+	subjects keyed
+	wholes   sync.Mutex
 }
 
 // DefaultLabels are the labels that name a server when none are configured.
@@ -54,9 +64,22 @@ const (
 	unmatched = "unmatched" // resolved, of something never seen firing
 )
 
-// maxTries bounds how often one alert is tried when others write to the same
-// incident at the same moment.
-const maxTries = 20
+// Bounds of taking in a batch.
+const (
+	maxTries  = 20 // when others write to the same incidents at the same moment
+	maxAtOnce = 64 // incidents written to at once; the store commits them together
+	few       = 4  // so many are written one after the other: their numbers keep their order
+	inARow    = 3  // failures of single alerts after which the store itself is at fault
+)
+
+// word is one alert of a batch, and what has become of it.
+type word struct {
+	alert  alerts.Alert
+	cut    uint64
+	about  about
+	result string // "" while it is not in
+	err    error
+}
 
 // Receive takes in a batch. cut is the number of alerts that the sender left
 // out of it. When it returns nil, every alert is committed; an error means that
@@ -64,233 +87,72 @@ const maxTries = 20
 // taken in is recognised.
 func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) error {
 	ctx = store.As(ctx, "") // an alert comes in through any replica, whoever has the incident
+	words := make([]*word, len(batch))
+	names := make([]string, len(batch))
+	for n, a := range batch {
+		words[n] = &word{alert: a, cut: cut, about: d.about(a)}
+		names[n] = words[n].about.subject.String()
+	}
+	defer d.subjects.lock(names)()
+	d.take(ctx, words)
 	var errs []error
-	for _, a := range batch {
-		result, err := d.take(ctx, a, cut)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("take in alert %s: %w", a.Labels, err))
-			continue // one that cannot be taken in must not keep the others out
+	for _, w := range words {
+		if w.err != nil {
+			errs = append(errs, fmt.Errorf("take in alert %s: %w", w.alert.Labels, w.err))
+			continue
 		}
-		d.Count(a, result)
+		d.Count(w.alert, w.result)
 	}
 	return errors.Join(errs...)
 }
 
-// take tries until the alert is in: somebody else may open, write to or close
-// the same incident in between.
-func (d *Door) take(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
-	d.passing.Lock()
-	defer d.passing.Unlock()
+// take takes words in together. When that fails it tries each on its own: one
+// that cannot be taken in must not keep the others out.
+func (d *Door) take(ctx context.Context, words []*word) {
+	d.insist(ctx, words)
+	if len(words) == 1 {
+		return
+	}
+	failures := 0
+	for _, w := range words {
+		if w.err != nil && failures < inARow {
+			w.err = nil
+			d.insist(ctx, []*word{w})
+			failures++
+		}
+		if w.err == nil {
+			failures = 0
+		}
+	}
+}
+
+// insist tries until the words are in: somebody else may open, write to or
+// close the same incidents in between.
+func (d *Door) insist(ctx context.Context, words []*word) {
 	for range maxTries {
-		result, err := d.try(ctx, a, cut)
-		if errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrConflict) {
-			continue
-		}
-		return result, err
-	}
-	return "", fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
-}
-
-// overtaken is how long after a resolved the firing of the same episode is one
-// that was on its way longer. Later it is news: an Alertmanager that had lost
-// sight of the trouble (resolve_timeout, a Prometheus that was restarted) takes
-// it up again with the moment at which it began, and repeats nothing before its
-// repeat_interval, which is hours.
-const overtaken = 10 * time.Minute
-
-func (d *Door) try(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
-	known, err := d.Store.Episode(ctx, a.Episode())
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case a.Status == alerts.Resolved && known.Incident == "":
-		return unmatched, nil
-	case a.Status == alerts.Firing && known.Status == alerts.Resolved:
-		if d.Clock.Now().Sub(known.Recorded) < overtaken {
-			return late, nil
-		}
-		return d.enter(ctx, a, cut)
-	case known.Incident != "":
-		return d.again(ctx, known, a, cut)
-	}
-	return d.enter(ctx, a, cut)
-}
-
-// again takes an alert whose episode is known.
-func (d *Door) again(ctx context.Context, known store.Episode, a alerts.Alert, cut uint64) (string, error) {
-	inc, err := d.current(ctx, known.Incident)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case a.Status == known.Status && inc.Ongoing():
-		return duplicate, nil
-	case a.Status == alerts.Firing:
-		return d.enter(ctx, a, cut) // it fires on after its incident was closed
-	case a.Status == known.Status:
-		return duplicate, nil
-	}
-	failpoint.Reach(failpoint.IntakeBeforeResolve)
-	_, err = d.Store.Record(ctx, inc.ID, event(a, cut))
-	failpoint.Reach(failpoint.IntakeResolved)
-	return joined, err
-}
-
-// current loads an incident, or the one that it has become part of.
-func (d *Door) current(ctx context.Context, id string) (*incident.Incident, error) {
-	inc, err := d.Store.Load(ctx, id)
-	for hops := 0; err == nil && inc.Status == incident.Joined && hops < maxTries; hops++ {
-		inc, err = d.Store.Load(ctx, inc.MergedInto)
-	}
-	return inc, err
-}
-
-// enter lets a firing alert join the incident that is open for what it is
-// about, or opens one.
-func (d *Door) enter(ctx context.Context, a alerts.Alert, cut uint64) (string, error) {
-	about := d.about(a)
-	for _, subject := range about.subjects() {
-		id, err := d.Store.OpenFor(ctx, subject)
-		if err != nil {
-			return "", err
-		}
-		if id == "" {
-			continue
-		}
-		inc, err := d.Store.Load(ctx, id)
-		if err != nil {
-			return "", err
-		}
-		if d.covers(inc, about.subject, a) {
-			return joined, d.join(ctx, inc, about, a, cut)
+		if words = d.try(ctx, words); len(words) == 0 {
+			return
 		}
 	}
-	failpoint.Reach(failpoint.IntakeBeforeCreate)
-	_, err := d.Store.Create(ctx, d.opening(about, a, cut)...)
-	failpoint.Reach(failpoint.IntakeCreated)
-	return opened, err
-}
-
-// covers reports whether an alert about subject can be part of inc. The
-// incident of a site or a rack looks after its servers only while that is in
-// trouble as a whole, and its goal is that they answer: what is still silent when
-// the way there is back has a trouble of its own. One whose service is back, or one that waits for
-// the end of the provider's announcement, would be closed with the server still
-// down, and nothing would ever be tried for it. What touches nobody's service,
-// like a BMC, is never part of an outage that customers are told of.
-func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts.Alert) bool {
-	if inc.Subject == subject {
-		return true
-	}
-	if inc.Status != incident.Open || !inc.Stands() {
-		return false
-	}
-	if book := d.Runbooks().Select(a.Labels); book != nil && !book.Goal.Service() {
-		return false
-	}
-	book, err := runbooks.Parse(inc.Runbook.Name, []byte(inc.Runbook.Source))
-	return err == nil && book.Goal.Service()
-}
-
-// join adds an alert to an open incident. A server whose site's or rack's
-// incident is open becomes part of that.
-func (d *Door) join(ctx context.Context, inc *incident.Incident, about about, a alerts.Alert, cut uint64) error {
-	events := []incident.Event{event(a, cut)}
-	if inc.Subject != about.subject && !slices.Contains(inc.Parts, about.subject) {
-		events = append(events, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
-			From: a.Name(), Subject: about.subject, Customers: about.customers,
-		}})
-	}
-	for _, p := range d.raise(inc, about, a) {
-		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
-	}
-	failpoint.Reach(failpoint.IntakeBeforeJoin)
-	_, err := d.Store.Append(ctx, inc.ID, inc.Version, events...)
-	failpoint.Reach(failpoint.IntakeJoined)
-	return err
-}
-
-// raise is what an alert makes of an incident that it is worse than; nothing
-// is ever lowered. What no runbook judges is worse than the least. The team and
-// the runbook are those for the incident's own subject: what a server needs is
-// not what its site needs.
-func (d *Door) raise(inc *incident.Incident, about about, a alerts.Alert) []incident.Payload {
-	const why = "worse than what opened it"
-	own := inc.Subject == about.subject
-	title := ""
-	if own {
-		title = about.title
-	}
-	book := d.Runbooks().Select(a.Labels)
-	switch {
-	case book != nil && worse(book, inc.Priority) && own:
-		return judged(book, title, why)
-	case book != nil && worse(book, inc.Priority):
-		return []incident.Payload{classified(book, title, why)}
-	case book == nil && unjudgedPriority < inc.Priority:
-		return unjudged(title, why)
-	}
-	return nil
-}
-
-// worse reports whether a runbook's classification is more pressing than what
-// an incident has: a server that stops answering is more than a service down.
-func worse(book *runbooks.Runbook, than incident.Priority) bool {
-	return classified(book, "", "").Priority < than
-}
-
-// judged is what a runbook says of the incidents it is meant for.
-func judged(book *runbooks.Runbook, title, why string) []incident.Payload {
-	return []incident.Payload{
-		classified(book, title, why),
-		incident.Assigned{Team: book.Assign},
-		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source},
+	for _, w := range words {
+		w.err = fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
 	}
 }
 
-func classified(book *runbooks.Runbook, title, why string) incident.Classified {
-	impact, urgency := incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)
-	return incident.Classified{Title: title, Impact: impact, Urgency: urgency, Priority: incident.PriorityOf(impact, urgency), Reason: why}
-}
-
-var unjudgedPriority = incident.PriorityOf(incident.Medium, incident.Medium)
-
-// unjudged is what holds for an alert that no runbook is meant for.
-func unjudged(title, why string) []incident.Payload {
-	return []incident.Payload{
-		incident.Classified{Title: title, Impact: incident.Medium, Urgency: incident.Medium, Priority: unjudgedPriority, Reason: why},
-		incident.Attention{Topic: "no-runbook", Why: "no runbook is meant for this alert, so nothing is done by itself"},
+// try plans what becomes of words and commits it; it returns those that must be
+// planned again.
+func (d *Door) try(ctx context.Context, words []*word) (again []*word) {
+	p := d.newPlan(ctx)
+	defer p.close()
+	for _, w := range words {
+		w.result, w.err = p.place(w)
 	}
-}
-
-// opening is how every timeline begins: opened, the alert, the priority, the
-// team, the runbook.
-func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
-	payloads := []incident.Payload{
-		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
-	}
-	if book := d.Runbooks().Select(a.Labels); book != nil {
-		payloads = append(payloads, judged(book, "", "as the runbook "+book.Name+" says")...)
-	} else {
-		payloads = append(payloads, unjudged("", "no runbook judges it")...)
-	}
-	if about.unknown != "" {
-		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
-	}
-	events := make([]incident.Event, 0, len(payloads)+1)
-	for n, p := range payloads {
-		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
-		if n == 0 {
-			events = append(events, event(a, cut))
+	p.commit()
+	for _, w := range words {
+		if errors.Is(w.err, store.ErrTaken) || errors.Is(w.err, store.ErrConflict) {
+			w.err = nil
+			again = append(again, w)
 		}
 	}
-	for _, p := range about.silent {
-		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
-	}
-	return events
-}
-
-func event(a alerts.Alert, cut uint64) incident.Event {
-	return incident.Event{Actor: a.Source, Payload: incident.AlertReceived{Alert: a, Cut: cut}}
+	return again
 }

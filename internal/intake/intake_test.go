@@ -177,7 +177,7 @@ func TestUnknownServerIsOpenedAboutTheAlertWithTheReason(t *testing.T) {
 		if inc.Subject != (incident.Subject{Kind: "alert", Name: a.Fingerprint}) || inc.Site != "" || len(inc.Customers) != 0 {
 			t.Errorf("got %+v", inc)
 		}
-		events, err := p.Store.Events(t.Context(), inc.ID, 0)
+		events, err := p.db.Events(t.Context(), inc.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestWhatTheSenderCutOffIsWrittenDown(t *testing.T) {
 	hidden := body(t, "am0.25-truncated-hides-resolved")
 	p.takeCut(hidden.Truncated, hidden.Alerts...)
 	for _, inc := range p.all() {
-		events, err := p.Store.Events(t.Context(), inc.ID, 0)
+		events, err := p.db.Events(t.Context(), inc.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ var start = time.Date(2026, 1, 5, 3, 0, 0, 0, time.UTC)
 type place struct {
 	*intake.Door
 	t      *testing.T
+	db     *store.Store // the door's
 	clock  *clock.Clock
 	labels []string
 
@@ -41,7 +42,7 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{t: t, clock: clk, labels: intake.DefaultLabels}
+	p := &place{t: t, db: s, clock: clk, labels: intake.DefaultLabels}
 	inv := world(t)
 	p.Door = &intake.Door{
 		Store: s, Clock: clk, Labels: func() []string { return p.labels },
@@ -99,7 +100,7 @@ func (p *place) takeCut(cut uint64, batch ...alerts.Alert) []string {
 // all loads every incident, oldest first.
 func (p *place) all() []*incident.Incident {
 	p.t.Helper()
-	list, err := p.Store.List(p.t.Context(), store.Filter{})
+	list, err := p.db.List(p.t.Context(), store.Filter{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func (p *place) record(id string, payload incident.Payload) {
 
 func (p *place) kinds(id string) []string {
 	p.t.Helper()
-	events, err := p.Store.Events(p.t.Context(), id, 0)
+	events, err := p.db.Events(p.t.Context(), id, 0)
 	if err != nil {
 		p.t.Fatal(err)
 	}

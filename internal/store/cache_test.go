@@ -7,8 +7,10 @@ import (
 	"github.com/spinware/piket/internal/store"
 )
 
-func TestLoadedIncidentStaysAsItWas(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestLoadedIncidentStaysAsItWas(t *testing.T) { onEach(t, testLoadedIncidentStaysAsItWas) }
+
+func testLoadedIncidentStaysAsItWas(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	first, err := s.Load(ctx, inc.ID)
 	if err != nil {
@@ -24,10 +26,13 @@ func TestLoadedIncidentStaysAsItWas(t *testing.T) {
 }
 
 func TestWhoOnlyLooksSeesWhatAnotherProcessHasAdded(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	onEach(t, testWhoOnlyLooksSeesWhatAnotherProcessHasAdded)
+}
+
+func testWhoOnlyLooksSeesWhatAnotherProcessHasAdded(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
-	look, err := store.OpenReadOnly(dir)
+	look, err := store.OpenReadOnly(where)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +47,11 @@ func TestWhoOnlyLooksSeesWhatAnotherProcessHasAdded(t *testing.T) {
 
 // A restored backup, or a failover that lost commits.
 func TestDatabaseThatForgotIsBelievedAndNotTheMemory(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	onEach(t, testDatabaseThatForgotIsBelievedAndNotTheMemory)
+}
+
+func testDatabaseThatForgotIsBelievedAndNotTheMemory(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	before := add(t, s, inc, note("one"))
 	head, err := s.Events(ctx, inc.ID, 1)
@@ -52,7 +60,7 @@ func TestDatabaseThatForgotIsBelievedAndNotTheMemory(t *testing.T) {
 	}
 	add(t, s, before, event(incident.Acknowledged{By: "noor"}))
 	for _, tamper := range []string{`DELETE FROM events WHERE seq = 3`, `UPDATE incidents SET version = 2, head = '` + head[0].Hash + `'`} {
-		if _, err := raw(t, dir).Exec(tamper); err != nil {
+		if _, err := raw(t, where).Exec(tamper); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,11 +71,12 @@ func TestDatabaseThatForgotIsBelievedAndNotTheMemory(t *testing.T) {
 	add(t, s, now, note("two"))
 }
 
-func TestWriterWithoutAStoreSaysSo(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+func TestWriterWithoutAStoreSaysSo(t *testing.T) { onEach(t, testWriterWithoutAStoreSaysSo) }
+
+func testWriterWithoutAStoreSaysSo(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
-	look, err := store.OpenReadOnly(dir)
+	look, err := store.OpenReadOnly(where)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"time"
 )
 
 // dialect is what differs between SQLite and PostgreSQL. Everything else is
@@ -21,12 +22,15 @@ type dialect interface {
 	// begin begins a transaction that sees everything committed before it and
 	// keeps every other writer out until it ends.
 	begin(ctx context.Context, conn *sql.Conn) error
+	// beginAside begins one that keeps out only who writes the same rows.
+	beginAside(ctx context.Context, conn *sql.Conn) error
 	// commit ends it. Without an error it is on disk.
 	commit(ctx context.Context, conn *sql.Conn) error
 	// bound limits how long one transaction may take.
 	bound(ctx context.Context) (context.Context, context.CancelFunc)
-	// keepsConnection reports whether all writing goes through one connection.
-	keepsConnection() bool
+	// single reports whether there is only this process, and all its writing goes
+	// through one connection.
+	single() bool
 	// checkpoint moves what was written to where it belongs.
 	checkpoint(ctx context.Context, conn *sql.Conn) error
 	// fatal reports whether after an error of a commit it is not known what is on
@@ -35,6 +39,14 @@ type dialect interface {
 	// durable returns why a commit would not be on disk, nil when it would.
 	durable(ctx context.Context, q querier) error
 
+	// now is the time by the clock that all processes share, given this one's.
+	now(ctx context.Context, q querier, own time.Time) (time.Time, error)
+	// skipLocked is the end of a query that passes over the rows of table that
+	// another transaction has locked, and locks the others.
+	skipLocked(table string) string
+	// keepLocked is the end of a query whose rows of table nobody changes before
+	// the transaction ends.
+	keepLocked(table string) string
 	// snapshot is how a transaction sees one moment and holds nobody up.
 	snapshot() *sql.TxOptions
 	// positions takes the next n places in the order of all events and returns

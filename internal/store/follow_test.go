@@ -17,7 +17,11 @@ import (
 // event at the latest when the writers are done, whatever was written while it
 // asked.
 func TestFollowerMissesNothingThatIsAppendedMeanwhile(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testFollowerMissesNothingThatIsAppendedMeanwhile)
+}
+
+func testFollowerMissesNothingThatIsAppendedMeanwhile(t *testing.T, where string) {
+	s := open(t, where)
 	incidents := make([]*incident.Incident, 8)
 	for n := range incidents {
 		incidents[n] = create(t, s, fmt.Sprint("web-", n))
@@ -71,9 +75,11 @@ func TestFollowerMissesNothingThatIsAppendedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestEveryCommitIsTold(t *testing.T) {
+func TestEveryCommitIsTold(t *testing.T) { onEach(t, testEveryCommitIsTold) }
+
+func testEveryCommitIsTold(t *testing.T, where string) {
 	clk := clock.Scaled(start, 1)
-	s, err := store.Open(t.TempDir(), clk)
+	s, err := store.Open(where, clk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +107,11 @@ func TestEveryCommitIsTold(t *testing.T) {
 // The list, the one-open rule, the server lock and the episodes are read off
 // the events; Verify compares them with the fold.
 func TestWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo)
+}
+
+func testWhatIsKeptForLookingUpIsWhatTheEventsAddUpTo(t *testing.T, where string) {
+	s := open(t, where)
 	random := rand.New(rand.NewPCG(7, 11))
 	var ids []string
 	for range 400 {
@@ -151,7 +161,11 @@ func happening(r *rand.Rand, id string) incident.Event {
 }
 
 func TestListShowsWhatWasAskedForNewestFirst(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testListShowsWhatWasAskedForNewestFirst)
+}
+
+func testListShowsWhatWasAskedForNewestFirst(t *testing.T, where string) {
+	s := open(t, where)
 	first, second, third := create(t, s, "web-01"), create(t, s, "web-02"), create(t, s, "web-03")
 	add(t, s, second, event(incident.Closed{By: "noor"}))
 	for name, c := range map[string]struct {

@@ -50,11 +50,6 @@ func (s *Store) Remember(ctx context.Context, at time.Time, samples []Sample) er
 	return nil
 }
 
-// aside runs f in a transaction that no follower of the timeline hears of.
-func (s *Store) aside(ctx context.Context, f func(context.Context, execer) error) error {
-	return s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) { return folded{}, f(ctx, b) })
-}
-
 // remember adds a batch that is sorted by target.
 func remember(ctx context.Context, x execer, at time.Time, batch []Sample) error {
 	known, err := hoursOf(ctx, x, hourOf(at), batch[0].Target, batch[len(batch)-1].Target)

@@ -32,14 +32,17 @@ func history(t testing.TB, s *store.Store, target string, from, to time.Time) []
 }
 
 func TestHistoryHasAGapWhereNothingWasMeasured(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	onEach(t, testHistoryHasAGapWhereNothingWasMeasured)
+}
+
+func testHistoryHasAGapWhereNothingWasMeasured(t *testing.T, where string) {
+	s := open(t, where)
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	remember(t, s, noon.Add(-time.Second), "server/web-07", answered(30, 0, time.Millisecond))
 	remember(t, s, noon.Add(10*time.Minute), "server/web-07", answered(30, 3, 2*time.Millisecond))
 	remember(t, s, noon.Add(10*time.Minute), "server/web-08", answered(30, 30, 0))
 	s.Close()
-	got := history(t, open(t, dir), "server/web-07", noon.Add(-7*time.Minute), noon.Add(16*time.Minute))
+	got := history(t, open(t, where), "server/web-07", noon.Add(-7*time.Minute), noon.Add(16*time.Minute))
 	want := []store.Bucket{{}, answered(30, 0, time.Millisecond), {}, {}, answered(30, 3, 2*time.Millisecond), {}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -47,7 +50,11 @@ func TestHistoryHasAGapWhereNothingWasMeasured(t *testing.T) {
 }
 
 func TestWhatIsRememberedTwiceInOneStepAddsUp(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testWhatIsRememberedTwiceInOneStepAddsUp)
+}
+
+func testWhatIsRememberedTwiceInOneStepAddsUp(t *testing.T, where string) {
+	s := open(t, where)
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	remember(t, s, at, "server/web-07", answered(10, 0, time.Millisecond))
 	remember(t, s, at.Add(4*time.Minute), "server/web-07", answered(30, 20, 4*time.Millisecond))
@@ -59,8 +66,10 @@ func TestWhatIsRememberedTwiceInOneStepAddsUp(t *testing.T) {
 	}
 }
 
-func TestHistoryIsForgottenWhenItIsOld(t *testing.T) {
-	s, noon := open(t, t.TempDir()), start // which is now
+func TestHistoryIsForgottenWhenItIsOld(t *testing.T) { onEach(t, testHistoryIsForgottenWhenItIsOld) }
+
+func testHistoryIsForgottenWhenItIsOld(t *testing.T, where string) {
+	s, noon := open(t, where), start // which is now
 	old := noon.Add(-store.HistoryKept).Truncate(time.Hour)
 	samples := make([]store.Sample, 1200) // more than one transaction deletes
 	for i := range samples {
@@ -84,8 +93,10 @@ func TestHistoryIsForgottenWhenItIsOld(t *testing.T) {
 	}
 }
 
-func TestMoreHistoryThanIsKeptIsAnError(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestMoreHistoryThanIsKeptIsAnError(t *testing.T) { onEach(t, testMoreHistoryThanIsKeptIsAnError) }
+
+func testMoreHistoryThanIsKeptIsAnError(t *testing.T, where string) {
+	s := open(t, where)
 	now := time.Now()
 	if _, err := s.History(ctx, "server/web-07", now.Add(-100*time.Hour), now); err == nil {
 		t.Error("100 hours were read")
@@ -96,17 +107,20 @@ func TestMoreHistoryThanIsKeptIsAnError(t *testing.T) {
 }
 
 func TestADamagedHourIsAGapAndBeginsAnew(t *testing.T) {
-	dir := t.TempDir()
+	onEach(t, testADamagedHourIsAGapAndBeginsAnew)
+}
+
+func testADamagedHourIsAGapAndBeginsAnew(t *testing.T, where string) {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	s := open(t, dir)
+	s := open(t, where)
 	for hour := range 2 {
 		remember(t, s, at.Add(time.Duration(hour)*time.Hour), "server/web-07", answered(30, 0, time.Millisecond))
 	}
 	s.Close()
-	if _, err := raw(t, dir).Exec("UPDATE history SET buckets = x'ffff' WHERE hour = ?", at.Unix()/3600); err != nil {
+	if _, err := raw(t, where).Exec("UPDATE history SET buckets = $1 WHERE hour = $2", []byte("damaged"), at.Unix()/3600); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir)
+	s = open(t, where)
 	got := history(t, s, "server/web-07", at, at.Add(2*time.Hour))
 	if got[0].Asked != 0 || got[12].Asked != 30 {
 		t.Errorf("got %v", got)
@@ -117,8 +131,10 @@ func TestADamagedHourIsAGapAndBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestHistoryIsNoPartOfTheRecord(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestHistoryIsNoPartOfTheRecord(t *testing.T) { onEach(t, testHistoryIsNoPartOfTheRecord) }
+
+func testHistoryIsNoPartOfTheRecord(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	changed := s.Changed()
 	remember(t, s, time.Now(), "server/web-07", answered(30, 0, time.Millisecond))
@@ -151,8 +167,10 @@ func TestAStoreOfTheVersionBeforeGetsItsHistory(t *testing.T) {
 }
 
 // A cancelled Remember leaves whole transactions behind and an error.
-func TestRememberEndsWithItsContext(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestRememberEndsWithItsContext(t *testing.T) { onEach(t, testRememberEndsWithItsContext) }
+
+func testRememberEndsWithItsContext(t *testing.T, where string) {
+	s := open(t, where)
 	done, cancel := context.WithCancel(ctx)
 	cancel()
 	err := s.Remember(done, time.Now(), []store.Sample{{Target: "server/web-07", Bucket: answered(1, 0, 0)}})

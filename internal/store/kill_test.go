@@ -46,14 +46,15 @@ func appendForever(dir string) error {
 	return err
 }
 
-func TestKilledWriterHasLostNothing(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+func TestKilledWriterHasLostNothing(t *testing.T) { onEach(t, testKilledWriterHasLostNothing) }
+
+func testKilledWriterHasLostNothing(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	s.Close()
 	for round := range 20 {
-		acknowledged := writeAndKill(t, dir, rand.IntN(25))
-		s := open(t, dir)
+		acknowledged := writeAndKill(t, where, rand.IntN(25))
+		s := open(t, where)
 		now, err := s.Load(ctx, inc.ID)
 		if err != nil || now.Version < acknowledged {
 			t.Fatalf("round %d: version %d was acknowledged, %d is there (%v)", round, acknowledged, now.Version, err)

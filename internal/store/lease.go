@@ -24,7 +24,7 @@ CREATE TABLE leases (
 );
 CREATE INDEX leases_by_replica ON leases (replica);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO leases SELECT id, '', 0 FROM incidents;
+INSERT INTO leases (incident, replica, fence) SELECT id, '', 0 FROM incidents;
 `
 
 // ErrLapsed says that a replica was not heard for its whole term: others may
@@ -39,7 +39,7 @@ type Beat struct {
 
 // Shared reports whether others may work on the same store. A SQLite file is
 // locked for one process.
-func (s *Store) Shared() bool { return s.within }
+func (s *Store) Shared() bool { return s.within || !s.dialect.single() }
 
 // ShareWithin lets several replicas of this one process share the store, as a
 // simulation and a test do. Call it before any of them enters.
@@ -48,64 +48,69 @@ func (s *Store) ShareWithin() { s.within = true }
 // Enter makes a replica known, alive for a term, as its first beat. The name
 // must be new.
 func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
-	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
-		if b, err = s.standing(ctx, tx); err != nil {
-			return err
+	err = s.writer.do(ctx, func(ctx context.Context, x *batch) (folded, error) {
+		if b, err = s.standing(ctx, x); err != nil {
+			return folded{}, err
 		}
 		now := b.Now
 		dead := now
 		if !s.Shared() {
 			dead = now.Add(100 * 365 * 24 * time.Hour) // whoever was here before: the lock says that they are gone
 		}
-		if err := s.reap(ctx, tx, dead); err != nil {
-			return err
+		if err := s.reap(ctx, x, dead); err != nil {
+			return folded{}, err
 		}
 		// What somebody has is theirs until they are gone, however long it is over.
-		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
+		if _, err := x.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
 			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
-			return err
+			return folded{}, err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES ($1, $2, $3)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
-		return err
+		_, err = x.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES ($1, $2, $3)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
+		return folded{}, err
 	})
 	return b, err
 }
 
 // standing reads what every replica hears.
 func (s *Store) standing(ctx context.Context, q querier) (b Beat, err error) {
-	if b.Now, err = s.storeTime(ctx, q); err == nil {
+	if b.Now, err = s.dialect.now(ctx, q, s.clk.Now()); err == nil {
 		b.Frozen, err = frozen(ctx, q)
 	}
 	return b, err
 }
 
 // reap frees what those have who were not heard for their term.
-func (s *Store) reap(ctx context.Context, tx execer, now time.Time) error {
-	rows, err := tx.QueryContext(ctx, `SELECT name FROM replicas WHERE until <= $1`+s.skipLocked(), now.UnixMicro())
-	dead, err := collect(rows, err, one[string])
+func (s *Store) reap(ctx context.Context, x execer, now time.Time) error {
+	dead, err := column(ctx, x, `SELECT name FROM replicas WHERE until <= $1`+s.dialect.skipLocked("replicas"), now.UnixMicro())
 	if err != nil {
 		return err
 	}
 	for _, name := range dead {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, name); err != nil {
+		if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, name); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, name); err != nil {
+		if _, err := x.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// column reads a query's one column of text.
+func column(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	return collect(rows, err, one[string])
+}
+
 // Beat says that a replica is alive for another term. After ErrLapsed it must
 // enter anew; after any other error it may try again until its term is over by
 // its own watch. What the others had who were not heard is free from then on.
 func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
-	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
-		if b, err = s.standing(ctx, tx); err != nil {
+	err = s.aside(ctx, func(ctx context.Context, x execer) error {
+		if b, err = s.standing(ctx, x); err != nil {
 			return err
 		}
-		done, err := tx.ExecContext(ctx, `UPDATE replicas SET heard = $1, until = $2 WHERE name = $3 AND until > $4`,
+		done, err := x.ExecContext(ctx, `UPDATE replicas SET heard = $1, until = $2 WHERE name = $3 AND until > $4`,
 			b.Now.UnixMicro(), b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
 		if err != nil {
 			return err
@@ -113,18 +118,18 @@ func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrLapsed, err)
 		}
-		return s.reap(ctx, tx, b.Now)
+		return s.reap(ctx, x, b.Now)
 	})
 	return b, err
 }
 
 // Leave gives back what a replica has, for others to take at once.
 func (s *Store) Leave(ctx context.Context, replica string) error {
-	return s.aside(ctx, func(ctx context.Context, tx execer) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, replica); err != nil {
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = '' WHERE replica = $1`, replica); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, replica)
+		_, err := x.ExecContext(ctx, `DELETE FROM replicas WHERE name = $1`, replica)
 		return err
 	})
 }
@@ -133,19 +138,17 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 // most pressing and then the oldest first, and returns them.
 func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
 	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
-	rows, err := s.read.QueryContext(ctx, free, 1)
-	if ids, err = collect(rows, err, one[string]); err != nil || len(ids) == 0 {
+	if ids, err = column(ctx, s.read, free, 1); err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	err = s.aside(ctx, func(ctx context.Context, tx execer) error {
+	err = s.aside(ctx, func(ctx context.Context, x execer) error {
 		// On PostgreSQL those that another replica is taking at this moment are
 		// passed over.
-		rows, err := tx.QueryContext(ctx, free+s.skipLocked("l"), most)
-		if ids, err = collect(rows, err, one[string]); err != nil {
+		if ids, err = column(ctx, x, free+s.dialect.skipLocked("l"), most); err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `UPDATE leases SET replica = $1, fence = fence + 1 WHERE incident = $2`, replica, id); err != nil {
+			if _, err := x.ExecContext(ctx, `UPDATE leases SET replica = $1, fence = fence + 1 WHERE incident = $2`, replica, id); err != nil {
 				return err
 			}
 		}
@@ -158,8 +161,8 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 }
 
 // offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, tx execer, id string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO leases VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
+func offer(ctx context.Context, x execer, id string) error {
+	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence) VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
 	return err
 }
 
@@ -170,14 +173,14 @@ func (s *Store) Has(ctx context.Context, replica, id string) (has bool, frozen s
 	if err != nil {
 		return false, "", err
 	}
-	has, err = leased(ctx, s.read, replica, id, b.Now)
+	has, err = leased(ctx, s.read, replica, id, b.Now, "")
 	return has, b.Frozen, err
 }
 
-func leased(ctx context.Context, q querier, replica, id string, now time.Time) (bool, error) {
+func leased(ctx context.Context, q querier, replica, id string, now time.Time, lock string) (bool, error) {
 	var one int
 	err := q.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
-		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`, id, replica, now.UnixMicro()).Scan(&one)
+		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`+lock, id, replica, now.UnixMicro()).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -206,11 +209,11 @@ func (s *Store) entitled(ctx context.Context, q querier, replica, id string) err
 	if replica == "" || !s.Shared() {
 		return nil
 	}
-	now, err := s.storeTime(ctx, q)
+	now, err := s.dialect.now(ctx, q, s.clk.Now())
 	if err != nil {
 		return err
 	}
-	has, err := leased(ctx, q, replica, id, now)
+	has, err := leased(ctx, q, replica, id, now, s.dialect.keepLocked("l")) // nobody takes it before the commit
 	if err == nil && !has {
 		err = ErrLapsed
 	}
@@ -220,16 +223,16 @@ func (s *Store) entitled(ctx context.Context, q querier, replica, id string) err
 // Freeze stops every replica, Thaw lets them go on: each hears of it with its
 // next beat. It works beside the freeze file, which needs no store.
 func (s *Store) Freeze(ctx context.Context, why string) error {
-	return s.aside(ctx, func(ctx context.Context, tx execer) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		_, err := x.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
 		return err
 	})
 }
 
 // Thaw ends what Freeze began.
 func (s *Store) Thaw(ctx context.Context) error {
-	return s.aside(ctx, func(ctx context.Context, tx execer) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
+	return s.aside(ctx, func(ctx context.Context, x execer) error {
+		_, err := x.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
 		return err
 	})
 }
@@ -243,10 +246,29 @@ func frozen(ctx context.Context, q querier) (string, error) {
 	return why, err
 }
 
-// storeTime is the time by the one clock that all replicas share: PostgreSQL's,
-// or that of the one process that has the SQLite file.
-func (s *Store) storeTime(context.Context, querier) (time.Time, error) { return s.clk.Now(), nil }
-
-// skipLocked makes a query pass over rows that another transaction has locked.
-// SQLite has one writer, and nothing to pass over.
-func (s *Store) skipLocked(of ...string) string { return "" }
+// aside runs f in a transaction that concerns no timeline: no follower hears of
+// it, and where there are other processes it keeps nobody out but who writes the
+// same rows.
+func (s *Store) aside(ctx context.Context, f func(context.Context, execer) error) error {
+	if s.writer == nil {
+		return ErrClosed
+	}
+	if s.dialect.single() {
+		return s.writer.do(ctx, func(ctx context.Context, b *batch) (folded, error) { return folded{}, f(ctx, b) })
+	}
+	ctx, cancel := s.dialect.bound(ctx)
+	defer cancel()
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // one that is still in a transaction is not used again
+	if err := s.dialect.beginAside(ctx, conn); err != nil {
+		return err
+	}
+	if err := f(ctx, conn); err != nil {
+		_, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, rollback)
+	}
+	return s.dialect.commit(ctx, conn)
+}

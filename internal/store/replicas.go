@@ -47,7 +47,7 @@ func (s *Store) Leases(ctx context.Context, replica string) ([]string, error) {
 
 // Work returns who works on the store and what is left to take.
 func (s *Store) Work(ctx context.Context) (w Work, err error) {
-	now, err := s.storeTime(ctx, s.read)
+	now, err := s.dialect.now(ctx, s.read, s.clk.Now())
 	if err != nil {
 		return w, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"syscall"
+	"time"
 
 	"modernc.org/sqlite" // pure Go, so that one static binary is enough
 )
@@ -116,6 +117,10 @@ func (sqliteDialect) begin(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+func (d sqliteDialect) beginAside(ctx context.Context, conn *sql.Conn) error {
+	return d.begin(ctx, conn)
+}
+
 func (sqliteDialect) commit(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "COMMIT")
 	return err
@@ -127,7 +132,7 @@ func (sqliteDialect) bound(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() {}
 }
 
-func (sqliteDialect) keepsConnection() bool { return true }
+func (sqliteDialect) single() bool { return true }
 
 func (sqliteDialect) checkpoint(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
@@ -160,6 +165,14 @@ func (sqliteDialect) fatal(err error) bool {
 }
 
 func (sqliteDialect) durable(context.Context, querier) error { return nil }
+
+func (sqliteDialect) now(_ context.Context, _ querier, own time.Time) (time.Time, error) {
+	return own, nil
+}
+
+func (sqliteDialect) skipLocked(string) string { return "" }
+
+func (sqliteDialect) keepLocked(string) string { return "" }
 
 func (sqliteDialect) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/store/storetest"
 )
 
 var (
@@ -59,10 +60,20 @@ func add(t testing.TB, s *store.Store, inc *incident.Incident, events ...inciden
 	return next
 }
 
-// raw opens the file beside the store, as somebody who tampers would.
-func raw(t testing.TB, dir string) *sql.DB {
+// onEach holds a promise of the store against every database that it stands on.
+func onEach(t *testing.T, test func(t *testing.T, where string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, t.TempDir()) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Shared(t).Database(t)) })
+}
+
+// raw opens the database beside the store, as somebody who tampers would.
+func raw(t testing.TB, where string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.FileName)+"?_pragma=busy_timeout(5000)")
+	driver, source := "sqlite", "file:"+filepath.Join(where, store.FileName)+"?_pragma=busy_timeout(5000)"
+	if store.IsURL(where) {
+		driver, source = "pgx", where+"&default_query_exec_mode=simple_protocol"
+	}
+	db, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +82,11 @@ func raw(t testing.TB, dir string) *sql.DB {
 }
 
 func TestDecisionOnAStaleVersionIsRefused(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testDecisionOnAStaleVersionIsRefused)
+}
+
+func testDecisionOnAStaleVersionIsRefused(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	add(t, s, inc, note("first"))
 	for _, version := range []int{0, inc.Version, inc.Version + 2} {
@@ -105,7 +120,11 @@ func together(n int, f func(i int) error) []error {
 }
 
 func TestOfManyDecisionsOnOneVersionExactlyOneIsTaken(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testOfManyDecisionsOnOneVersionExactlyOneIsTaken)
+}
+
+func testOfManyDecisionsOnOneVersionExactlyOneIsTaken(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	var mu sync.Mutex
 	won := map[int]int{}
@@ -146,8 +165,10 @@ func TestOfManyDecisionsOnOneVersionExactlyOneIsTaken(t *testing.T) {
 	whole(t, s)
 }
 
-func TestOneSubjectHasOneOpenIncident(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestOneSubjectHasOneOpenIncident(t *testing.T) { onEach(t, testOneSubjectHasOneOpenIncident) }
+
+func testOneSubjectHasOneOpenIncident(t *testing.T, where string) {
+	s := open(t, where)
 	opened := 0
 	for _, err := range together(100, func(int) error {
 		_, err := s.Create(ctx, event(incident.Opened{Title: "t", Subject: server("web-07")}))
@@ -177,8 +198,10 @@ func TestOneSubjectHasOneOpenIncident(t *testing.T) {
 	}
 }
 
-func TestServerIsHeldByOneIntentAtATime(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestServerIsHeldByOneIntentAtATime(t *testing.T) { onEach(t, testServerIsHeldByOneIntentAtATime) }
+
+func testServerIsHeldByOneIntentAtATime(t *testing.T, where string) {
+	s := open(t, where)
 	intend := func(id string) incident.Event {
 		return event(incident.Intended{Intent: id, Step: "power-cycle", Attempt: 1, Server: "web-07", Action: "power", Verb: "cycle"})
 	}
@@ -194,8 +217,10 @@ func TestServerIsHeldByOneIntentAtATime(t *testing.T) {
 	add(t, s, second, intend("I2"))
 }
 
-func TestBatchIsStoredWholeOrNotAtAll(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestBatchIsStoredWholeOrNotAtAll(t *testing.T) { onEach(t, testBatchIsStoredWholeOrNotAtAll) }
+
+func testBatchIsStoredWholeOrNotAtAll(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	bad := event(incident.Diagnosed{Checks: []incident.Check{{ID: "x", Facts: map[string]any{"f": func() {}}}}})
 	if _, err := s.Append(ctx, inc.ID, inc.Version, note("kept?"), bad); err == nil || !strings.Contains(err.Error(), "encode diagnosed") {
@@ -208,7 +233,11 @@ func TestBatchIsStoredWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestEventThatCouldNotBeReadBackIsRefused(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testEventThatCouldNotBeReadBackIsRefused)
+}
+
+func testEventThatCouldNotBeReadBackIsRefused(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	_, err := s.Append(ctx, inc.ID, inc.Version, event(incident.Classified{Impact: "severe", Urgency: incident.High, Priority: incident.P1}))
 	if err == nil || !strings.Contains(err.Error(), `append to `+inc.ID+`: decode classified: "severe" is not a level`) {
@@ -219,8 +248,10 @@ func TestEventThatCouldNotBeReadBackIsRefused(t *testing.T) {
 	}
 }
 
-func TestRecordedFactNeedsNoVersion(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestRecordedFactNeedsNoVersion(t *testing.T) { onEach(t, testRecordedFactNeedsNoVersion) }
+
+func testRecordedFactNeedsNoVersion(t *testing.T, where string) {
+	s := open(t, where)
 	inc := create(t, s, "web-07")
 	for i, err := range together(20, func(i int) error { _, err := s.Record(ctx, inc.ID, note(fmt.Sprint(i))); return err }) {
 		if err != nil {
@@ -235,8 +266,10 @@ func TestRecordedFactNeedsNoVersion(t *testing.T) {
 	}
 }
 
-func TestIncidentBeginsWithItsOpening(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestIncidentBeginsWithItsOpening(t *testing.T) { onEach(t, testIncidentBeginsWithItsOpening) }
+
+func testIncidentBeginsWithItsOpening(t *testing.T, where string) {
+	s := open(t, where)
 	opened := event(incident.Opened{Title: "t", Subject: server("web-07")})
 	for name, c := range map[string]struct {
 		events []incident.Event
@@ -258,8 +291,10 @@ func TestIncidentBeginsWithItsOpening(t *testing.T) {
 	}
 }
 
-func TestServersThatAreHeldAreCounted(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestServersThatAreHeldAreCounted(t *testing.T) { onEach(t, testServersThatAreHeldAreCounted) }
+
+func testServersThatAreHeldAreCounted(t *testing.T, where string) {
+	s := open(t, where)
 	live := func(want int) {
 		t.Helper()
 		if got, err := s.Live(ctx); err != nil || got != want {
@@ -280,9 +315,10 @@ func TestServersThatAreHeldAreCounted(t *testing.T) {
 	live(1)
 }
 
-func TestReopeningKeepsEverything(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+func TestReopeningKeepsEverything(t *testing.T) { onEach(t, testReopeningKeepsEverything) }
+
+func testReopeningKeepsEverything(t *testing.T, where string) {
+	s := open(t, where)
 	when := start.Add(-time.Hour).Add(123456789)
 	inc := create(t, s, "web-07", incident.Event{Actor: "probe", At: when, Payload: incident.AlertReceived{
 		Alert: alerts.Alert{Source: "probe", Status: alerts.Firing, Fingerprint: "f", StartsAt: start, Labels: alerts.Labels{"server": "web-07"}}}})
@@ -293,7 +329,7 @@ func TestReopeningKeepsEverything(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir)
+	s = open(t, where)
 	after, err := s.Events(ctx, inc.ID, 0)
 	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("before\n%v\nafter\n%v (%v)", before, after, err)

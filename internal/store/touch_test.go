@@ -33,8 +33,12 @@ func touched(t *testing.T, s *store.Store, since time.Time) []string {
 }
 
 func TestTouchesAreWhatIsUnderWayAndWhatWasLately(t *testing.T) {
+	onEach(t, testTouchesAreWhatIsUnderWayAndWhatWasLately)
+}
+
+func testTouchesAreWhatIsUnderWayAndWhatWasLately(t *testing.T, where string) {
 	clk := clock.Jumping(start)
-	s, err := store.Open(t.TempDir(), clk)
+	s, err := store.Open(where, clk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +65,11 @@ func TestTouchesAreWhatIsUnderWayAndWhatWasLately(t *testing.T) {
 }
 
 func TestResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T) {
-	s := open(t, t.TempDir())
+	onEach(t, testResultsAreOfOneStepOnOneClassNewestFirst)
+}
+
+func testResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T, where string) {
+	s := open(t, where)
 	for n, change := range []func(*incident.Intended){
 		func(i *incident.Intended) {}, func(i *incident.Intended) { i.Class = "R2" }, func(i *incident.Intended) { i.Step = "power-on" },
 		func(i *incident.Intended) { i.Duty = 1 }, func(i *incident.Intended) { i.Runbook = "mine" }, func(i *incident.Intended) {},
@@ -87,8 +95,12 @@ func TestResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T) {
 }
 
 func TestFallenAreServersThatOpenedInBetween(t *testing.T) {
+	onEach(t, testFallenAreServersThatOpenedInBetween)
+}
+
+func testFallenAreServersThatOpenedInBetween(t *testing.T, where string) {
 	clk := clock.Jumping(start)
-	s, err := store.Open(t.TempDir(), clk)
+	s, err := store.Open(where, clk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +127,10 @@ func TestFallenAreServersThatOpenedInBetween(t *testing.T) {
 	}
 }
 
-func TestReservationsSeeEachOther(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestReservationsSeeEachOther(t *testing.T) { onEach(t, testReservationsSeeEachOther) }
+
+func testReservationsSeeEachOther(t *testing.T, where string) {
+	s := open(t, where)
 	full := errors.New("one is enough")
 	var list []*incident.Incident
 	for n := range 10 {

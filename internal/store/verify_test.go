@@ -30,8 +30,10 @@ func record(t *testing.T, s *store.Store) {
 	}
 }
 
-func TestWholeRecordHasNoFaults(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestWholeRecordHasNoFaults(t *testing.T) { onEach(t, testWholeRecordHasNoFaults) }
+
+func testWholeRecordHasNoFaults(t *testing.T, where string) {
+	s := open(t, where)
 	if report := whole(t, s); report.Events != 0 || report.Incidents != 0 {
 		t.Errorf("an empty store has %+v", report)
 	}

@@ -151,7 +151,7 @@ func (w *writer) commit(jobs []*job) {
 	b := &batch{w: w, folded: map[string]folded{}}
 	good, err := b.run(ctx, jobs)
 	if err == nil && len(good) > 0 {
-		failpoint.Reach(failpoint.StoreWritten)
+		b.reach(failpoint.StoreWritten)
 		err = w.dialect.commit(ctx, w.conn)
 	}
 	if err != nil || len(good) == 0 {
@@ -159,7 +159,7 @@ func (w *writer) commit(jobs []*job) {
 		answer(good, w.failed(err))
 		return
 	}
-	failpoint.Reach(failpoint.StoreCommitted)
+	b.reach(failpoint.StoreCommitted)
 	w.letGo(nil)
 	w.published(b.folded)
 	answer(good, nil)
@@ -218,7 +218,7 @@ func (w *writer) abandon(because error) {
 	ctx, cancel := w.dialect.bound(context.Background())
 	defer cancel()
 	_, err := w.conn.ExecContext(ctx, "ROLLBACK")
-	if w.dialect.keepsConnection() {
+	if w.dialect.single() {
 		return // SQLite may have rolled back by itself, and then says that there is nothing to roll back
 	}
 	w.letGo(errors.Join(because, err))
@@ -226,7 +226,7 @@ func (w *writer) abandon(because error) {
 
 // letGo gives the connection back; after an error it is not used again.
 func (w *writer) letGo(err error) {
-	if w.conn == nil || w.dialect.keepsConnection() && err == nil && !w.isClosing() {
+	if w.conn == nil || w.dialect.single() && err == nil && !w.isClosing() {
 		return
 	}
 	if err != nil {
@@ -299,6 +299,13 @@ func (b *batch) apart(ctx context.Context, j *job) (f folded, err error) {
 	return f, err
 }
 
+// reach is where a test may end the process, if the batch concerns a timeline.
+func (b *batch) reach(point failpoint.Point) {
+	if len(b.folded) > 0 {
+		failpoint.Reach(point)
+	}
+}
+
 // note remembers what a job has made of an incident, for the next one.
 func (b *batch) note(f folded) {
 	if f.inc != nil {
@@ -314,7 +321,7 @@ func (b *batch) exec(ctx context.Context, query string) error {
 // prepared returns query as a statement of the connection that is kept, nil
 // where there is none to keep it on.
 func (b *batch) prepared(ctx context.Context, query string) *sql.Stmt {
-	if !b.w.dialect.keepsConnection() {
+	if !b.w.dialect.single() {
 		return nil
 	}
 	stmt, ok := b.w.stmts[query]

@@ -72,7 +72,9 @@ type apiIncident struct {
 
 type apiApproval struct {
 	incident.ApprovalRequested
-	GrantedBy string `json:"granted_by,omitempty"`
+	AskedAt   time.Time `json:"asked_at"`
+	Yes       []string  `json:"yes,omitempty"` // who has agreed until now
+	GrantedBy string    `json:"granted_by,omitempty"`
 }
 
 type apiAction struct {
@@ -124,7 +126,7 @@ func record(h history, updates map[incident.Priority]time.Duration) apiIncident 
 // recordWork adds what is asked, done and ordered.
 func recordWork(out *apiIncident, inc *incident.Incident) {
 	if a := inc.Approval; a != nil {
-		out.Approval = &apiApproval{a.ApprovalRequested, a.GrantedBy}
+		out.Approval = &apiApproval{a.ApprovalRequested, a.AskedAt, a.Yes, a.GrantedBy}
 	}
 	if a := inc.Action; a != nil {
 		out.Action = &apiAction{a.Intended, a.Outcome, a.Detail, a.Live()}

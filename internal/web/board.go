@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -194,8 +195,12 @@ func waits(h history, s setting) []wait {
 		w.Late = !w.Due.IsZero() && s.now.After(w.Due)
 		list = append(list, w)
 	}
-	if a := inc.Approval; a != nil && a.GrantedBy == "" && inc.Status == incident.Open {
-		add(wait{Icon: "ask", Tone: toneAsk, What: "A yes or no: " + a.Action, Who: whoAnswers(inc, s.inv), Panel: "question", Due: a.Expires})
+	if a := inc.Approval; inc.Asking() {
+		what := "A yes or no: "
+		if a.Needed() > 1 {
+			what = fmt.Sprintf("A yes or no (%d of %d have agreed): ", len(a.Yes), a.Needed())
+		}
+		add(wait{Icon: "ask", Tone: toneAsk, What: what + a.Action, Who: whoAnswers(inc, s.inv), Panel: "question", Due: a.Expires})
 	}
 	if o := inc.Order; o != nil && inc.Status == incident.Open && (o.State == "sent" || o.State == "acknowledged") {
 		w := wait{Icon: "wrench", Tone: toneAct, What: "To acknowledge the work order", Who: o.To, Panel: "order", Due: o.AcknowledgeBy}

@@ -31,6 +31,8 @@ var answers = []struct {
 	{remediation.ErrNotAllowed, http.StatusForbidden, "the question names who may answer it; ask one of them"},
 	{desk.ErrIncomplete, http.StatusUnprocessableEntity, "fill in what is missing and send it again"},
 	{desk.ErrNotNow, http.StatusConflict, "look at the incident again: it has moved on"},
+	{remediation.ErrRequester, http.StatusForbidden, "you may still say no; a yes must come from two others who may answer"},
+	{remediation.ErrAlready, http.StatusConflict, "ask another of those who may answer; the question names them"},
 	{remediation.ErrNothingAsked, http.StatusConflict, "nothing was done with your answer; look at what the incident asks now"},
 	{remediation.ErrOtherPlan, http.StatusConflict, "nothing was done with your answer; read the new question before answering"},
 	{remediation.ErrExpired, http.StatusConflict, "nothing was done with your answer; the incident goes on as the question said"},

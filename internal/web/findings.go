@@ -11,6 +11,7 @@ type finding struct {
 	What   string // "way to the site"
 	State  incident.State
 	Reason string
+	Then   string // how it was when a person was asked on it, "" when it is still so
 }
 
 // checkWords says what each kind of check asks, by its target where that makes
@@ -41,7 +42,7 @@ func findings(checks []incident.Check) []finding {
 		if what == "" {
 			what = c.ID
 		}
-		list = append(list, finding{what, c.State, c.Reason})
+		list = append(list, finding{What: what, State: c.State, Reason: c.Reason})
 	}
 	return list
 }

@@ -73,6 +73,9 @@ func remedyRung(inc *incident.Incident, remedy runbooks.Remedy) rung {
 		r.State, r.Tone, r.Why = "approved", toneAct, ""
 	case inc.Approval != nil && inc.Approval.Step == remedy.ID:
 		r.State, r.Tone, r.Why = "asked", toneAsk, ""
+		if a := inc.Approval; a.Needed() > 1 {
+			r.State = fmt.Sprintf("%d of %d agreed", len(a.Yes), a.Needed())
+		}
 	case a.Live() && a.Step == remedy.ID:
 		r.State, r.Tone, r.Why = "under way", toneAct, a.Detail
 	case inc.Status == incident.Open && inc.Blocked.Guard != "" && inc.Blocked.Step == remedy.ID:

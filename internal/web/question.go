@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,14 @@ type questionView struct {
 	Attempt            int
 	Who                string // who may answer
 	May                bool   // whether the person who looks may
+	Asker              bool   // they reported it, and so are none of the two who must agree
+	Agreed             bool   // they have agreed already
+	Yes                []agreed
+	Needed             int    // how many must agree
+	Because            string // why that is more than one
+	Record             string // what the step was good for before
+	Bound              string // what a yes is for, in words
+	Policy, Evidence   string // the hashes of it
 	GrantedBy          string
 	Asked, Expires     time.Time
 	Expired            bool
@@ -46,20 +55,71 @@ func questionOf(h history, s setting) *questionView {
 	v := &questionView{
 		ID: h.inc.ID, Approval: a.Approval, PlanHash: a.PlanHash, Action: a.Action,
 		Consequence: consequence(h, a.Step), Why: strings.TrimSuffix(a.Why, "."),
-		Found: findings(h.inc.Diagnosis), Step: a.Step, Attempt: a.Attempt,
+		Found: foundThen(h.inc), Step: a.Step, Attempt: a.Attempt,
 		Who: whoAnswers(h.inc, s.inv), May: remediation.MayAnswer(h.inc, s.inv, s.me.Name),
-		GrantedBy: personName(a.GrantedBy, s.inv), Expires: a.Expires, Expired: !s.now.Before(a.Expires),
+		Agreed: slices.Contains(a.Yes, s.me.Name), Yes: agreedBy(h, s.inv), Needed: a.Needed(), Because: a.Because,
+		Record: strings.TrimSuffix(a.Record, "."), Bound: a.Bound(), Policy: a.Policy, Evidence: a.Evidence,
+		Asked: a.AskedAt, Expires: a.Expires, Expired: !s.now.Before(a.Expires),
 		Otherwise: otherwise(a.Else), Frozen: s.frozen,
 	}
-	for _, e := range h.events {
-		if p, ok := e.Payload.(incident.ApprovalRequested); ok && p.Approval == a.Approval {
-			v.Asked = e.At
-		}
+	v.Asker = v.May && !remediation.MayAgree(h.inc, s.inv, s.me.Name)
+	if a.GrantedBy != "" {
+		v.GrantedBy = strings.Join(titles(a.Yes, s.inv), " and ")
 	}
 	if server, ok := s.inv.Server(h.inc.Subject.Name); ok && h.inc.Subject.Kind == "server" {
 		v.Machine = machineOf(server, s.inv)
+		if a.Serial != "" {
+			v.Machine.Serial = a.Serial // of the machine that the leave is for
+		}
 	}
 	return v
+}
+
+// agreed is one yes.
+type agreed struct {
+	Name string
+	At   time.Time
+}
+
+// agreedBy lists who has said yes to what is asked, and when.
+func agreedBy(h history, inv *inventory.Inventory) []agreed {
+	var list []agreed
+	for _, e := range h.events {
+		p, ok := e.Payload.(incident.Approved)
+		counts := ok && p.Approval == h.inc.Approval.Approval && slices.Contains(h.inc.Approval.Yes, p.By)
+		if name := personName(p.By, inv); counts && !slices.ContainsFunc(list, func(a agreed) bool { return a.Name == name }) {
+			list = append(list, agreed{name, e.At})
+		}
+	}
+	return list
+}
+
+// titles writes persons for people.
+func titles(names []string, inv *inventory.Inventory) []string {
+	list := make([]string, len(names))
+	for n, name := range names {
+		list[n] = personName(name, inv)
+	}
+	return list
+}
+
+// foundThen lists what was found, and what of it is no longer as it was when the
+// question was put: the leave is for what was found then.
+func foundThen(inc *incident.Incident) []finding {
+	checks := slices.Clone(inc.Diagnosis)
+	for _, c := range inc.Goal.Checks {
+		if !slices.ContainsFunc(checks, func(other incident.Check) bool { return other.ID == c.ID }) {
+			checks = append(checks, c)
+		}
+	}
+	list := findings(checks)
+	for n, c := range checks {
+		was, known := inc.Approval.Facts[c.ID]
+		if known && incident.State(was) != c.State && slices.Contains([]string{"up", "down", "unknown"}, was) {
+			list[n].Then = was
+		}
+	}
+	return list
 }
 
 // consequences says what each power verb does to the machine.
@@ -93,7 +153,7 @@ func otherwise(word string) string {
 func whoAnswers(inc *incident.Incident, inv *inventory.Inventory) string {
 	var names []string
 	for _, p := range inv.People {
-		if remediation.MayAnswer(inc, inv, p.Name) {
+		if remediation.MayAgree(inc, inv, p.Name) && !slices.Contains(inc.Approval.Yes, p.Name) {
 			names = append(names, nameOf(p))
 		}
 	}

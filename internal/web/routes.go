@@ -78,6 +78,7 @@ var routes = []route{
 	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
+	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
 	{"DELETE /api/freeze", warden, (*app).apiThaw},
@@ -88,6 +89,7 @@ var routes = []route{
 	{"POST /become", reader, (*app).become},
 
 	{"GET /{$}", reader, (*app).board},
+	{"GET /blocked", reader, (*app).blockedPage},
 	{"GET /stream", reader, (*app).boardStream},
 	{"GET /report", reporter, (*app).reportPage},
 	{"POST /report", reporter, (*app).report},

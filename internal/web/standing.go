@@ -37,13 +37,21 @@ func standingOf(h history) standing {
 	case inc.Approval != nil && inc.Approval.GrantedBy != "":
 		return standing{toneAct, inc.Approval.GrantedBy + " approved; about to " + inc.Approval.Action}
 	case inc.Approval != nil:
-		return standing{toneAsk, "Waits for a yes or no: " + inc.Approval.Action}
+		return standing{toneAsk, yesOrNo(inc.Approval) + inc.Approval.Action}
 	case inc.Order != nil && inc.Order.State != "refused":
 		return ordered(inc.Order)
 	case inc.Blocked.Guard != "":
 		return standing{toneHold, "Held back: " + strings.TrimSuffix(inc.Blocked.Why, ".")}
 	}
 	return unsolved(inc)
+}
+
+// yesOrNo says what an answer is wanted for, and how many are there.
+func yesOrNo(a *incident.Approval) string {
+	if a.Needed() > 1 {
+		return fmt.Sprintf("Waits for a yes or no (%d of %d have agreed): ", len(a.Yes), a.Needed())
+	}
+	return "Waits for a yes or no: "
 }
 
 func restored(inc *incident.Incident) standing {

@@ -50,6 +50,7 @@ var kindLooks = map[incident.Kind]look{
 	"approval_lapsed":    {"people", "clock", toneHold},
 	"intended":           {"actions", "power", toneAct},
 	"claimed":            {"actions", "power", toneAct},
+	"graded":             {"actions", "eye", toneLook},
 	"voided":             {"actions", "no", toneHold},
 	"outcome":            {"actions", "power", toneAct},
 	"power_seen":         {"actions", "power", toneLook},

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/incident"
+)
+
+// command runs the command line as noor against a daemon's page.
+func (d *Daemon) command(t *testing.T, args ...string) (status int, out, errs string) {
+	t.Helper()
+	page := httptest.NewServer(d.Handler())
+	defer page.Close()
+	var stdout, stderr strings.Builder
+	args = append(args, "--piket.url", page.URL, "--token-file", filepath.Join(filepath.Dir(d.path), "token"))
+	status = run(args, &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+func (d *Daemon) happen(t *testing.T, id string, payloads ...incident.Payload) {
+	t.Helper()
+	for _, p := range payloads {
+		if _, err := d.store.Record(t.Context(), id, incident.Event{Actor: incident.Piket, Payload: p}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCommandLineShowsWhatIsHeldBackAndAskedAndAnswersIt(t *testing.T) {
+	d := newTestDaemon(t, least)
+	inc := d.receive(t, alerts.Labels{"alertname": alerts.ServerUnreachable, "server": "web-01"})
+	says := func(want string, args ...string) {
+		t.Helper()
+		if _, out, errs := d.command(t, args...); !strings.Contains(out+errs, want) {
+			t.Errorf("%v: no %q in\n%s%s", args, want, out, errs)
+		}
+	}
+	metrics := newBlockedCollector(d.store)
+	measured := func(want string) {
+		t.Helper()
+		if err := testutil.CollectAndCompare(metrics, strings.NewReader(want)); err != nil {
+			t.Error(err)
+		}
+	}
+	const waiting = "# HELP piket_approvals_waiting Questions that wait for a yes or no.\n# TYPE piket_approvals_waiting gauge\npiket_approvals_waiting "
+	const held = "# HELP piket_blocked Incidents in which a guard holds the next step back, by guard.\n# TYPE piket_blocked gauge\n"
+	says("Nothing is held back, and nobody is asked anything.", "blocked")
+	measured(waiting + "0\n")
+
+	d.happen(t, inc.ID, incident.Blocked{Step: "power-cycle", Guard: "freeze", Why: "by hand", Until: d.clk.Now().Add(time.Minute)})
+	says(inc.ID+"  power-cycle on web-01: freeze: by hand (since ", "blocked")
+	says(`"guard":"freeze"`, "blocked", "--output", "json")
+	measured(waiting + "0\n" + held + `piket_blocked{guard="freeze"} 1` + "\n")
+
+	asked := incident.ApprovalRequested{
+		Approval: inc.ID + "/A1", Step: "power-cycle", Attempt: 1, Action: "power cycle web-01", Why: "it hangs", PlanHash: "4f1c9a7d2be0", By: "on-duty",
+		Expires: d.clk.Now().Add(10 * time.Minute), Else: "escalate", Persons: 2, Because: "the runbook wants it", Serial: "SN1",
+		Facts: map[string]string{"shell": "down", "power": "on"}, Record: "fixed 18 of 29 on this model, median 4m10s",
+	}
+	d.happen(t, inc.ID, asked)
+	says(inc.ID+"  power cycle web-01: waits for noor since ", "blocked")
+	measured(waiting + "1\n")
+	for _, want := range []string{"serial    SN1", "found     power on, shell down", "until now fixed 18 of 29", "2 different people must agree (the runbook wants it); nobody has yet", "silence   it is not done"} {
+		says(want, "approve", inc.ID)
+	}
+	says(inc.ID+": approved, 1 of 2: somebody else must agree, too", "approve", inc.ID, "--plan", "4f1c9a7d")
+	says("agreed already", "approve", inc.ID, "--plan", "4f1c9a7d")
+	says("nobody who could agree", "blocked")
+	says(inc.ID+": denied", "deny", inc.ID, "--reason", "changed my mind")
+	measured(waiting + "0\n")
+}

@@ -1,0 +1,125 @@
+package intake
+
+import (
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/runbooks"
+)
+
+// covers reports whether an alert about subject can be part of inc. The
+// incident of a site or a rack looks after its servers only while that is in
+// trouble as a whole, and its goal is that they answer: what is still silent when
+// the way there is back has a trouble of its own. One whose service is back, or one that waits for
+// the end of the provider's announcement, would be closed with the server still
+// down, and nothing would ever be tried for it. What touches nobody's service,
+// like a BMC, is never part of an outage that customers are told of.
+func (d *Door) covers(inc *incident.Incident, subject incident.Subject, a alerts.Alert) bool {
+	if inc.Subject == subject {
+		return true
+	}
+	if inc.Status != incident.Open || !inc.Stands() {
+		return false
+	}
+	if book := d.Runbooks().Select(a.Labels); book != nil && !book.Goal.Service() {
+		return false
+	}
+	book := d.pinned(inc.Runbook)
+	return book != nil && book.Goal.Service()
+}
+
+// pinned is the runbook of an incident, from the library while it has the same
+// text; nil when it cannot be read.
+func (d *Door) pinned(pin incident.RunbookPinned) *runbooks.Runbook {
+	if book, ok := d.Runbooks().Book(pin.Name); ok && book.Hash == pin.Hash {
+		return book
+	}
+	book, err := runbooks.Parse(pin.Name, []byte(pin.Source))
+	if err != nil {
+		return nil
+	}
+	return book
+}
+
+// raise is what an alert makes of an incident that it is worse than; nothing
+// is ever lowered. What no runbook judges is worse than the least. The team and
+// the runbook are those for the incident's own subject: what a server needs is
+// not what its site needs.
+func (d *Door) raise(inc *incident.Incident, about about, a alerts.Alert) []incident.Payload {
+	const why = "worse than what opened it"
+	own := inc.Subject == about.subject
+	title := ""
+	if own {
+		title = about.title
+	}
+	book := d.Runbooks().Select(a.Labels)
+	switch {
+	case book != nil && worse(book, inc.Priority) && own:
+		return judged(book, title, why)
+	case book != nil && worse(book, inc.Priority):
+		return []incident.Payload{classified(book, title, why)}
+	case book == nil && unjudgedPriority < inc.Priority:
+		return unjudged(title, why)
+	}
+	return nil
+}
+
+// worse reports whether a runbook's classification is more pressing than what
+// an incident has: a server that stops answering is more than a service down.
+func worse(book *runbooks.Runbook, than incident.Priority) bool {
+	return classified(book, "", "").Priority < than
+}
+
+// judged is what a runbook says of the incidents it is meant for.
+func judged(book *runbooks.Runbook, title, why string) []incident.Payload {
+	return []incident.Payload{
+		classified(book, title, why),
+		incident.Assigned{Team: book.Assign},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source},
+	}
+}
+
+func classified(book *runbooks.Runbook, title, why string) incident.Classified {
+	impact, urgency := incident.Level(book.Classify.Impact), incident.Level(book.Classify.Urgency)
+	return incident.Classified{Title: title, Impact: impact, Urgency: urgency, Priority: incident.PriorityOf(impact, urgency), Reason: why}
+}
+
+var unjudgedPriority = incident.PriorityOf(incident.Medium, incident.Medium)
+
+// unjudged is what holds for an alert that no runbook is meant for.
+func unjudged(title, why string) []incident.Payload {
+	return []incident.Payload{
+		incident.Classified{Title: title, Impact: incident.Medium, Urgency: incident.Medium, Priority: unjudgedPriority, Reason: why},
+		incident.Attention{Topic: "no-runbook", Why: "no runbook is meant for this alert, so nothing is done by itself"},
+	}
+}
+
+// opening is how every timeline begins: opened, the alert, the priority, the
+// team, the runbook.
+func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
+	payloads := []incident.Payload{
+		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
+	}
+	if book := d.Runbooks().Select(a.Labels); book != nil {
+		payloads = append(payloads, judged(book, "", "as the runbook "+book.Name+" says")...)
+	} else {
+		payloads = append(payloads, unjudged("", "no runbook judges it")...)
+	}
+	if about.unknown != "" {
+		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
+	}
+	events := make([]incident.Event, 0, len(payloads)+1)
+	for n, p := range payloads {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
+		if n == 0 {
+			events = append(events, event(a, cut))
+		}
+	}
+	for _, p := range about.silent {
+		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
+	}
+	return events
+}
+
+func event(a alerts.Alert, cut uint64) incident.Event {
+	return incident.Event{Actor: a.Source, Payload: incident.AlertReceived{Alert: a, Cut: cut}}
+}
