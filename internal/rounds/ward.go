@@ -160,7 +160,7 @@ func (w *Ward) beat(ctx context.Context) error {
 		w.heard(name, b, sent)
 		return nil
 	}
-	if errors.Is(err, store.ErrLapsed) {
+	if errors.Is(err, store.ErrLapsed) || errors.Is(err, store.ErrOutdated) {
 		w.drop()
 	}
 	return err
@@ -378,4 +378,23 @@ func (w *Ward) Skewed() string {
 		return ""
 	}
 	return fmt.Sprintf("this machine's clock is %v off the store's", w.skew.Round(time.Millisecond))
+}
+
+// Standing is how this process stands among the replicas of its store.
+type Standing struct {
+	Replica   string        // our name, "" while we have none
+	Incidents int           // that are ours
+	Silent    time.Duration // since the last beat that was heard
+	Lapses    int           // how often we had to begin anew
+}
+
+// Standing returns how we stand, by our own watch.
+func (w *Ward) Standing() Standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := Standing{Replica: w.current(), Incidents: len(w.mine), Lapses: w.lapses}
+	if w.alive != nil {
+		s.Silent = w.alive()
+	}
+	return s
 }

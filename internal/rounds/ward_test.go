@@ -335,7 +335,7 @@ func TestFreezeThroughOneReplicaIsHeardByAllWithinASecond(t *testing.T) {
 	}
 	c.at(10*time.Second, func() {
 		both("")
-		if err := c.store.Freeze(t.Context(), "by noor: fire"); err != nil {
+		if err := c.store.Freeze(t.Context(), "a", "by noor: fire"); err != nil {
 			t.Fatal(err)
 		}
 		// Who is about to send hears of it at once.

@@ -84,6 +84,9 @@ func (s *Store) Record(ctx context.Context, id string, events ...incident.Event)
 // transact runs f in a transaction of its own, as far as it can tell, and
 // returns the incident once that is committed and the followers are told.
 func (s *Store) transact(ctx context.Context, f func(context.Context, *batch) (folded, error)) (*incident.Incident, error) {
+	if s.outdated.Load() {
+		return nil, ErrOutdated
+	}
 	var result folded
 	err := s.writer.do(ctx, func(ctx context.Context, b *batch) (_ folded, err error) {
 		result, err = f(ctx, b)

@@ -71,8 +71,21 @@ func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (
 	return b, err
 }
 
-// standing reads what every replica hears.
+// ErrOutdated says that a newer piket has brought the store's schema further
+// than this one knows. This one must stop; trying again makes no sense.
+var ErrOutdated = errors.New("a newer piket has taken the store over: use that one")
+
+// standing reads what every replica hears. Who is older than the schema hears
+// ErrOutdated, and writes nothing from then on.
 func (s *Store) standing(ctx context.Context, q querier) (b Beat, err error) {
+	version, err := s.dialect.version(ctx, q)
+	if err != nil {
+		return b, err
+	}
+	if version > schemaVersion {
+		s.outdated.Store(true)
+		return b, fmt.Errorf("%w (its schema is %d, this piket knows up to %d)", ErrOutdated, version, schemaVersion)
+	}
 	if b.Now, err = s.dialect.now(ctx, q, s.clk.Now()); err == nil {
 		b.Frozen, err = frozen(ctx, q)
 	}
@@ -218,32 +231,6 @@ func (s *Store) entitled(ctx context.Context, q querier, replica, id string) err
 		err = ErrLapsed
 	}
 	return err
-}
-
-// Freeze stops every replica, Thaw lets them go on: each hears of it with its
-// next beat. It works beside the freeze file, which needs no store.
-func (s *Store) Freeze(ctx context.Context, why string) error {
-	return s.aside(ctx, func(ctx context.Context, x execer) error {
-		_, err := x.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
-		return err
-	})
-}
-
-// Thaw ends what Freeze began.
-func (s *Store) Thaw(ctx context.Context) error {
-	return s.aside(ctx, func(ctx context.Context, x execer) error {
-		_, err := x.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
-		return err
-	})
-}
-
-func frozen(ctx context.Context, q querier) (string, error) {
-	var why string
-	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'frozen'`).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return why, err
 }
 
 // aside runs f in a transaction that concerns no timeline: no follower hears of

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -168,8 +169,8 @@ func testFreezeReachesEveryReplicaWithItsNextBeat(t *testing.T, where string) {
 		want string
 	}{
 		{func() error { return nil }, ""},
-		{func() error { return s.Freeze(ctx, "by noor: drill") }, "by noor: drill"},
-		{func() error { return s.Freeze(ctx, "by ravi: fire") }, "by ravi: fire"},
+		{func() error { return s.Freeze(ctx, "a", "by noor: drill") }, "by noor: drill"},
+		{func() error { return s.Freeze(ctx, "a", "by ravi: fire") }, "by ravi: fire"},
 		{func() error { return s.Thaw(ctx) }, ""},
 		{func() error { return s.Thaw(ctx) }, ""},
 	} {
@@ -279,4 +280,65 @@ func testNoIncidentIsTakenTwice(t *testing.T, where string) {
 	if len(count) != incidents {
 		t.Errorf("%d of %d were taken", len(count), incidents)
 	}
+}
+
+func TestOlderPiketStopsWhenTheSchemaMovesOnUnderIt(t *testing.T) {
+	onEach(t, testOlderPiketStopsWhenTheSchemaMovesOnUnderIt)
+}
+
+func testOlderPiketStopsWhenTheSchemaMovesOnUnderIt(t *testing.T, where string) {
+	s, _ := leased(t, where)
+	inc := create(t, s, "web-07")
+	enter(t, s, "a")
+	take(t, s, "a", 10)
+	newer := `PRAGMA user_version = 999`
+	if store.IsURL(where) {
+		newer = `UPDATE schema_version SET version = 999`
+	}
+	if _, err := raw(t, where).Exec(newer); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Has(ctx, "a", inc.ID); !errors.Is(err, store.ErrOutdated) {
+		t.Errorf("right before a send: %v", err)
+	}
+	if _, err := s.Beat(ctx, "a", term); !errors.Is(err, store.ErrOutdated) {
+		t.Errorf("a beat: %v", err)
+	}
+	if _, err := s.Append(ctx, inc.ID, inc.Version, note("a decision")); !errors.Is(err, store.ErrOutdated) {
+		t.Errorf("a decision: %v", err)
+	}
+	if _, err := s.Record(ctx, inc.ID, note("an alert")); !errors.Is(err, store.ErrOutdated) {
+		t.Errorf("a fact: %v", err)
+	}
+	if _, err := store.Open(where, clock.Real()); store.IsURL(where) && (err == nil || !strings.Contains(err.Error(), "use the newer piket")) {
+		t.Errorf("starting it again: %v", err)
+	}
+}
+
+func TestFreezeOfOnePlaceIsThawedFromAnother(t *testing.T) {
+	onEach(t, testFreezeOfOnePlaceIsThawedFromAnother)
+}
+
+func testFreezeOfOnePlaceIsThawedFromAnother(t *testing.T, where string) {
+	s, _ := leased(t, where)
+	says := func(place, want string, knows bool) {
+		t.Helper()
+		if why, known, err := s.Freezing(ctx, place); why != want || known != knows || err != nil {
+			t.Errorf("%s: %q %v (%v)", place, why, known, err)
+		}
+	}
+	says("a", "", false)
+	if err := errors.Join(s.Freeze(ctx, "a", "fire"), s.Freeze(ctx, "b", "flood")); err != nil {
+		t.Fatal(err)
+	}
+	says("a", "fire", true)
+	if err := s.Unfreeze(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	says("a", "", false)
+	says("b", "flood", true)
+	if err := s.Thaw(ctx); err != nil {
+		t.Fatal(err)
+	}
+	says("b", "", true)
 }

@@ -18,6 +18,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
@@ -53,7 +54,8 @@ type Store struct {
 	closers []io.Closer // what else to give back, in this order
 	known   cache
 
-	within bool // several replicas of this process share it
+	within   bool        // several replicas of this process share it
+	outdated atomic.Bool // a newer piket has changed the schema
 
 	mu      sync.Mutex
 	changed chan struct{}
