@@ -19,8 +19,8 @@ import (
 	"github.com/spinware/piket/internal/store"
 )
 
-// ledger is what the outside world remembers, whatever dies inside.
-type ledger struct {
+// witness is what the outside world remembers, whatever dies inside.
+type witness struct {
 	mu        sync.Mutex
 	alerts    int
 	accepted  map[string]string // "number status" of every alert that got its 2xx → whose
@@ -224,7 +224,7 @@ func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 	}
 }
 
-func (l *ledger) note(in map[string]bool, what string) {
+func (l *witness) note(in map[string]bool, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in[what] = true

@@ -39,7 +39,7 @@ type ward struct {
 	clk     *clock.Clock
 	lab     *lab.Datacenter
 	rng     *rand.Rand // of the loop that kills; nobody else's
-	ledger  ledger
+	ledger  witness
 	reached string       // file of the points that were reached
 	roomier func() error // gives the disk room again; nil for a disk that has it
 	tokens  map[string]string

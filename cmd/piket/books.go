@@ -95,7 +95,7 @@ func (d *Daemon) hands(config *Config) (remediation.Action, map[string]probes.Pr
 		return client.Do, look
 	}
 	x := newExecutor(d.clk)
-	x.Inventory, x.Frozen, x.Journal, x.Log = d.inventory, d.freeze.Why, d.books.own, d.log
+	x.Inventory, x.Frozen, x.Journal, x.Log = d.inventory, d.button.Why, d.books.own, d.log
 	x.Runbooks = func() *runbooks.Library { return d.settings.Load().runbooks }
 	x.Caps = func() executor.Caps { return d.settings.Load().config.Guards.caps() }
 	return x.Do, x.Look

@@ -74,7 +74,8 @@ type Daemon struct {
 	clk      *clock.Clock
 	log      *slog.Logger
 	store    *store.Store
-	freeze   freeze.Switch
+	freeze   freeze.Switch // of this process alone; the button is for all
+	button   *button
 	metrics  *metrics
 	door     *intake.Door
 	prober   *probes.Scheduler
@@ -119,7 +120,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	}
 	d.silences = silences.New(clk, log, func() silences.Config { return d.settings.Load().config.Alertmanager })
 	d.ward = rounds.NewWard(owner(), d.store, clk, log)
+	d.button = newButton(d.freeze, d.store, d.ward)
 	d.metrics = newMetrics(d.store)
+	d.metrics.registry.MustRegister(replicaCollector{d.store, d.ward})
 	if err := d.openBooks(s.config); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -150,7 +153,7 @@ func (d *Daemon) assemble(config *Config) {
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(executor.Actions(do)),
-		Limits:  d.limits, Frozen: d.frozen, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
+		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
@@ -162,7 +165,7 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
-		Freeze: d.freeze, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
+		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
@@ -190,10 +193,6 @@ func allProbes(beats *probes.Heartbeats, askBMC, askBoot probes.Prober) probes.R
 }
 
 func (d *Daemon) limits() remediation.Limits { return d.settings.Load().config.Guards.limits() }
-
-// frozen says why nothing is touched: by the file beside the store, or for every
-// replica that shares it.
-func (d *Daemon) frozen() string { return cmp.Or(d.freeze.Why(), d.ward.Frozen()) }
 
 // untimely returns what says why this machine's clock cannot be trusted.
 func (d *Daemon) untimely() func() string {
@@ -267,6 +266,7 @@ func hostName() string {
 func (d *Daemon) Start(ctx context.Context) (wait func()) {
 	running := []<-chan struct{}{
 		d.clk.Go(func() { d.ward.Run(ctx) }),
+		d.clk.Go(func() { d.button.run(ctx, d.log) }),
 		d.clk.Go(func() { d.prober.Run(ctx) }),
 		d.clk.Go(func() { d.hub.Run(ctx) }),
 		d.clk.Go(func() { d.keepHistory(ctx) }),

@@ -274,7 +274,7 @@ func TestADaemonWhoseDatabaseWasPutBackStartsFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if why := again.freeze.Why(); !strings.Contains(why, "INC-1/I4 (power cycle web-01") || !strings.Contains(again.frozen(), "INC-1/I4") {
+	if why := again.freeze.Why(); !strings.Contains(why, "INC-1/I4 (power cycle web-01") || !strings.Contains(again.button.Why(), "INC-1/I4") {
 		t.Errorf("it starts with %q", why)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -106,7 +107,7 @@ func declareFreeze(c *cli) {
 			return withHint(err, "is this the storage directory of a piket, and may you write there?")
 		}
 		fmt.Fprintf(io.out, "frozen: no new action begins until piket thaw (%s)\n", freeze.In(dir).Path)
-		if _, err := os.Stat(filepath.Join(dir, store.FileName)); errors.Is(err, os.ErrNotExist) {
+		if !inUse(dir) {
 			return withHint(fmt.Errorf("no piket has its record in %s, so this may stop none", dir),
 				"name the storage directory of the one that runs with --storage.path")
 		}
@@ -128,6 +129,14 @@ func declareFreeze(c *cli) {
 		return nil
 	})
 	there.declare(cmd)
+}
+
+// inUse reports whether a piket keeps its record or its journal in dir.
+func inUse(dir string) bool {
+	return slices.ContainsFunc([]string{store.FileName, journalName}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return !errors.Is(err, os.ErrNotExist)
+	})
 }
 
 func whoami() string {

@@ -86,6 +86,7 @@ type word struct {
 // some are not, and that the whole batch may be sent again: what was already
 // taken in is recognised.
 func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) error {
+	ctx = store.As(ctx, "") // an alert comes in through any replica, whoever has the incident
 	words := make([]*word, len(batch))
 	names := make([]string, len(batch))
 	for n, a := range batch {

@@ -50,7 +50,6 @@ type Rounds struct {
 	ready    agenda // what is due and has no slot yet
 	entries  map[string]*entry
 	inFlight int
-	visits   sync.WaitGroup
 }
 
 // New returns rounds through a ward that are not yet running.
@@ -76,6 +75,7 @@ func (r *Rounds) Ranked(rank func(id string) int) *Rounds {
 // change and fall due, until ctx ends and the visits under way have returned.
 // Call it from a goroutine of the clock's Go.
 func (r *Rounds) Run(ctx context.Context) {
+	defer r.ward.depart(r)
 	follow, position := r.begin, int64(0)
 	for ctx.Err() == nil {
 		ids, now, err := follow(ctx, position)
@@ -95,7 +95,15 @@ func (r *Rounds) Run(ctx context.Context) {
 		}
 		r.clk.Wait(ctx, next, r.bell)
 	}
-	r.visits.Wait()
+	for r.visiting() { // each rings when it ends
+		r.clk.Wait(context.WithoutCancel(ctx), time.Time{}, r.bell)
+	}
+}
+
+func (r *Rounds) visiting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inFlight > 0
 }
 
 // begin finds from where to follow; what came before is visited because it is in
@@ -169,14 +177,14 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 	}
 	for e := r.ready.first(); e != nil && r.inFlight < slots(e); e = r.ready.first() {
 		e.leave()
-		if !r.ward.has(e.id) { // somebody else's by now
+		replica, ours := r.ward.holder(e.id)
+		if !ours { // somebody else's by now
 			delete(r.entries, e.id)
 			continue
 		}
 		e.running = true
 		r.inFlight++
-		r.visits.Add(1)
-		r.clk.Go(func() { r.one(ctx, e) })
+		r.clk.Go(func() { r.one(store.As(ctx, replica), e) })
 	}
 	if next := r.agenda.first(); next != nil {
 		return next.due
@@ -194,7 +202,6 @@ func slots(e *entry) int {
 
 // one makes one visit and books what it said.
 func (r *Rounds) one(ctx context.Context, e *entry) {
-	defer r.visits.Done()
 	next, err := r.visit(ctx, e.id)
 	now := r.clk.Now()
 	r.mu.Lock()
@@ -205,6 +212,8 @@ func (r *Rounds) one(ctx context.Context, e *entry) {
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		next = now
+	case errors.Is(err, store.ErrLapsed): // whoever has it now decides
+		next = now.Add(firstRetry)
 	case err != nil && ctx.Err() == nil:
 		e.retry = min(max(firstRetry, 2*e.retry), lastRetry)
 		next = now.Add(e.retry)

@@ -40,15 +40,20 @@ func (s *Store) Create(ctx context.Context, events ...incident.Event) (*incident
 // Append adds events to an incident that stands at version, all or none, and
 // returns it as it then is. It returns ErrConflict when the incident has moved
 // on, ErrServerHeld when an intent among the events names a server that
-// another incident holds, and ErrNotFound. The version makes trying again after
-// any other error harmless: what was stored after all shows as ErrConflict.
+// another incident holds, ErrLapsed (see [As]) and ErrNotFound. The version
+// makes trying again after any other error harmless: what was stored after all
+// shows as ErrConflict.
 func (s *Store) Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error) {
 	return s.appendAt(ctx, id, version, func(context.Context, querier) error { return nil }, events)
 }
 
 // appendAt appends to an incident that stands at version, if allowed agrees.
 func (s *Store) appendAt(ctx context.Context, id string, version int, allowed func(context.Context, querier) error, events []incident.Event) (*incident.Incident, error) {
+	replica := ReplicaOf(ctx)
 	return s.transact(ctx, func(ctx context.Context, b *batch) (folded, error) {
+		if err := s.entitled(ctx, b, replica, id); err != nil {
+			return folded{}, err
+		}
 		old, err := s.current(ctx, b, id)
 		if err != nil {
 			return folded{}, err
@@ -78,6 +83,9 @@ func (s *Store) Record(ctx context.Context, id string, events ...incident.Event)
 // transact runs f in a transaction of its own, as far as it can tell, and
 // returns the incident once that is committed and the followers are told.
 func (s *Store) transact(ctx context.Context, f func(context.Context, *batch) (folded, error)) (*incident.Incident, error) {
+	if s.outdated.Load() {
+		return nil, ErrOutdated
+	}
 	var result folded
 	err := s.writer.do(ctx, func(ctx context.Context, b *batch) (_ folded, err error) {
 		result, err = f(ctx, b)

@@ -44,6 +44,9 @@ type dialect interface {
 	// skipLocked is the end of a query that passes over the rows of table that
 	// another transaction has locked, and locks the others.
 	skipLocked(table string) string
+	// keepLocked is the end of a query whose rows of table nobody changes before
+	// the transaction ends.
+	keepLocked(table string) string
 	// snapshot is how a transaction sees one moment and holds nobody up.
 	snapshot() *sql.TxOptions
 	// positions takes the next n places in the order of all events and returns

@@ -14,7 +14,8 @@ const leaseSchema = `
 -- stopped by the version of each incident and, before a send, by its fence.
 CREATE TABLE replicas (
 	name  TEXT PRIMARY KEY,
-	until BIGINT NOT NULL -- microseconds since 1970 by the store's clock
+	heard BIGINT NOT NULL, -- microseconds since 1970 by the store's clock
+	until BIGINT NOT NULL
 );
 CREATE TABLE leases (
 	incident TEXT PRIMARY KEY,
@@ -36,17 +37,22 @@ type Beat struct {
 	Frozen string    // why every action is stopped, "" when it is not
 }
 
-// Shared reports whether other processes may work on the same store. A SQLite
-// file is locked for one.
-func (s *Store) Shared() bool { return !s.dialect.single() }
+// Shared reports whether others may work on the same store. A SQLite file is
+// locked for one process.
+func (s *Store) Shared() bool { return s.within || !s.dialect.single() }
 
-// Enter makes a replica known, alive for a term. The name must be new.
-func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) error {
-	return s.writer.do(ctx, func(ctx context.Context, x *batch) (folded, error) {
-		now, err := s.dialect.now(ctx, x, s.clk.Now())
-		if err != nil {
+// ShareWithin lets several replicas of this one process share the store, as a
+// simulation and a test do. Call it before any of them enters.
+func (s *Store) ShareWithin() { s.within = true }
+
+// Enter makes a replica known, alive for a term, as its first beat. The name
+// must be new.
+func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
+	err = s.writer.do(ctx, func(ctx context.Context, x *batch) (folded, error) {
+		if b, err = s.standing(ctx, x); err != nil {
 			return folded{}, err
 		}
+		now := b.Now
 		dead := now
 		if !s.Shared() {
 			dead = now.Add(100 * 365 * 24 * time.Hour) // whoever was here before: the lock says that they are gone
@@ -54,13 +60,36 @@ func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) e
 		if err := s.reap(ctx, x, dead); err != nil {
 			return folded{}, err
 		}
-		if _, err := x.ExecContext(ctx, `DELETE FROM leases WHERE incident IN
+		// What somebody has is theirs until they are gone, however long it is over.
+		if _, err := x.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
 			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
 			return folded{}, err
 		}
-		_, err = x.ExecContext(ctx, `INSERT INTO replicas (name, until) VALUES ($1, $2)`, replica, now.Add(term).UnixMicro())
+		_, err = x.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES ($1, $2, $3)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())
 		return folded{}, err
 	})
+	return b, err
+}
+
+// ErrOutdated says that a newer piket has brought the store's schema further
+// than this one knows. This one must stop; trying again makes no sense.
+var ErrOutdated = errors.New("a newer piket has taken the store over: use that one")
+
+// standing reads what every replica hears. Who is older than the schema hears
+// ErrOutdated, and writes nothing from then on.
+func (s *Store) standing(ctx context.Context, q querier) (b Beat, err error) {
+	version, err := s.dialect.version(ctx, q)
+	if err != nil {
+		return b, err
+	}
+	if version > schemaVersion {
+		s.outdated.Store(true)
+		return b, fmt.Errorf("%w (its schema is %d, this piket knows up to %d)", ErrOutdated, version, schemaVersion)
+	}
+	if b.Now, err = s.dialect.now(ctx, q, s.clk.Now()); err == nil {
+		b.Frozen, err = frozen(ctx, q)
+	}
+	return b, err
 }
 
 // reap frees what those have who were not heard for their term.
@@ -91,19 +120,16 @@ func column(ctx context.Context, q querier, query string, args ...any) ([]string
 // its own watch. What the others had who were not heard is free from then on.
 func (s *Store) Beat(ctx context.Context, replica string, term time.Duration) (b Beat, err error) {
 	err = s.aside(ctx, func(ctx context.Context, x execer) error {
-		if b.Now, err = s.dialect.now(ctx, x, s.clk.Now()); err != nil {
+		if b, err = s.standing(ctx, x); err != nil {
 			return err
 		}
-		done, err := x.ExecContext(ctx, `UPDATE replicas SET until = $1 WHERE name = $2 AND until > $3`,
-			b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
+		done, err := x.ExecContext(ctx, `UPDATE replicas SET heard = $1, until = $2 WHERE name = $3 AND until > $4`,
+			b.Now.UnixMicro(), b.Now.Add(term).UnixMicro(), replica, b.Now.UnixMicro())
 		if err != nil {
 			return err
 		}
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrLapsed, err)
-		}
-		if b.Frozen, err = frozen(ctx, x); err != nil {
-			return err
 		}
 		return s.reap(ctx, x, b.Now)
 	})
@@ -154,45 +180,57 @@ func offer(ctx context.Context, x execer, id string) error {
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's
-// clock. It is asked right before a send.
-func (s *Store) Has(ctx context.Context, replica, id string) (bool, error) {
-	now, err := s.dialect.now(ctx, s.read, s.clk.Now())
+// clock, and why every action is stopped. It is asked right before a send.
+func (s *Store) Has(ctx context.Context, replica, id string) (has bool, frozen string, err error) {
+	b, err := s.standing(ctx, s.read)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
+	has, err = leased(ctx, s.read, replica, id, b.Now, "")
+	return has, b.Frozen, err
+}
+
+func leased(ctx context.Context, q querier, replica, id string, now time.Time, lock string) (bool, error) {
 	var one int
-	err = s.read.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
-		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`, id, replica, now.UnixMicro()).Scan(&one)
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM leases l JOIN replicas r ON r.name = l.replica
+		WHERE l.incident = $1 AND l.replica = $2 AND r.until > $3`+lock, id, replica, now.UnixMicro()).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// Freeze stops every replica, Thaw lets them go on: each hears of it with its
-// next beat. It works beside the freeze file, which needs no store.
-func (s *Store) Freeze(ctx context.Context, why string) error {
-	return s.aside(ctx, func(ctx context.Context, x execer) error {
-		_, err := x.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('frozen', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, why)
-		return err
-	})
+type replicaKey struct{}
+
+// As returns a context in which decisions are a replica's: Append and AppendIf
+// store them only while it has the incident, and return ErrLapsed when it does
+// not. Facts are recorded whoever has it.
+func As(ctx context.Context, replica string) context.Context {
+	return context.WithValue(ctx, replicaKey{}, replica)
 }
 
-// Thaw ends what Freeze began.
-func (s *Store) Thaw(ctx context.Context) error {
-	return s.aside(ctx, func(ctx context.Context, x execer) error {
-		_, err := x.ExecContext(ctx, `DELETE FROM meta WHERE name = 'frozen'`)
-		return err
-	})
+// ReplicaOf returns whose decisions those of a context are, "" when they are
+// nobody's in particular: a person's, or an alert's.
+func ReplicaOf(ctx context.Context) string {
+	name, _ := ctx.Value(replicaKey{}).(string)
+	return name
 }
 
-func frozen(ctx context.Context, q querier) (string, error) {
-	var why string
-	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'frozen'`).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+// entitled returns ErrLapsed when a decision's replica does not have the
+// incident within the transaction that would store it.
+func (s *Store) entitled(ctx context.Context, q querier, replica, id string) error {
+	if replica == "" || !s.Shared() {
+		return nil
 	}
-	return why, err
+	now, err := s.dialect.now(ctx, q, s.clk.Now())
+	if err != nil {
+		return err
+	}
+	has, err := leased(ctx, q, replica, id, now, s.dialect.keepLocked("l")) // nobody takes it before the commit
+	if err == nil && !has {
+		err = ErrLapsed
+	}
+	return err
 }
 
 // aside runs f in a transaction that concerns no timeline: no follower hears of

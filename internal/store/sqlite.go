@@ -173,6 +173,8 @@ func (sqliteDialect) now(_ context.Context, _ querier, own time.Time) (time.Time
 
 func (sqliteDialect) skipLocked(string) string { return "" }
 
+func (sqliteDialect) keepLocked(string) string { return "" }
+
 func (sqliteDialect) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
 
 func (sqliteDialect) positions(context.Context, querier, int) (any, error) { return nil, nil }

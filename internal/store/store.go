@@ -19,6 +19,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
@@ -54,6 +55,9 @@ type Store struct {
 	closers []io.Closer // what else to give back, in this order
 	known   cache
 	path    string // of SQLite's file, "" on PostgreSQL
+
+	within   bool        // several replicas of this process share it
+	outdated atomic.Bool // a newer piket has changed the schema
 
 	mu      sync.Mutex
 	changed chan struct{}

@@ -17,7 +17,6 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
-	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
@@ -34,7 +33,7 @@ type Server struct {
 	Log       *slog.Logger
 	Inventory func() *inventory.Inventory
 	Receive   func(ctx context.Context, batch []alerts.Alert, cut uint64) error
-	Freeze    freeze.Switch
+	Freeze    Button
 	Config    func() Config
 	Metrics   http.Handler
 	Reload    func() error // reads the configuration anew; the error is shown
@@ -56,6 +55,13 @@ type Server struct {
 	// Probes knows how everything is that is looked at; without it nobody is
 	// told.
 	Probes *probes.Scheduler
+}
+
+// Button is the big red button; [freeze.Switch] is one, for one process.
+type Button interface {
+	Why() string // why nothing is touched, "" when it is not frozen
+	Freeze(by, reason string) error
+	Thaw() error
 }
 
 // Config is what may change while piket runs. The zero Config lets no sender
