@@ -106,7 +106,7 @@ func declareFreeze(c *cli) {
 			return withHint(err, "is this the storage directory of a piket, and may you write there?")
 		}
 		fmt.Fprintf(io.out, "frozen: no new action begins until piket thaw (%s)\n", freeze.In(dir).Path)
-		if _, err := os.Stat(filepath.Join(dir, store.FileName)); errors.Is(err, os.ErrNotExist) {
+		if !inhabited(dir) {
 			return withHint(fmt.Errorf("no piket has its record in %s, so this may stop none", dir),
 				"name the storage directory of the one that runs with --storage.path")
 		}
@@ -128,6 +128,17 @@ func declareFreeze(c *cli) {
 		return nil
 	})
 	there.declare(cmd)
+}
+
+// inhabited reports whether a piket keeps anything in dir: its timelines, or the
+// journal that lies there when the timelines are in PostgreSQL.
+func inhabited(dir string) bool {
+	for _, name := range []string{store.FileName, journalName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 func whoami() string {
