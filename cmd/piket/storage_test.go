@@ -29,7 +29,7 @@ func TestDaemonKeepsItsTimelinesInPostgres(t *testing.T) {
 	if seen, err := look.Load(t.Context(), inc.ID); err != nil || seen.Subject.Name != "web-01" {
 		t.Errorf("in the database is %+v (%v)", seen, err)
 	}
-	if !inhabited(d.settings.Load().config.Storage.Path) {
+	if !inUse(d.settings.Load().config.Storage.Path) {
 		t.Error("nothing in the storage directory says that a piket is here")
 	}
 }
