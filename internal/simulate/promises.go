@@ -202,6 +202,9 @@ func (w *world) customerOf(m *machine) string { return w.customers[m.number] }
 func (w *world) checkRates(i incident.Intended, m *machine) {
 	hour, day := 0, 0
 	for _, s := range w.watch.begun {
+		if again := w.now - s.begun; s.counts() && s.machine == m && i.Action == "power" && s.Action == "power" && again < w.limits.Cooldown-w.limits.NotAfter-bound {
+			w.violate("P5", "%s touches the power of %s again after %v", i.Intent, m.name, again)
+		}
 		switch age := w.now - s.begun; {
 		case !s.counts():
 		case s.machine == m && age < 24*time.Hour-time.Minute:
