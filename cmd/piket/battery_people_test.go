@@ -1,4 +1,4 @@
-//go:build battery
+//go:build battery || e2e
 
 package main
 

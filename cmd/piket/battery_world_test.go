@@ -1,4 +1,4 @@
-//go:build battery
+//go:build battery || e2e
 
 package main
 
@@ -42,6 +42,8 @@ type ward struct {
 	ledger  ledger
 	reached string // file of the points that were reached
 	tokens  map[string]string
+	store   string // where the timelines are; "" for the storage directory
+	many    bool   // several replicas share them
 
 	mu      sync.Mutex
 	process *victim // nil while none runs

@@ -31,7 +31,7 @@ func newButton(file freeze.Switch, s *store.Store, w *rounds.Ward) *button {
 	if err != nil {
 		path = file.Path
 	}
-	return &button{file: file, store: s, ward: w, place: host() + " " + path}
+	return &button{file: file, store: s, ward: w, place: hostName() + " " + path}
 }
 
 // Why says why nothing is touched, "" when all may go on.

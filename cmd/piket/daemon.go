@@ -251,9 +251,9 @@ func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
 }
 
 // owner names this process in claims.
-func owner() string { return fmt.Sprintf("%s, process %d", host(), os.Getpid()) }
+func owner() string { return fmt.Sprintf("%s, process %d", hostName(), os.Getpid()) }
 
-func host() string {
+func hostName() string {
 	name, err := os.Hostname()
 	if err != nil {
 		return "unknown host"
