@@ -386,8 +386,10 @@ func playForum(t *testing.T, s *stage, seed uint64, tally map[string]int) {
 		}
 	}()
 	f.turn()
-	for range 14 {
-		f.upset()
+	for range 12 {
+		for range 1 + f.choose(3)/2 { // sometimes two things happen before piket looks
+			f.upset()
+		}
 		f.turn()
 		if !f.inc.Ongoing() || f.inc.Order != nil {
 			return

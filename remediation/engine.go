@@ -53,6 +53,7 @@ type WorkOrder func(server inventory.Server, site inventory.Site, inc *incident.
 type memory struct {
 	runbook         string // the hash of the one that asked for the looks
 	goal, diagnosis Look
+	rank            int // of its next visit
 
 	claim    string // the intent that was last seen claimed and not answered for
 	claimAge func() time.Duration
@@ -77,6 +78,7 @@ func (m *memory) ageOfClaim(a *incident.Action, clk *clock.Clock) time.Duration 
 // means that nothing was decided and the same visit may be made again.
 func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 	var watched, diagnosed bool
+	var looked func() time.Duration // since the last look of this visit
 	for {
 		inc, err := e.Store.Load(ctx, id)
 		if err != nil {
@@ -86,14 +88,20 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		// The store may have taken long, and the whole machine may have stood still:
+		// what was seen before that is as old as it is.
+		f.Now = e.Clock.Now()
+		if looked != nil && looked() > f.Limits.Fresh {
+			watched, diagnosed = false, false
+		}
 		f.JustWatched, f.JustDiagnosed = watched, diagnosed
 		m := Next(f)
 		next, err := e.make(ctx, f, m)
 		switch m.(type) {
 		case Watch:
-			watched = true
+			watched, looked = true, e.Clock.Stopwatch()
 		case Diagnose:
-			diagnosed = true
+			diagnosed, looked = true, e.Clock.Stopwatch()
 		default:
 			if errors.Is(err, errHeldBack) { // others were quicker; what they hold is a fact by now
 				return f.Now, nil
@@ -120,8 +128,11 @@ func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, erro
 		Frozen: e.Frozen(), Clock: e.Untimely(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
 		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
 	}
+	e.rankAs(seen, rank(f))
 	if inc.Subject.Kind == "server" && inc.Ongoing() {
-		err = e.surroundings(ctx, &f)
+		if f.Alone = f.asleep(); !f.Alone {
+			err = e.surroundings(ctx, &f)
+		}
 	}
 	return f, err
 }
@@ -238,6 +249,7 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 	case Merge:
 		return f.Now, e.merge(ctx, f, m.Reason)
 	case Intend:
+		e.rankAs(e.seen(inc.ID), 0) // its send comes before what others plan
 		return time.Time{}, e.intend(ctx, f, m.Intent)
 	case Send:
 		return time.Time{}, e.send(ctx, f, m.Intent)
@@ -268,7 +280,7 @@ func (e *Engine) watch(ctx context.Context, f Facts, power bool) error {
 	failpoint.Reach(failpoint.GoalLooked)
 	var news []incident.Payload
 	holds := wellAll(look.Checks)
-	unwatched := inc.Goal.Holds && (f.Goal.At.IsZero() || look.At.Sub(f.Goal.At) > 3*f.Limits.IdlePoll)
+	unwatched := inc.Goal.Holds && (f.Goal.At.IsZero() || look.At.Sub(f.Goal.At) > 3*max(f.Limits.IdlePoll, f.poll()))
 	if !inc.Goal.Known || holds != inc.Goal.Holds || holds && unwatched || answers(look.Checks) != answers(inc.Goal.Checks) {
 		news = append(news, incident.GoalSeen{Holds: holds, Checks: look.Checks, Unwatched: holds && unwatched})
 	}
@@ -455,9 +467,44 @@ func (e *Engine) seen(id string) *memory {
 		e.memory = map[string]*memory{}
 	}
 	if e.memory[id] == nil {
-		e.memory[id] = &memory{}
+		e.memory[id] = &memory{rank: unseen}
 	}
 	return e.memory[id]
+}
+
+// unseen is the rank of an incident that this process has not looked at yet: it
+// may be the most pressing.
+const unseen = 1
+
+// Rank says how pressing a visit to an incident is, as it was last seen: 0 while
+// something of ours is under way or a person has been asked, then by priority.
+// The rounds ask it of what is due.
+func (e *Engine) Rank(id string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m := e.memory[id]; m != nil {
+		return m.rank
+	}
+	return unseen
+}
+
+// rank is what Rank answers about an incident until it is seen again.
+func rank(f Facts) int {
+	inc := f.Incident
+	if inc.Action.Live() || f.owing() || inc.Approval != nil {
+		return 0
+	}
+	if n := slices.Index(incident.Priorities, inc.Priority); n >= 0 {
+		return 1 + n
+	}
+	return 1
+}
+
+// rankAs is a write of its own: Rank reads it from another goroutine.
+func (e *Engine) rankAs(m *memory, rank int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m.rank = rank
 }
 
 // stale makes the next visit look anew: a send has changed the world.

@@ -326,6 +326,55 @@ func TestASlowLookStillLeadsToADecision(t *testing.T) {
 	}
 }
 
+// stalls is a store that stands still once after every few looks, as a stopped
+// process or a migrated machine does.
+type stalls struct {
+	remediation.Timelines
+	load func()
+}
+
+func (s stalls) Load(ctx context.Context, id string) (*incident.Incident, error) {
+	inc, err := s.Timelines.Load(ctx, id)
+	s.load()
+	return inc, err
+}
+
+func TestNothingRestsOnALookFromBeforeAStandstill(t *testing.T) {
+	h := newHouse(t)
+	var looked time.Time
+	for kind, probe := range h.engine.Looker.Probes {
+		h.engine.Looker.Probes[kind] = func(ctx context.Context, t probes.Target) probes.Result {
+			if kind == "bmc" { // asked once in every diagnosis
+				looked = h.clk.Now()
+			}
+			return probe(ctx, t)
+		}
+	}
+	for n := 0; h.load().Order == nil && h.load().Closure == nil && n < 500; n++ {
+		stalled := false
+		h.engine.Store = stalls{h.store, func() {
+			if !stalled && looked.Equal(h.clk.Now()) {
+				stalled = true
+				h.pass(50 * time.Minute)
+			}
+		}}
+		before := h.load().Version
+		h.visit()
+		list, err := h.store.Events(t.Context(), h.id, before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			switch e.Payload.(type) {
+			case incident.Concluded, incident.ApprovalRequested, incident.Intended:
+				if age := e.At.Sub(looked); age > remediation.DefaultLimits.Fresh+time.Minute {
+					t.Fatalf("%q rests on a look that is %v old", e.Payload.Text(), age)
+				}
+			}
+		}
+	}
+}
+
 // A machine that goes off only after the step has been given up is switched on
 // all the same.
 func TestPowerThatWentOffLateIsStillSwitchedOn(t *testing.T) {

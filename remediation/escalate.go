@@ -48,22 +48,32 @@ const maxOnSite = 4 * time.Hour
 // waitForOrder keeps the clocks of a work order. While hands may be in the
 // machine, nothing else is done to it.
 func waitForOrder(f Facts, o *incident.Order) Move {
-	inc := f.Incident
-	topic, why := "", ""
+	topic, why, due := "", "", time.Time{}
 	switch {
 	case (o.State == "sent" || o.State == "acknowledged") && f.Now.After(o.ArriveBy):
 		topic, why = "-not-arrived", o.To+" has not arrived for work order "+o.Order
 	case o.State == "sent" && f.Now.After(o.AcknowledgeBy):
-		topic, why = "-unacknowledged", o.To+" has not acknowledged work order "+o.Order
+		topic, why, due = "-unacknowledged", o.To+" has not acknowledged work order "+o.Order, o.ArriveBy
 	case o.State == "on_site" && f.Now.After(o.ChangedAt.Add(maxOnSite)):
 		topic, why = "-still-on-site", fmt.Sprintf("%s has been on site for %v with work order %s", o.To, maxOnSite, o.Order)
 	case o.State == "done" && f.Now.After(o.ChangedAt.Add(f.Limits.AfterWork)):
 		topic, why = "-did-not-help", "work order "+o.Order+" is done and service is not back"
+	case o.State == "sent":
+		due = o.AcknowledgeBy
+	case o.State == "acknowledged":
+		due = o.ArriveBy
+	case o.State == "on_site":
+		due = o.ChangedAt.Add(maxOnSite)
+	case o.State == "done":
+		due = o.ChangedAt.Add(f.Limits.AfterWork)
 	}
 	if topic != "" {
-		if m := attention(inc, o.Order+topic, why); m != nil {
+		if m := attention(f.Incident, o.Order+topic, why); m != nil {
 			return m
 		}
 	}
-	return f.nextLook()
+	if due.IsZero() {
+		return f.nextLook()
+	}
+	return f.waitUntil(due.Add(time.Millisecond)) // past it, not at it
 }

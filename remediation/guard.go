@@ -22,6 +22,7 @@ var guards = []struct {
 	name  string
 	check func(Facts, runbooks.Remedy) *refusal
 }{
+	{"surroundings", knowsTheRest},
 	{"freeze", notFrozen},
 	{"clock", clockTrusted},
 	{"one-target", oneTarget},
@@ -47,6 +48,14 @@ func refuse(f Facts, r runbooks.Remedy) *refusal {
 		}
 	}
 	return nil
+}
+
+// knowsTheRest: what other incidents do was looked up for this decision.
+func knowsTheRest(f Facts, _ runbooks.Remedy) *refusal {
+	if !f.Alone {
+		return nil
+	}
+	return &refusal{Why: "what other incidents do was not looked up", Until: f.Now}
 }
 
 // notFrozen: `piket freeze` stops every new action.

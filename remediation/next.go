@@ -31,6 +31,10 @@ type Facts struct {
 	// however long it took.
 	JustWatched, JustDiagnosed bool
 
+	// Alone says that the rest of these facts was not looked up, because no rule
+	// needs it while the incident is asleep. No action is allowed on such facts.
+	Alone bool
+
 	Touched  []incident.Touch            // what was acted on lately, by any incident
 	Fallen   []string                    // servers of the site that fell at about the same time
 	Results  map[string][]incident.Touch // what each step was good for on this class of server, newest first
@@ -57,7 +61,8 @@ type Limits struct {
 	HoldDown  time.Duration // trouble lasts this long before power is touched
 	Fresh     time.Duration // findings older than this decide nothing
 	Poll      time.Duration // between looks while something is on its way
-	IdlePoll  time.Duration // between looks while people work
+	IdlePoll  time.Duration // between looks while people work, at first
+	IdleMost  time.Duration // and when nothing has changed for long; a tenth of that time in between
 	NotAfter  time.Duration // from intent to send; later it is not sent
 	PowerOn   time.Duration // power that we cut may be off this long before it is duty to restore it
 	AfterWork time.Duration // from "the technician is done" to asking a person why it is still down
@@ -77,7 +82,7 @@ type Limits struct {
 
 // DefaultLimits are the limits when the configuration names none.
 var DefaultLimits = Limits{
-	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second,
+	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second, IdleMost: 5 * time.Minute,
 	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
 	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute,
 	Together: 3, TogetherPercent: 20, TogetherWithin: 5 * time.Minute,
@@ -196,6 +201,10 @@ func (f Facts) forbids(intent incident.Intended) string {
 	if !ok {
 		return "the runbook has no such step"
 	}
+	// Another process may have planned it while what this one remembers grew old.
+	if oldest := f.Limits.Fresh + f.Limits.NotAfter; f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
+		return "this process has not looked at it lately"
+	}
 	if no := refuse(f, remedy); no != nil {
 		return "guard " + no.Guard + ": " + no.Why
 	}
@@ -215,6 +224,8 @@ func wait(f Facts) Move {
 	switch {
 	case a == nil:
 		return nil
+	case f.Clock != "":
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "nobody knows any more when it expires: " + f.Clock})
 	case f.Now.Before(a.Expires) && f.outdated(a) != "":
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: f.outdated(a)})
 	case f.Now.Before(a.Expires) && a.GrantedBy == "":
@@ -229,9 +240,13 @@ func wait(f Facts) Move {
 		Reason: a.GrantedBy + " said yes, but it could not be done in time"})
 }
 
-// diagnose takes a fresh look before anything is concluded.
+// diagnose takes a fresh look before anything is concluded, at the goal as well:
+// while nothing changes that is looked at more seldom than an action allows.
 func diagnose(f Facts) Move {
-	if !f.JustDiagnosed && (f.Diagnosis.At.IsZero() || f.Now.Sub(f.Diagnosis.Ended) >= f.Limits.Fresh) {
+	if !f.JustWatched && f.Goal.old(f.Now, f.Limits.Fresh) {
+		return f.look()
+	}
+	if !f.JustDiagnosed && f.Diagnosis.old(f.Now, f.Limits.Fresh) {
 		return Diagnose{}
 	}
 	return nil

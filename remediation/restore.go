@@ -73,10 +73,12 @@ const closeWithin = 24 * time.Hour
 
 // remind calls for somebody to close what is long over.
 func (f Facts) remind() Move {
-	if f.Now.Sub(f.Incident.RestoredAt) > closeWithin {
-		if m := attention(f.Incident, "not-closed", "service is back since "+clockTime(f.Incident.RestoredAt)+", and nobody has closed the incident"); m != nil {
-			return m
-		}
+	due := f.Incident.RestoredAt.Add(closeWithin)
+	if !f.Now.After(due) {
+		return f.waitUntil(due.Add(time.Millisecond))
+	}
+	if m := attention(f.Incident, "not-closed", "service is back since "+clockTime(f.Incident.RestoredAt)+", and nobody has closed the incident"); m != nil {
+		return m
 	}
 	return f.nextLook()
 }

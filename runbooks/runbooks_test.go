@@ -181,3 +181,22 @@ func TestPlaceholdersAreFilledOrTheCommandIsNotUsed(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestExplainSaysHowManyMustAgree(t *testing.T) {
+	book, err := runbooks.Parse("two.yml", []byte(`runbook: two
+title: Two people agree
+match: ['alertname="X"']
+classify: {impact: high, urgency: high}
+assign: network-and-server
+goal: {checks: [reachable], for: 2m}
+remedies:
+  - {id: cut, power: cycle, verify: 5m, approve: {by: on-duty, within: 10m, otherwise: escalate, persons: 2}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "only after a yes each of 2 different people (who reported the trouble is none of them) by on-duty within 10m"
+	if text := book.Explain(); !strings.Contains(text, want) {
+		t.Errorf("it says\n%s", text)
+	}
+}

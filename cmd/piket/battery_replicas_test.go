@@ -342,4 +342,3 @@ func (f *trio) owner(id string) (*peer, string) {
 	}
 	return nil, ""
 }
-

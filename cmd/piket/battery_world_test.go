@@ -39,8 +39,9 @@ type ward struct {
 	clk     *clock.Clock
 	lab     *lab.Datacenter
 	rng     *rand.Rand // of the loop that kills; nobody else's
-	ledger  ledger
-	reached string // file of the points that were reached
+	ledger  memories
+	reached string       // file of the points that were reached
+	roomier func() error // gives the disk room again; nil for a disk that has it
 	tokens  map[string]string
 	store   string // where the timelines are; "" for the storage directory
 	many    bool   // several replicas share them
@@ -71,7 +72,7 @@ const wardGuards = `guards: {hold_down: 5s, facts_fresh: 60s}
 `
 
 // newWard builds everything and starts nothing but the lab.
-func newWard(t *testing.T, seed uint64) *ward {
+func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	t.Helper()
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,12 +82,12 @@ func newWard(t *testing.T, seed uint64) *ward {
 	port.Close()
 	w := &ward{
 		t: t, dir: t.TempDir(), url: "http://" + address, speed: wardSpeed,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: killable(t),
+		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: binary,
 	}
 	w.anchor = time.Now()
 	w.reached = filepath.Join(w.dir, "reached")
 	w.clk = clock.Scaled(w.anchor, w.speed)
-	w.lab, err = lab.Start(context.Background(), lab.Options{Clock: w.clk, Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 30 * time.Second, Racks: bedsRacks})
+	w.lab, err = lab.Start(context.Background(), lab.Options{Clock: w.clk, Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 30 * time.Second, Racks: racks})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,29 +104,16 @@ func newWard(t *testing.T, seed uint64) *ward {
 	return w
 }
 
-// killable builds the program that kills itself when told to, once for all
-// tests.
-var killable = func() func(*testing.T) string {
-	var once sync.Once
-	var path string
-	var out []byte
-	var err error
-	return func(t *testing.T) string {
-		t.Helper()
-		once.Do(func() {
-			var dir string
-			if dir, err = os.MkdirTemp("", "piket-battery-"); err != nil {
-				return
-			}
-			path = filepath.Join(dir, "piket")
-			out, err = exec.Command("go", "build", "-tags", "failpoints", "-o", path, ".").CombinedOutput()
-		})
-		if err != nil {
-			t.Fatalf("build piket with failpoints: %v\n%s", err, out)
-		}
-		return path
+// build makes the program as the battery needs it.
+func build(t *testing.T, args ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "piket")
+	argv := append([]string{"build", "-tags", "failpoints", "-o", path}, args...)
+	if out, err := exec.Command("go", append(argv, ".")...).CombinedOutput(); err != nil {
+		t.Fatalf("build piket with failpoints: %v\n%s", err, out)
 	}
-}()
+	return path
+}
 
 func (w *ward) configure() {
 	w.write("piket.yml", fmt.Sprintf(wardConf, w.url, w.lab.SMTPAddress(), wardGuards))
@@ -166,12 +154,12 @@ type victim struct {
 	end chan struct{} // closed when it has ended
 }
 
-// start begins a life that ends by itself at a point, if one is given. before
-// stands in front of the command line, such as strace with its arguments.
-func (w *ward) start(point string, before ...string) *victim {
+// start begins a life that ends by itself at a point, if one is given. env is
+// added to its environment.
+func (w *ward) start(point string, env ...string) *victim {
 	w.t.Helper()
-	argv := append(before, w.binary, "serve", "--config.file="+filepath.Join(w.dir, "piket.yml"),
-		"--web.listen-address="+strings.TrimPrefix(w.url, "http://"))
+	argv := []string{w.binary, "serve", "--config.file=" + filepath.Join(w.dir, "piket.yml"),
+		"--web.listen-address=" + strings.TrimPrefix(w.url, "http://")}
 	log, err := os.OpenFile(filepath.Join(w.dir, "piket.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		w.t.Fatal(err)
@@ -181,6 +169,7 @@ func (w *ward) start(point string, before ...string) *victim {
 	v.cmd.Stdout, v.cmd.Stderr, v.cmd.Dir = log, log, w.dir
 	v.cmd.Env = append(os.Environ(), failpoint.EnvPoint+"="+point, failpoint.EnvLog+"="+w.reached,
 		fmt.Sprintf("PIKET_CLOCK=%s %v", w.anchor.Format(time.RFC3339Nano), w.speed))
+	v.cmd.Env = append(v.cmd.Env, env...)
 	v.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := v.cmd.Start(); err != nil {
 		w.t.Fatal(err)

@@ -46,6 +46,8 @@ func declareBench(c *cli) {
 	cmd.Flag("server", "What bench server wrote, for tcp and https; without it a server is started.").StringVar(&f.server)
 
 	declareBenchIntake(c, group)
+	declareBenchEngine(c, group)
+	declareBenchWaiting(c, group)
 
 	var kind string
 	server := c.add(group, "server", "Serve what bench probes asks, until standard input ends.",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,7 +42,8 @@ type benchWorld struct {
 	inventory *inventory.Inventory
 	door      *intake.Door
 
-	mended    sync.Map // servers that answer again
+	around    func(rounds.Visit) rounds.Visit // around the engine's visits; nil for nothing
+	mended    sync.Map                        // servers that answer again
 	sent      atomic.Int64
 	forgotten func() // removes what was stored
 }
@@ -93,7 +95,10 @@ func benchLibrary(dir, book string) (*runbooks.Library, error) {
 }
 
 func benchFleet(servers int) (*inventory.Inventory, error) {
-	fleet := inventory.Inventory{Teams: []inventory.Team{{Name: "bench"}}}
+	fleet := inventory.Inventory{
+		People: []inventory.Person{{Name: benchPerson, Email: "ops@example.net", Roles: []inventory.Role{inventory.Engineer}}},
+		Teams:  []inventory.Team{{Name: "bench", Members: []string{benchPerson}, OnDuty: []string{benchPerson}}},
+	}
 	for n := range servers {
 		site, rack := fmt.Sprintf("site-%d", n/benchServersPerSite), fmt.Sprintf("rack-%d", n/benchServersPerRack)
 		if n%benchServersPerSite == 0 {
@@ -105,10 +110,23 @@ func benchFleet(servers int) (*inventory.Inventory, error) {
 		}
 		fleet.Servers = append(fleet.Servers, inventory.Server{
 			Name: benchServer(n), Rack: rack, Address: fmt.Sprintf("2001:db8::%x:%x", 1+n>>16, n&0xffff), Model: "bench",
+			SSH: &inventory.SSH{User: "root", Key: secret.Ref{File: "/nonexistent"}, HostKeys: []string{benchHostKey(n)}}, // nobody connects
 		})
 	}
 	return inventory.New(fleet)
 }
+
+// benchHostKey is a key that nobody holds; the inventory wants each once.
+func benchHostKey(n int) string {
+	const kind = "ssh-ed25519"
+	wire := append([]byte{0, 0, 0, byte(len(kind))}, kind...)
+	wire = append(wire, 0, 0, 0, 32)
+	wire = append(wire, fmt.Sprintf("%032d", n)...)
+	return kind + " " + base64.StdEncoding.EncodeToString(wire)
+}
+
+// benchPerson is on duty, and answers.
+const benchPerson = "noor"
 
 func benchServer(n int) string { return fmt.Sprintf("server-%06d", n) }
 
@@ -230,10 +248,15 @@ func (w *benchWorld) start(ctx context.Context, limits remediation.Limits) (wait
 		},
 		Owner: "bench",
 	}
+	visit := engine.Visit
+	if w.around != nil {
+		visit = w.around(visit)
+	}
 	office := &desk.Desk{Store: w.store, Clock: w.clk, Inventory: w.door.Inventory, Policy: func() desk.Policy { return desk.Policy{} }}
 	running := []<-chan struct{}{w.clk.Go(func() { ward.Run(ctx) })}
-	for name, visit := range map[string]rounds.Visit{"engine": engine.Visit, "desk": office.Visit} {
-		r := rounds.New(name, ward, visit)
+	for _, r := range []*rounds.Rounds{
+		rounds.New("engine", ward, visit).Ranked(engine.Rank), rounds.New("desk", ward, office.Visit),
+	} {
 		running = append(running, w.clk.Go(func() { r.Run(ctx) }))
 	}
 	return func() {

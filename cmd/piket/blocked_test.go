@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/runbooks"
 )
 
 // command runs the command line as noor against a daemon's page.
@@ -75,4 +79,47 @@ func TestCommandLineShowsWhatIsHeldBackAndAskedAndAnswersIt(t *testing.T) {
 	says("nobody who could agree", "blocked")
 	says(inc.ID+": denied", "deny", inc.ID, "--reason", "changed my mind")
 	measured(waiting + "0\n")
+}
+
+// What needs more people than there are would never be done; that is said at the
+// start, and not in the night.
+func TestARunbookThatTooFewCanAgreeToIsRefused(t *testing.T) {
+	book := filepath.Join(t.TempDir(), "two.yml")
+	text := `runbook: two
+title: Two people agree
+match: ['alertname="X"']
+classify: {impact: high, urgency: high}
+assign: network-and-server
+goal: {checks: [reachable], for: 2m}
+remedies:
+  - {id: cut, power: cycle, verify: 5m, approve: {by: on-duty, within: 10m, otherwise: escalate, persons: 2}}
+`
+	if err := os.WriteFile(book, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	library, err := runbooks.Load(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for engineers, want := range map[int]string{
+		1: `runbook two, step cut: 2 people must agree, and only 1 engineers may answer for "on-duty"`,
+		2: "<nil>",
+	} {
+		content := inventory.Inventory{Teams: []inventory.Team{{Name: "network-and-server", OnDuty: []string{"noor"}}}}
+		for _, name := range []string{"noor", "eva", "sem"} {
+			p := inventory.Person{Name: name}
+			if len(content.People) < engineers {
+				p.Roles = []inventory.Role{inventory.Engineer}
+			}
+			content.People = append(content.People, p)
+			content.Teams[0].Members = append(content.Teams[0].Members, name)
+		}
+		inv, err := inventory.New(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(checkTeams(library, inv)); got != want {
+			t.Errorf("%d engineers: %s", engineers, got)
+		}
+	}
 }

@@ -51,7 +51,7 @@ func (d *Daemon) openBooks(config *Config) (err error) {
 	})
 	d.metrics.registry.MustRegister(differ)
 	b.watch = ledger.Watch{
-		Journal: b.engine, Touches: d.store.Touches, Freeze: d.freeze, Clock: d.clk, Log: d.log,
+		Journal: b.engine, Host: hostName() + ", ", Touches: d.store.Touches, Head: d.head, HashAt: d.store.HashAt, Freeze: d.freeze, Clock: d.clk, Log: d.log,
 		Differ: func(yes bool) {
 			if differ.Set(0); yes {
 				differ.Set(1)
@@ -59,6 +59,13 @@ func (d *Daemon) openBooks(config *Config) (err error) {
 		},
 	}
 	return b.watch.Check(context.Background())
+}
+
+// head says how far the store is. A failover within one cluster is no other
+// database: whether it forgot anything shows in what it has.
+func (d *Daemon) head(ctx context.Context) (ledger.Head, error) {
+	h, err := d.store.Head(ctx)
+	return ledger.Head{Generation: strings.TrimSpace(h.Generation + " " + h.System), Position: h.Position, Hash: h.Hash}, err
 }
 
 func (b *books) close() error {
@@ -90,7 +97,7 @@ func (d *Daemon) hands(config *Config) (remediation.Action, map[string]probes.Pr
 	x := newExecutor(d.clk)
 	x.Inventory, x.Frozen, x.Journal, x.Log = d.inventory, d.button.Why, d.books.own, d.log
 	x.Runbooks = func() *runbooks.Library { return d.settings.Load().runbooks }
-	x.Caps = func() executor.Caps { return executor.DefaultCaps }
+	x.Caps = func() executor.Caps { return d.settings.Load().config.Guards.caps() }
 	return x.Do, x.Look
 }
 

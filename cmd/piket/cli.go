@@ -66,6 +66,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for _, declare := range []func(*cli){
 		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
+		declareBackup,
 	} {
 		declare(c)
 	}

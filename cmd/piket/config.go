@@ -17,6 +17,7 @@ import (
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/remediation"
+	"github.com/spinware/piket/remediation/executor"
 )
 
 // Config is the daemon's configuration file, with defaults filled in and every
@@ -116,6 +117,7 @@ type Guards struct {
 
 	SitePerHour  int           `yaml:"site_per_hour"`
 	ServerPerDay int           `yaml:"server_per_day"`
+	PowerPerDay  int           `yaml:"power_per_day"` // by the executor in this process; one apart has its own caps
 	Cooldown     time.Duration `yaml:"cooldown"`
 
 	Together        int           `yaml:"together"`
@@ -131,7 +133,7 @@ func defaultGuards() Guards {
 	return Guards{
 		HoldDown: l.HoldDown, FactsFresh: l.Fresh,
 		InFlight: l.InFlight, PerRack: l.Rack, PerCustomer: l.Customer, PerSite: l.Site, FleetPercent: l.FleetPercent,
-		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown,
+		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay,
 		Together: l.Together, TogetherPercent: l.TogetherPercent, TogetherWithin: l.TogetherWithin,
 		ErrorBudget: l.ErrorBudget.Failed,
 	}
@@ -146,6 +148,14 @@ func (g Guards) limits() remediation.Limits {
 	l.Together, l.TogetherPercent, l.TogetherWithin = g.Together, g.TogetherPercent, g.TogetherWithin
 	l.ErrorBudget.Failed = g.ErrorBudget
 	return l
+}
+
+// caps are the same limits as the executor in this process holds them, by its
+// own books.
+func (g Guards) caps() executor.Caps {
+	c := executor.DefaultCaps
+	c.PowerPerDay, c.PowerPerSiteHour, c.PowerPerServerDay, c.InFlight = g.PowerPerDay, g.SitePerHour, g.ServerPerDay, g.InFlight
+	return c
 }
 
 // Alarm is how people hear that piket itself cannot work: by mail to who is on

@@ -76,7 +76,7 @@ func (c *configChecker) bounds() {
 	}{
 		{"failures", &p.Failures}, {"successes", &p.Successes},
 		{"in_flight", &g.InFlight}, {"per_rack", &g.PerRack}, {"per_customer", &g.PerCustomer}, {"per_site", &g.PerSite}, {"fleet_percent", &g.FleetPercent},
-		{"site_per_hour", &g.SitePerHour}, {"server_per_day", &g.ServerPerDay}, {"together_percent", &g.TogetherPercent}, {"error_budget", &g.ErrorBudget},
+		{"site_per_hour", &g.SitePerHour}, {"server_per_day", &g.ServerPerDay}, {"power_per_day", &g.PowerPerDay}, {"together_percent", &g.TogetherPercent}, {"error_budget", &g.ErrorBudget},
 	} {
 		if *b.field < 1 || *b.field > 100 {
 			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)

@@ -159,7 +159,7 @@ func (d *Daemon) assemble(config *Config) {
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
 	d.rounds = []*rounds.Rounds{
-		rounds.New("engine", d.ward, engine.Visit),
+		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
 	}
@@ -254,11 +254,11 @@ func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
 func owner() string { return fmt.Sprintf("%s, process %d", hostName(), os.Getpid()) }
 
 func hostName() string {
-	name, err := os.Hostname()
+	host, err := os.Hostname()
 	if err != nil {
 		return "unknown host"
 	}
-	return name
+	return host
 }
 
 // Start begins everything and returns how to wait for its end: until ctx has

@@ -93,7 +93,7 @@ func (f *trio) seenOf(t *testing.T, id string, kind incident.Kind) []incident.Ev
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); pause() {
 		events, err := f.timeline.Events(t.Context(), id, 0)
-		if err == nil && count(events, kind) > 0 {
+		if err == nil && howMany(events, kind) > 0 {
 			return events
 		}
 	}
@@ -101,7 +101,7 @@ func (f *trio) seenOf(t *testing.T, id string, kind incident.Kind) []incident.Ev
 	return nil
 }
 
-func count(events []incident.Event, kind incident.Kind) (n int) {
+func howMany(events []incident.Event, kind incident.Kind) (n int) {
 	for _, e := range events {
 		if e.Payload.Kind() == kind {
 			n++
@@ -281,7 +281,7 @@ func (f *trio) zombie(t *testing.T) {
 	go f.agree(t, id, other)
 	for end := time.Now().Add(patience); ; {
 		events, err := f.timeline.Events(t.Context(), id, 0)
-		if err == nil && count(events, "claimed") > 0 {
+		if err == nil && howMany(events, "claimed") > 0 {
 			break
 		}
 		if time.Now().After(end) {
@@ -304,8 +304,8 @@ func (f *trio) zombie(t *testing.T) {
 	if n := f.sentOf(server); n > 1 {
 		t.Errorf("%d sends", n)
 	}
-	if count(events, "claimed") > 1 && f.sentOf(server) > 1 {
-		t.Errorf("claimed %d times", count(events, "claimed"))
+	if howMany(events, "claimed") > 1 && f.sentOf(server) > 1 {
+		t.Errorf("claimed %d times", howMany(events, "claimed"))
 	}
 	if err := f.lab.Heal(server); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func TestKilledProgramKeepsItsPromises(t *testing.T) {
 	want := number(t, "PIKET_KILLS", 200)
 	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
 	t.Logf("seed %d (PIKET_SEED=%d runs the same choices again)", seed, seed)
-	w := newWard(t, seed)
+	w := newWard(t, seed, bedsRacks, build(t))
 	result := kills{Seed: seed, At: map[string]int{}, Points: len(failpoint.Points)}
 	began := time.Now()
 

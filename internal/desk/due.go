@@ -102,12 +102,17 @@ func (b *batch) update(c inventory.Customer, every time.Duration) {
 		b.tell(c, "first", b.facts.Now.Add(every))
 		return
 	}
-	if due := last.Add(every); b.facts.Now.Before(due) {
+	// Who was told in the future was told by a clock that has been set back since,
+	// or by another machine's that was wrong: they would wait for that long.
+	if due := last.Add(every); b.facts.Now.Before(due) && last.Sub(b.facts.Now) < maxAhead {
 		b.later(due)
 		return
 	}
 	b.tell(c, "update", b.facts.Now.Add(every))
 }
+
+// maxAhead is how far the clocks of replicas may be apart.
+const maxAhead = time.Minute
 
 // believed reports whether the trouble may be announced: what only a person has
 // reported waits for piket's own first look, and is not announced while

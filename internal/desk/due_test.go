@@ -37,6 +37,22 @@ func TestFirstWordGoesOutAtOnceByPolicy(t *testing.T) {
 	}
 }
 
+func TestClockThatWasSetBackKeepsNobodyWaiting(t *testing.T) {
+	for back, updates := range map[time.Duration]int{time.Second: 1, 50 * time.Second: 1, time.Hour: 2, 365 * 24 * time.Hour: 2} {
+		h := newHistory(t, incident.P1, "acme")
+		h.settle()
+		h.now = h.now.Add(-back)
+		mails := 0
+		for began := h.now; h.now.Before(began.Add(35 * time.Minute)); h.now = h.now.Add(30 * time.Second) {
+			duties, _ := h.settle()
+			mails += strings.Count(strings.Join(words(duties), ","), "mail update")
+		}
+		if mails != updates {
+			t.Errorf("set back by %v: %d updates in 35 minutes, want %d", back, mails, updates)
+		}
+	}
+}
+
 func TestUpdateComesEvery30MinutesAndNeverEarly(t *testing.T) {
 	h := newHistory(t, incident.P1, "acme")
 	var mails, calls []time.Duration

@@ -57,7 +57,7 @@ func (h *history) play(topic string, length time.Duration) []string {
 }
 
 func question(h *history, within time.Duration, change func(*incident.ApprovalRequested)) {
-	a := incident.ApprovalRequested{Approval: "A1", Action: "power cycle web-07", Why: "it hangs", PlanHash: "p1", By: "on-duty", Expires: h.now.Add(within), Else: "escalate"}
+	a := incident.ApprovalRequested{Approval: fmt.Sprint("A", 1+len(h.incident().Paged("A1"))), Action: "power cycle web-07", Why: "it hangs", PlanHash: "p1", By: "on-duty", Expires: h.now.Add(within), Else: "escalate"}
 	if change != nil {
 		change(&a)
 	}
@@ -129,6 +129,8 @@ func TestAfterDowntimeAllWhoseTurnHasComeAreAskedInOneMail(t *testing.T) {
 		t.Errorf("paged %q", got)
 	}
 	h.now = start.Add(2 * time.Hour)
+	question(h, time.Minute, nil)
+	h.now = h.now.Add(time.Minute)
 	if duties, _ := h.settle(); len(duties) > 0 {
 		t.Errorf("asked after the time was up: %q", pages(duties))
 	}

@@ -13,6 +13,10 @@ func (i *Incident) Clone() *Incident {
 	c.Customers, c.Parts, c.Alerts = slices.Clone(i.Customers), slices.Clone(i.Parts), slices.Clone(i.Alerts)
 	c.Attentions, c.Told, c.ToldBack = maps.Clone(i.Attentions), maps.Clone(i.Told), maps.Clone(i.ToldBack)
 	c.Approval, c.Action, c.Order = clone(i.Approval), clone(i.Action), clone(i.Order)
+	c.Requesters = slices.Clone(i.Requesters)
+	if c.Approval != nil {
+		c.Approval.Yes = slices.Clone(i.Approval.Yes)
+	}
 	c.Messages, c.CallTasks = cloneEach(i.Messages), cloneEach(i.CallTasks)
 	c.Steps = make(map[string]*Step, len(i.Steps))
 	for id, step := range i.Steps {

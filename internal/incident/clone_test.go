@@ -36,7 +36,8 @@ func TestWhatHappensToACloneLeavesTheOriginalAlone(t *testing.T) {
 			incident.Absorbed{Subject: incident.Subject{Kind: "server", Name: name}, Customers: []string{name}},
 			incident.AlertReceived{Alert: alerts.Alert{Fingerprint: name, StartsAt: start, Status: alerts.Firing}},
 			incident.AlertReceived{Alert: alerts.Alert{Fingerprint: name, StartsAt: start, Status: alerts.Resolved}},
-			incident.ApprovalRequested{Approval: "A", Expires: start.AddDate(1, 0, 0)}, incident.Approved{Approval: "A", By: "noor"})
+			incident.AlertReceived{Alert: alerts.Alert{Fingerprint: "by " + name, StartsAt: start, Status: alerts.Firing, Source: "person", Annotations: alerts.Labels{"reporter": name}}},
+			incident.ApprovalRequested{Approval: "A", Expires: start.AddDate(1, 0, 0), Persons: 2}, incident.Approved{Approval: "A", By: name})
 	}
 	all := payloads(t, "some words")
 	for _, kind := range slices.Sorted(maps.Keys(all)) {

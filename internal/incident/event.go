@@ -53,15 +53,21 @@ func Person(name string) string { return "person:" + name }
 // are cut to microseconds in UTC first, so that what is hashed is what every
 // database gives back.
 func (e Event) Seal(prev string) (Event, error) {
+	sealed, _, err := e.SealData(prev)
+	return sealed, err
+}
+
+// SealData is Seal, and returns the payload as the bytes that are to be stored.
+func (e Event) SealData(prev string) (Event, []byte, error) {
 	e.At = e.At.UTC().Truncate(time.Microsecond)
 	e.Recorded = e.Recorded.UTC().Truncate(time.Microsecond)
 	e.Prev = prev
 	data, err := json.Marshal(e.Payload)
 	if err != nil {
-		return Event{}, fmt.Errorf("encode %s: %w", e.Payload.Kind(), err)
+		return Event{}, nil, fmt.Errorf("encode %s: %w", e.Payload.Kind(), err)
 	}
 	e.Hash = Digest(e, data)
-	return e, nil
+	return e, data, nil
 }
 
 // Digest is the SHA-256 over everything an event says, with its payload as the

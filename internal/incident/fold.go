@@ -31,6 +31,7 @@ func (i *Incident) Apply(e Event) {
 		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
+		i.AlertedAt = e.At
 	case Classified:
 		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
 		i.Title = cmp.Or(p.Title, i.Title)
@@ -173,7 +174,7 @@ func (i *Incident) settle(e Event) {
 	switch p := e.Payload.(type) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
-			a.ClaimedAt = e.At
+			a.ClaimedAt, a.ClaimedBy = e.At, p.Owner
 			if a.Duty > 0 {
 				i.DutyTries++
 			}

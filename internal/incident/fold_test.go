@@ -63,6 +63,38 @@ func TestApprovalCountsForItsRequestItsPlanAndItsTimeOnly(t *testing.T) {
 	}
 }
 
+func TestTwoYesesAreThoseOfTwoPeopleWhoDidNotAskForIt(t *testing.T) {
+	two := asked
+	two.Persons = 2
+	says := func(minute int, by string) at {
+		return at{minute, incident.Approved{Approval: "A1", PlanHash: "p1", By: by}}
+	}
+	reports := func(minute int, by string) at {
+		return at{minute, incident.AlertReceived{Alert: alerts.Alert{Source: "person", Status: alerts.Firing, Annotations: alerts.Labels{"reporter": by}}}}
+	}
+	for name, c := range map[string]struct {
+		events []at
+		want   string
+	}{
+		"one":                           {[]at{{0, two}, says(1, "noor")}, ""},
+		"the same one twice":            {[]at{{0, two}, says(1, "noor"), says(2, "noor")}, ""},
+		"two":                           {[]at{{0, two}, says(1, "noor"), says(2, "eva")}, "noor and eva"},
+		"the second too late":           {[]at{{0, two}, says(9, "noor"), says(10, "eva")}, ""},
+		"nobody in particular":          {[]at{{0, two}, says(1, "noor"), says(2, "")}, ""},
+		"one of them reported it":       {[]at{reports(0, "eva"), {0, two}, says(1, "noor"), says(2, "eva")}, ""},
+		"one of them reports it later":  {[]at{{0, two}, says(1, "noor"), says(2, "eva"), reports(3, "eva")}, ""},
+		"another one comes in for them": {[]at{{0, two}, says(1, "noor"), says(2, "eva"), reports(3, "eva"), says(4, "ravi")}, "noor and ravi"},
+		"two report and one agrees":     {[]at{reports(0, "eva"), reports(0, "noor"), {0, two}, says(1, "noor"), says(2, "eva"), says(3, "ravi")}, ""},
+		"one is enough, and reported":   {[]at{reports(0, "noor"), {0, asked}, says(1, "noor")}, "noor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if inc := fold(c.events...); inc.Approval == nil || inc.Approval.GrantedBy != c.want {
+				t.Errorf("got %+v, want granted by %q", inc.Approval, c.want)
+			}
+		})
+	}
+}
+
 func TestApprovalIsUsedUpOrDropped(t *testing.T) {
 	cases := map[string]struct {
 		then incident.Payload

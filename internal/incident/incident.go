@@ -41,7 +41,9 @@ type Incident struct {
 	Relapses                                       int
 	MergedInto                                     string
 
-	Alerts   []alerts.Alert // the latest of each episode, in order of arrival
+	Alerts    []alerts.Alert // the latest of each episode, in order of arrival
+	AlertedAt time.Time      // when the last word of an alert came
+
 	Runbook  RunbookPinned
 	PinnedAt time.Time // when that runbook was chosen: its trouble is no older
 
@@ -97,6 +99,7 @@ type Action struct {
 	Intended
 	PlannedAt time.Time
 	ClaimedAt time.Time // zero until one process owns the send
+	ClaimedBy string    // that process
 	Voided    bool
 	Outcome   Outcome // "" until known
 	Detail    string

@@ -39,6 +39,7 @@ type Head struct {
 // Database is what a database says of itself, read at one moment.
 type Database struct {
 	Touches []incident.Touch // every action of the last [Span] at least
+	Host    string           // whose journal it is held against: what other replicas claimed stands in theirs
 	Head    Head
 	// HashAt is the hash of the event at the position of the newest checkpoint,
 	// "" when there is no such event.
@@ -88,7 +89,7 @@ func unheardOf(records []journal.Record, accepted int, db Database, now time.Tim
 	}
 	var before []string
 	for _, t := range db.Touches {
-		if !t.ClaimedAt.IsZero() && t.ClaimedAt.Before(records[0].At) && now.Sub(t.ClaimedAt) < Span {
+		if strings.HasPrefix(t.ClaimedBy, db.Host) && !t.ClaimedAt.IsZero() && t.ClaimedAt.Before(records[0].At) && now.Sub(t.ClaimedAt) < Span {
 			before = append(before, fmt.Sprintf("%s (%s)", t.Intent, t.What()))
 		}
 	}

@@ -46,6 +46,7 @@ func TestWhatDiffersBetweenTheBooks(t *testing.T) {
 		"forgotten after that":     {[]journal.Record{began, {Kind: ledger.Accepted, At: now}, sent("A/I1", time.Hour)}, ledger.Database{}, "A/I1"},
 		"many are forgotten":       {[]journal.Record{began, sent("A", 1), sent("B", 1), sent("C", 1), sent("D", 1)}, ledger.Database{}, "and 2 more"},
 		"the journal began anew":   {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, "the journal is missing"},
+		"another replica sent it":  {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Host: "other, ", Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
 		"the journal began in May": {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-50*time.Hour))}}, ""},
 		"it goes on":               {[]journal.Record{began, check}, ledger.Database{Head: head, HashAt: "h7"}, ""},
 		"it was restored":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "b", Position: 9, Hash: "h9"}, HashAt: "h7"}, `generation "b"`},

@@ -23,6 +23,7 @@ type Watch struct {
 	Touches func(ctx context.Context, since time.Time) ([]incident.Touch, error)
 	Head    func(ctx context.Context) (Head, error)
 	HashAt  func(ctx context.Context, position int64) (string, error)
+	Host    string // what the owner of this process' claims begins with
 	Freeze  freeze.Switch
 	Clock   *clock.Clock
 	Log     *slog.Logger
@@ -84,6 +85,7 @@ func (w *Watch) Check(ctx context.Context) error {
 // read reads the journal's past out of the database. The records were taken
 // before: what is claimed in between is not missing.
 func (w *Watch) read(ctx context.Context, records []journal.Record, now time.Time) (db Database, err error) {
+	db.Host = w.Host
 	// An intent is planned before it is journalled, so look a little further back.
 	if db.Touches, err = w.Touches(ctx, now.Add(-Span-time.Hour)); err != nil || w.Head == nil {
 		return db, err

@@ -9,7 +9,6 @@
 package rounds
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,9 +25,11 @@ import (
 // changes. It is never called twice at once for one incident.
 type Visit func(ctx context.Context, id string) (next time.Time, err error)
 
-// How many incidents are visited at once, and how long a failing one waits.
+// How many incidents are visited at once, how many more of those that cannot
+// wait, and how long a failing one waits.
 const (
 	parallel   = 64
+	reserved   = 16
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 )
@@ -41,10 +42,12 @@ type Rounds struct {
 	clk   *clock.Clock
 	log   *slog.Logger
 	visit Visit
+	rank  func(id string) int // nil: all are alike
 	bell  *clock.Bell
 
 	mu       sync.Mutex
-	agenda   agenda
+	agenda   agenda // what is to come
+	ready    agenda // what is due and has no slot yet
 	entries  map[string]*entry
 	inFlight int
 }
@@ -54,8 +57,17 @@ func New(name string, ward *Ward, visit Visit) *Rounds {
 	r := &Rounds{
 		name: name, store: ward.store, ward: ward, clk: ward.clk, log: ward.log.With("rounds", name), visit: visit,
 		bell: ward.clk.NewBell(), entries: map[string]*entry{},
+		agenda: agenda{before: sooner}, ready: agenda{before: morePressing},
 	}
 	ward.store.Subscribe(r.bell)
+	return r
+}
+
+// Ranked has those that are due visited in the order of their rank, lowest
+// first, and within a rank as they fell due. Rank 0 cannot wait: slots are kept
+// for it, however many others are due or slow. Call it before Run.
+func (r *Rounds) Ranked(rank func(id string) int) *Rounds {
+	r.rank = rank
 	return r
 }
 
@@ -126,7 +138,7 @@ func (r *Rounds) changed(ids []string) {
 	for _, id := range ids {
 		e := r.entries[id]
 		if e == nil {
-			e = &entry{id: id, index: -1}
+			e = &entry{id: id}
 			r.entries[id] = e
 		}
 		if e.running {
@@ -137,17 +149,16 @@ func (r *Rounds) changed(ids []string) {
 	}
 }
 
-// schedule puts e on the agenda for due, or takes it off when due is zero.
+// schedule puts e on the agenda for due, or takes it off when due is zero. What
+// is due already keeps its place among those.
 func (r *Rounds) schedule(e *entry, due time.Time) {
+	if e.on == &r.ready && !due.IsZero() {
+		return
+	}
 	e.due = due
-	switch {
-	case due.IsZero() && e.index >= 0:
-		heap.Remove(&r.agenda, e.index)
-	case due.IsZero():
-	case e.index >= 0:
-		heap.Fix(&r.agenda, e.index)
-	default:
-		heap.Push(&r.agenda, e)
+	e.leave()
+	if !due.IsZero() {
+		r.agenda.add(e)
 	}
 }
 
@@ -157,11 +168,15 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 	now := r.clk.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.agenda) > 0 && !r.agenda[0].due.After(now) {
-		if r.inFlight >= parallel {
-			return time.Time{} // the one that ends first rings
+	for e := r.agenda.first(); e != nil && !e.due.After(now); e = r.agenda.first() {
+		e.leave()
+		if e.rank = 1; r.rank != nil {
+			e.rank = r.rank(e.id)
 		}
-		e := heap.Pop(&r.agenda).(*entry)
+		r.ready.add(e)
+	}
+	for e := r.ready.first(); e != nil && r.inFlight < slots(e); e = r.ready.first() {
+		e.leave()
 		replica, ours := r.ward.holder(e.id)
 		if !ours { // somebody else's by now
 			delete(r.entries, e.id)
@@ -171,10 +186,18 @@ func (r *Rounds) start(ctx context.Context) time.Time {
 		r.inFlight++
 		r.clk.Go(func() { r.one(store.As(ctx, replica), e) })
 	}
-	if len(r.agenda) == 0 {
-		return time.Time{}
+	if next := r.agenda.first(); next != nil {
+		return next.due
 	}
-	return r.agenda[0].due
+	return time.Time{} // what is ready waits for a slot, and whoever frees one rings
+}
+
+// slots is how many visits may be under way for e to begin.
+func slots(e *entry) int {
+	if e.rank == 0 {
+		return parallel + reserved
+	}
+	return parallel
 }
 
 // one makes one visit and books what it said.
@@ -206,36 +229,4 @@ func (r *Rounds) one(ctx context.Context, e *entry) {
 	if next.IsZero() {
 		delete(r.entries, e.id) // it comes back when it changes
 	}
-}
-
-// entry is one incident's place on the agenda.
-type entry struct {
-	id      string
-	due     time.Time
-	index   int // in the heap, -1 when not on it
-	running bool
-	dirty   bool // changed while it was being visited
-	retry   time.Duration
-}
-
-// agenda is a heap by due time.
-type agenda []*entry
-
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].due.Before(a[j].due) }
-func (a agenda) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].index, a[j].index = i, j
-}
-func (a *agenda) Push(x any) {
-	e := x.(*entry)
-	e.index = len(*a)
-	*a = append(*a, e)
-}
-func (a *agenda) Pop() any {
-	old := *a
-	e := old[len(old)-1]
-	*a = old[:len(old)-1]
-	e.index = -1
-	return e
 }

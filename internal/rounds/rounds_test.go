@@ -315,3 +315,81 @@ func TestClosedIncidentIsVisitedOnceAfterAStart(t *testing.T) {
 		t.Errorf("%d visits", visits)
 	}
 }
+
+// Behind a backlog of slow visits, what cannot wait is visited when it is due.
+func TestWhatCannotWaitDoesNotQueueBehindABacklog(t *testing.T) {
+	w := newWorld(t)
+	urgent := w.open("under-way")
+	for n := range 500 {
+		w.open(fmt.Sprint("web-", n))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	due := start.Add(1500 * time.Millisecond)
+	var late time.Duration
+	var before atomic.Int32
+	ward := rounds.NewWard("test", w.store, w.clk, quiet)
+	kept := w.clk.Go(func() { ward.Run(ctx) })
+	r := rounds.New("test", ward, func(ctx context.Context, id string) (time.Time, error) {
+		if id != urgent {
+			before.Add(1)
+			w.clk.Wait(ctx, w.clk.Now().Add(time.Second), nil) // a silent server
+			return time.Time{}, nil
+		}
+		if now := w.clk.Now(); !now.Before(due) {
+			late = now.Sub(due)
+			stop()
+		}
+		return due, nil
+	}).Ranked(func(id string) int {
+		if id == urgent {
+			return 0
+		}
+		return 1
+	})
+	<-w.clk.Go(func() { r.Run(ctx) })
+	<-kept
+	if late != 0 || before.Load() > 200 {
+		t.Errorf("%v late, after %d visits of others", late, before.Load())
+	}
+}
+
+func TestOfWhatIsDueTheMostPressingIsVisitedFirst(t *testing.T) {
+	w := newWorld(t)
+	ranks := map[string]int{}
+	for n := range 300 {
+		ranks[w.open(fmt.Sprint("web-", n))] = 1 + n%4
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var mu sync.Mutex
+	type made struct {
+		at   time.Time
+		rank int
+	}
+	var order []made
+	ward := rounds.NewWard("test", w.store, w.clk, quiet)
+	kept := w.clk.Go(func() { ward.Run(ctx) })
+	meeting := start.Add(time.Minute) // by then the ward has all of them
+	r := rounds.New("test", ward, func(ctx context.Context, id string) (time.Time, error) {
+		if w.clk.Now().Before(meeting) {
+			return meeting, nil
+		}
+		w.clk.Wait(ctx, w.clk.Now().Add(time.Second), nil) // so that they come in waves, as many as there are slots
+		mu.Lock()
+		defer mu.Unlock()
+		if order = append(order, made{w.clk.Now(), ranks[id]}); len(order) == len(ranks) {
+			stop()
+		}
+		return time.Time{}, nil
+	}).Ranked(func(id string) int { return ranks[id] })
+	<-w.clk.Go(func() { r.Run(ctx) })
+	<-kept
+	for _, early := range order {
+		for _, late := range order {
+			if early.at.Before(late.at) && early.rank > late.rank {
+				t.Fatalf("rank %d was visited by %v, rank %d only by %v", early.rank, early.at.Sub(meeting), late.rank, late.at.Sub(meeting))
+			}
+		}
+	}
+}

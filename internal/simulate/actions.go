@@ -80,7 +80,7 @@ func (w *world) command(r *replica, i incident.Intended, m *machine) remediation
 	w.mayCrash(r, "before the outcome is recorded", 0.04)
 	if ok == unknown {
 		w.sleep(8 * time.Second)
-	} else if w.chance(0.06) {
+	} else if w.plan.has(lostReplies) && w.chance(0.2) {
 		w.happened(lostReplies)
 		return unknown
 	}
@@ -127,7 +127,7 @@ func (w *world) shell(r *replica) remediation.Action {
 		}
 		w.mayCrash(r, "before the outcome is recorded", 0.05)
 		w.sleep(w.between(100*time.Millisecond, 10*time.Second))
-		if w.chance(0.06) {
+		if w.plan.has(lostReplies) && w.chance(0.2) {
 			w.happened(lostReplies)
 			return remediation.Result{Outcome: incident.OutcomeUnknown, Detail: "the connection broke"}
 		}

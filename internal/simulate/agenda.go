@@ -21,17 +21,34 @@ type visitKey struct {
 	kind int
 }
 
-// leasing is who may work on an incident, until when. That is for order only:
-// nothing may depend on it, so that now and then it is not respected.
+// leasing is who works on an incident. Nothing but the one send may depend on
+// it, so that now and then somebody else takes it for no reason.
 type leasing struct {
 	owner *replica
-	until time.Duration
 	token [kindsOfVisits]int // of the visit that is planned; older ones are void
 
 	visited time.Duration // when the engine's last visit ended well
 }
 
-const leaseTime = 15 * time.Second
+// term is how long a replica that shares the store may be silent before others
+// take what it had; again is when a visit that is under way is looked for anew.
+const (
+	term  = 6 * time.Second
+	again = 15 * time.Second
+)
+
+// lapse takes everything from a replica that was not heard for its term.
+func (w *world) lapse(r *replica) {
+	if !w.shared {
+		return
+	}
+	for _, id := range w.db.order {
+		if l := w.leases[id]; l != nil && l.owner == r {
+			l.owner = nil
+			w.due(id)
+		}
+	}
+}
 
 // due has an incident visited now by both.
 func (w *world) due(id string) {
@@ -82,8 +99,8 @@ func (w *world) visit(k visitKey, l *leasing) {
 		w.planVisit(k, w.now+2*time.Second)
 		return
 	case l.owner != nil && l.owner.working(w) && !w.chance(0.01):
-	case l.owner != nil && !l.owner.working(w) && w.now < l.until && !w.chance(0.05):
-		w.planVisit(k, l.until)
+	case l.owner != nil && !l.owner.working(w) && !w.chance(0.3): // the others wait for the end of its term
+		w.planVisit(k, w.now+term/2)
 		return
 	default:
 		l.owner = w.anyWorking()
@@ -92,7 +109,6 @@ func (w *world) visit(k visitKey, l *leasing) {
 		w.planVisit(k, w.now+2*time.Second)
 		return
 	}
-	l.until = w.now + leaseTime
 	w.makeVisit(l.owner, k, l)
 }
 
@@ -113,12 +129,13 @@ func (w *world) anyWorking() *replica {
 func (w *world) makeVisit(r *replica, k visitKey, l *leasing) {
 	if _, busy := r.visits[k]; busy {
 		r.visits[k] = true
-		w.planVisit(k, w.now+leaseTime) // it may never come back
+		w.planVisit(k, w.now+again) // it may never come back
 		return
 	}
 	r.visits[k] = false
 	var next time.Time
 	var err error
+	skew := r.skew.Load()
 	w.start(r, func() {
 		if k.kind == engineVisits {
 			next, err = r.engine.Visit(context.Background(), k.id)
@@ -135,7 +152,7 @@ func (w *world) makeVisit(r *replica, k visitKey, l *leasing) {
 		switch {
 		case w.leases[k.id] != l:
 		case errors.Is(err, store.ErrNotFound): // the database has forgotten it
-		case errors.Is(err, store.ErrConflict) || changed:
+		case errors.Is(err, store.ErrConflict), changed, skew != r.skew.Load(): // whoever sets a clock has everything looked at anew
 			w.planVisit(k, w.now+time.Millisecond)
 		case err != nil:
 			w.planVisit(k, w.now+w.between(time.Second, 5*time.Second))
@@ -151,7 +168,6 @@ func (w *world) committed(r *replica, inc *incident.Incident, events []incident.
 	for n := range events {
 		w.log(entry{at: w.now, who: r.name, event: &events[n]})
 	}
-	r.journal[inc.ID] = receipt{inc.Version, w.db.commits}
 	w.checkCommit(r, inc, events)
 	w.due(inc.ID)
 	w.hearNews(inc, events)

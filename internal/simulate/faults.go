@@ -274,29 +274,35 @@ func (w *world) partition() {
 	w.happened(partitions)
 	w.say(r, "cut off from the store")
 	r.cut = true
+	w.after(term, func() {
+		if r.cut {
+			w.lapse(r)
+		}
+	})
 	w.after(w.between(2*time.Second, 20*time.Minute), func() { r.cut = false })
 }
 
-// failOver brings up a copy of the database that lacks the last commits.
-func (w *world) failOver() {
-	if w.down {
-		return
-	}
+// failOver has the database go away shortly after the next commit, and a copy
+// take over that lacks that one and all after it.
+func (w *world) failOver() { w.failing = true }
+
+// forgets is called before a commit that will be lost.
+func (w *world) forgets() {
+	w.failing = false
 	old := w.db.copy()
-	before := w.commits
-	w.after(w.between(500*time.Millisecond, 5*time.Second), func() {
+	w.after(w.between(50*time.Millisecond, 4*time.Second), func() {
 		w.down = true
-		lost := w.commits - before
-		w.say(nil, fmt.Sprintf("the database is gone, with the last %d commits", lost))
+		w.happened(failovers)
+		w.say(nil, fmt.Sprintf("the database is gone, with the last %d commits", w.db.commits-old.commits))
 		w.after(w.between(35*time.Second, 3*time.Minute), func() {
 			w.down = false
 			w.epoch++
+			for _, r := range w.replicas {
+				w.lapse(r)
+			}
 			old.commits = w.db.commits
 			w.db = old
-			if lost > 0 {
-				w.happened(failovers)
-				w.forgot()
-			}
+			w.forgot()
 			w.say(nil, "another database takes over")
 			w.dueAll()
 		})

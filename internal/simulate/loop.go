@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"iter"
+	"runtime/debug"
 	"time"
 )
 
@@ -98,8 +99,8 @@ func (w *world) start(r *replica, work func(), done func()) {
 			case killed:
 			case crashed:
 				dying = true
-			default:
-				panic(p)
+			default: // of the product: the process would be gone
+				w.violate("P9", "panic: %v\n%s", p, debug.Stack())
 			}
 		}()
 		work()

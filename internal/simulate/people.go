@@ -31,6 +31,16 @@ func (w *world) hearNews(inc *incident.Incident, events []incident.Event) {
 func (w *world) beAsked(id string, asked incident.ApprovalRequested) {
 	yes := remediation.Answer{Approval: asked.Approval, PlanHash: asked.PlanHash, By: engineers[w.rng.IntN(2)], Yes: true}
 	within := w.between(20*time.Second, 8*time.Minute)
+	if asked.Persons > 1 && w.chance(0.7) {
+		second := yes
+		second.By = engineers[2]
+		for _, name := range engineers[:2] {
+			if name != yes.By {
+				second.By = name
+			}
+		}
+		w.after(within+w.between(0, time.Minute), func() { w.answer(id, second, asked) })
+	}
 	if !w.plan.has(answers) {
 		w.after(within, func() { w.answer(id, yes, asked) })
 		return

@@ -3,10 +3,12 @@ package simulate
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/ledger"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -23,25 +25,26 @@ func (v Violation) String() string {
 
 // promises is what is remembered in order to check them, by the true time.
 type promises struct {
-	accepted map[string]int           // episode → 1 when firing was accepted
-	intents  map[string]*sentIntent   // by intent
-	asked    map[string]time.Duration // approval → when
-	agreed   map[string]string        // approval → plan hash
-	used     map[string]string        // approval → intent
-	unknown  map[string]bool          // incident and step
-	told     map[string]time.Duration // incident and customer → when
-	pressing map[string]time.Duration // incident → since when it is open as a P1
-	onSite   map[string]time.Duration // incident → since when piket knows that hands are there
-	opened   map[string]time.Duration // incident → when
-	joined   map[string]time.Duration // incident and customer → when it became theirs
-	begun    []*sentIntent            // in order
-	healthy  time.Duration            // since when some replica has been able to work
-	clocks   time.Duration            // when a clock was last set
+	accepted map[string]int               // episode → 1 when firing was accepted
+	intents  map[string]*sentIntent       // by intent
+	within   map[string]time.Duration     // approval → for how long a yes counts
+	asked    map[string]time.Duration     // approval → when
+	agreed   map[string]map[string]string // approval → who → plan hash
+	used     map[string]string            // approval → intent
+	unknown  map[string]bool              // incident and step
+	told     map[string]time.Duration     // incident and customer → when
+	pressing map[string]time.Duration     // incident → since when it is open as a P1
+	onSite   map[string]time.Duration     // incident → since when piket knows that hands are there
+	opened   map[string]time.Duration     // incident → when
+	joined   map[string]time.Duration     // incident and customer → when it became theirs
+	begun    []*sentIntent                // in order
+	healthy  time.Duration                // since when some replica has been able to work
+	clocks   time.Duration                // when a clock was last set
 }
 
 func newPromises() promises {
 	return promises{
-		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, agreed: map[string]string{},
+		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, within: map[string]time.Duration{}, agreed: map[string]map[string]string{},
 		used: map[string]string{}, unknown: map[string]bool{}, told: map[string]time.Duration{}, pressing: map[string]time.Duration{},
 		onSite: map[string]time.Duration{}, opened: map[string]time.Duration{}, joined: map[string]time.Duration{},
 	}
@@ -133,15 +136,24 @@ func (w *world) handsAt(id string, m *machine, owed bool) bool {
 
 // checkLeave: nothing that must be asked is sent without a yes to this plan.
 func (w *world) checkLeave(i incident.Intended, m *machine) {
-	needed := i.Action == "power" && i.Verb == "cycle" || m.number%17 == 0
-	hash, agreed := w.watch.agreed[i.Approval]
+	persons := 1
+	if m.number%17 == 0 { // it is protected
+		persons = 2
+	}
+	needed := i.Action == "power" && i.Verb == "cycle" || persons > 1
+	agreed := 0
+	for _, hash := range w.watch.agreed[i.Approval] {
+		if hash == i.PlanHash {
+			agreed++
+		}
+	}
 	other, used := w.watch.used[i.Approval]
 	switch {
 	case i.Approval == "" && needed:
 		w.violate("P7", "%s was never asked for: %s", i.Intent, i.What())
 	case i.Approval == "":
-	case !agreed || hash != i.PlanHash:
-		w.violate("P7", "%s rests on %s, to which nobody agreed", i.Intent, i.Approval)
+	case agreed < persons:
+		w.violate("P7", "%s rests on %s, to which %d of %d agreed", i.Intent, i.Approval, agreed, persons)
 	case used && other != i.Intent:
 		w.violate("P7", "%s rests on %s, which %s has used up", i.Intent, i.Approval, other)
 	}
@@ -236,20 +248,25 @@ func (w *world) checkAnswer(a remediation.Answer, asked incident.ApprovalRequest
 		return
 	}
 	late := w.now - w.watch.asked[asked.Approval]
+	within := w.watch.within[asked.Approval]
 	switch {
-	case a.By != engineers[0] && a.By != engineers[1]:
+	case !slices.Contains(engineers, a.By):
 		w.violate("P7", "%q may not agree to %s, and was believed", a.By, asked.Approval)
 	case a.PlanHash != asked.PlanHash:
 		w.violate("P7", "a yes to another plan was taken for %s", asked.Approval)
-	case late > 10*time.Minute+bound:
+	case late > within+bound:
 		w.violate("P7", "a yes to %s was taken after %v", asked.Approval, late)
 	}
-	w.watch.agreed[asked.Approval] = a.PlanHash
+	yes := w.watch.agreed[asked.Approval]
+	if yes == nil {
+		yes = map[string]string{}
+		w.watch.agreed[asked.Approval] = yes
+	}
+	yes[a.By] = a.PlanHash
 }
 
 // checkCommit looks at everything that is stored.
 func (w *world) checkCommit(r *replica, inc *incident.Incident, events []incident.Event) {
-	w.commits++
 	for n, e := range events {
 		if e.Seq != inc.Version-len(events)+n+1 {
 			w.violate("P13", "%s: event %d where %d belongs", inc.ID, e.Seq, inc.Version-len(events)+n+1)
@@ -271,6 +288,7 @@ func (w *world) checkCommit(r *replica, inc *incident.Incident, events []inciden
 
 func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event) {
 	f, p := &w.figures, &w.watch
+	at := e.At
 	switch e := e.Payload.(type) {
 	case incident.Opened:
 		f.Incidents++
@@ -289,7 +307,7 @@ func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event)
 		w.outcome(inc, e)
 	case incident.ApprovalRequested:
 		f.Approvals++
-		p.asked[e.Approval] = w.now
+		p.asked[e.Approval], p.within[e.Approval] = w.now, e.Expires.Sub(at)
 		delete(p.agreed, e.Approval)
 		delete(p.used, e.Approval)
 	case incident.Blocked:
@@ -467,30 +485,44 @@ func (w *world) checkEnd() {
 	}
 }
 
-// forgot: the database has lost commits. That must be noticed by whoever was
-// told that they are stored; what nobody remembers is not asked for again.
+// forgot: the database has lost commits. That something was sent must be noticed
+// by the machine that sent it; the loss of anything else is counted.
 func (w *world) forgot() {
-	lost := false
+	w.figures.Forgotten++
 	for episode := range w.watch.accepted {
 		if w.db.episodes[episode].Incident == "" {
 			delete(w.watch.accepted, episode)
-			lost = true
+			w.figures.AlertsForgotten++
 		}
 	}
-	w.figures.Forgotten++
+	known := map[string]bool{}
+	for _, t := range w.db.touches {
+		known[t.Intent] = !t.ClaimedAt.IsZero()
+	}
+	sent := ""
+	for id, s := range w.watch.intents {
+		if s.wires > 0 && !known[id] && w.now-s.begun < ledger.Span-time.Hour {
+			sent = max(sent, id)
+		}
+	}
 	epoch := w.epoch
 	w.after(5*time.Minute, func() {
-		healthy := true
-		for _, r := range w.replicas {
-			healthy = healthy && r.epoch == w.epoch
-		}
-		if !healthy || epoch != w.epoch {
-			return
-		}
-		if w.noticed == epoch {
+		switch {
+		case w.noticed >= epoch:
 			w.figures.Noticed++
-		} else {
-			w.violate("P1", "the database has forgotten commits (alerts among them: %v), and nobody noticed", lost)
+		case sent != "" && epoch == w.epoch && w.allCompared():
+			w.violate("P2", "the database has forgotten that %s was sent, and nobody noticed", sent)
 		}
 	})
+}
+
+// allCompared reports whether every replica has held its journal against the
+// database that is there now.
+func (w *world) allCompared() bool {
+	for _, r := range w.replicas {
+		if r.compared != w.epoch {
+			return false
+		}
+	}
+	return true
 }

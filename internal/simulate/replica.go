@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,8 +12,10 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/journal"
 	"github.com/spinware/piket/remediation"
 	"github.com/spinware/piket/runbooks"
 )
@@ -29,12 +32,13 @@ type replica struct {
 	pausedUntil time.Duration
 	cut         bool // off from the store
 	uplink      span
-	deaf        []time.Duration    // by machine: until when it alone does not hear it
-	skew        atomic.Int64       // of its time of day against the true one
-	lag         atomic.Int64       // what the looks since the last store call took
-	asked       []atomic.Int64     // by machine: when this process last asked whether it answers
-	journal     map[string]receipt // incident → what the store has last acknowledged of it to this machine
-	epoch       int                // of the store, as last compared with the journal
+	deaf        []time.Duration  // by machine: until when it alone does not hear it
+	skew        atomic.Int64     // of its time of day against the true one
+	lag         atomic.Int64     // what the looks since the last store call took
+	asked       []atomic.Int64   // by machine: when this process last asked whether it answers
+	journal     []journal.Record // the second ledger, on this machine's disk
+	compared    int              // the last database that it was held against
+	differs     int              // the one that did not fit it
 
 	tasks   []*task
 	visits  map[visitKey]bool // under way: false; changed meanwhile: true
@@ -50,7 +54,8 @@ type replica struct {
 func (w *world) addReplica() *replica {
 	r := &replica{
 		index: len(w.replicas), name: fmt.Sprintf("piket-%d", len(w.replicas)+1),
-		deaf: make([]time.Duration, len(w.machines)+1), asked: make([]atomic.Int64, len(w.machines)+1), journal: map[string]receipt{},
+		deaf: make([]time.Duration, len(w.machines)+1), asked: make([]atomic.Int64, len(w.machines)+1),
+		journal: []journal.Record{{Kind: journal.Began, At: w.wall()}}, differs: -1,
 	}
 	r.skew.Store(int64(w.between(-400*time.Millisecond, 400*time.Millisecond)))
 	w.replicas = append(w.replicas, r)
@@ -71,7 +76,6 @@ func (w *world) boots(r *replica) {
 		func() time.Duration { return w.now + time.Hour })
 	r.steady = r.clock.Steady()
 	r.session = &session{w, r}
-	r.epoch = -1 // it compares before it does anything
 	frozen := func() string { return w.frozenWhy }
 	books := func() *runbooks.Library { return w.library }
 	inv := func() *inventory.Inventory { return w.inventory }
@@ -83,7 +87,9 @@ func (w *world) boots(r *replica) {
 		Store: r.session, Clock: r.clock, Log: slog.New(slog.DiscardHandler), Inventory: inv,
 		Looker:  remediation.Looker{Probes: w.registry(r), Timeout: time.Hour, Clock: r.clock, Vantages: w.elsewhere},
 		Actions: map[string]remediation.Action{"power": w.power(r), "ssh": w.shell(r)},
-		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: r.steady.Why,
+		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: func() string { return cmp.Or(r.steady.Why(), w.skewed(r)) },
+		Mine:   func(ctx context.Context, id string) error { return r.session.mine(ctx, id) },
+		About:  func(id string, i incident.Intended) error { return r.note(id, i) },
 		Others: w.others, Report: func(ctx context.Context, batch []alerts.Alert) error { return w.receive(ctx, r, batch) },
 		WorkOrder: workOrder, Owner: fmt.Sprintf("%s, life %d", r.name, r.life),
 	}
@@ -91,6 +97,20 @@ func (w *world) boots(r *replica) {
 		Store: r.session, Clock: r.clock, Inventory: inv,
 		Policy: func() desk.Policy { return desk.Policy{Updates: desk.DefaultUpdates} },
 	}
+	w.compareBooks(r, r.life)
+}
+
+// maxSkew is how far a clock may be off the store's before nothing is done by
+// it.
+const maxSkew = 2 * time.Second
+
+// skewed compares a replica's clock with the store's, where that is another
+// machine's.
+func (w *world) skewed(r *replica) string {
+	if skew := time.Duration(r.skew.Load()); w.shared && skew.Abs() > maxSkew {
+		return "this machine's clock is off the store's"
+	}
+	return ""
 }
 
 // receive lets alerts through the door, one caller at a time: the door holds a
@@ -136,6 +156,7 @@ func (w *world) crash(r *replica) {
 		}
 	}
 	w.say(r, "the process dies")
+	w.after(term, func() { w.lapse(r) })
 	w.after(w.between(2*time.Second, 90*time.Second), func() {
 		w.boots(r)
 		w.say(r, "the process starts")
@@ -165,26 +186,9 @@ func (w *world) mayPause(r *replica, where string, chance float64) {
 		w.happened(pauses)
 		w.say(r, fmt.Sprintf("paused %s for %v", where, d.Round(time.Second)))
 		r.pausedUntil = w.now + d
+		if d > term {
+			w.after(term, func() { w.lapse(r) })
+		}
 		w.sleep(d)
 	}
-}
-
-// compare stands for the second ledger: before a process uses a store that may
-// be another one than before, it looks whether that remembers what it was told.
-// If it does not, everything is frozen.
-func (w *world) compare(r *replica) error {
-	if r.epoch == w.epoch {
-		return nil
-	}
-	r.epoch = w.epoch
-	for _, id := range sortedKeys(r.journal) {
-		if !w.db.remembers(id, r.journal[id]) {
-			w.noticed = w.epoch
-			w.freeze("the database has forgotten what is in the journal: " + id)
-			w.after(w.between(10*time.Minute, 40*time.Minute), w.thaw)
-			clear(r.journal) // a person has compared the two
-			return nil
-		}
-	}
-	return nil
 }

@@ -30,15 +30,16 @@ type Config struct {
 
 // Report is what all worlds added up to.
 type Report struct {
-	Seeds       int           `json:"seeds"`
-	Hours       float64       `json:"hours"`
-	Violations  int           `json:"violations"`
-	Figures                   // of all worlds together
-	FaultKinds  map[fault]int `json:"fault_kinds"` // worlds in which each really happened
-	FailingSeed *uint64       `json:"failing_seed"`
-	Violation   *Violation    `json:"violation,omitempty"`
-	Last        []string      `json:"-"` // what led to it
-	WallSeconds float64       `json:"wall_seconds"`
+	Seeds       int                 `json:"seeds"`
+	Hours       float64             `json:"hours"`
+	Violations  int                 `json:"violations"`
+	Figures                         // of all worlds together
+	FaultKinds  map[fault]int       `json:"fault_kinds"` // worlds in which each really happened
+	FailingSeed *uint64             `json:"failing_seed"`
+	Broken      map[string][]uint64 `json:"broken,omitempty"` // promise → seeds
+	Violation   *Violation          `json:"violation,omitempty"`
+	Last        []string            `json:"-"` // what led to it
+	WallSeconds float64             `json:"wall_seconds"`
 }
 
 // Run plays the worlds on all processors. The error is about the set-up; what
@@ -82,7 +83,7 @@ func play(c Config, seed uint64, books []*runbooks.Library) *world {
 }
 
 func sum(c Config, worlds []*world) Report {
-	report := Report{Seeds: c.Seeds, Hours: c.Hours, FaultKinds: map[fault]int{}, Figures: Figures{BlockedBy: map[string]int{}}}
+	report := Report{Seeds: c.Seeds, Hours: c.Hours, FaultKinds: map[fault]int{}, Figures: Figures{BlockedBy: map[string]int{}}, Broken: map[string][]uint64{}}
 	for _, r := range recipes {
 		report.FaultKinds[r.kind] = 0
 	}
@@ -98,6 +99,7 @@ func sum(c Config, worlds []*world) Report {
 			continue
 		}
 		report.Violations++
+		report.Broken[w.broken.Promise] = append(report.Broken[w.broken.Promise], w.seed)
 		if report.FailingSeed == nil {
 			report.FailingSeed, report.Violation = &w.seed, w.broken
 			for _, e := range w.last[max(0, len(w.last)-maxLast):] {
@@ -112,7 +114,7 @@ func (f *Figures) add(o Figures) {
 	for _, pair := range [][2]*int{
 		{&f.Sends, &o.Sends}, {&f.Doubles, &o.Doubles}, {&f.Duties, &o.Duties}, {&f.Incidents, &o.Incidents}, {&f.Restored, &o.Restored},
 		{&f.Helped, &o.Helped}, {&f.Relapses, &o.Relapses}, {&f.Approvals, &o.Approvals}, {&f.Unknown, &o.Unknown}, {&f.Refused, &o.Refused},
-		{&f.Merged, &o.Merged}, {&f.Alerts, &o.Alerts}, {&f.Told, &o.Told}, {&f.Forgotten, &o.Forgotten}, {&f.Noticed, &o.Noticed},
+		{&f.Merged, &o.Merged}, {&f.Alerts, &o.Alerts}, {&f.Told, &o.Told}, {&f.Forgotten, &o.Forgotten}, {&f.Noticed, &o.Noticed}, {&f.AlertsForgotten, &o.AlertsForgotten},
 	} {
 		*pair[0] += *pair[1]
 	}

@@ -22,19 +22,13 @@ type model struct {
 	episodes  map[string]store.Episode
 	touches   []incident.Touch // in the order in which they were planned
 	numbers   map[int]int
-	commits   uint64
+	commits   uint64   // counts over every database of the world
+	marks     []uint64 // by event: the number of its commit
 }
 
 type kept struct {
 	inc    *incident.Incident
 	events []incident.Event
-	marks  []uint64 // by event: the number of its commit, which no other has
-}
-
-// receipt is what a process remembers of a commit.
-type receipt struct {
-	version int
-	number  uint64
 }
 
 func newModel() *model {
@@ -63,14 +57,8 @@ func (m *model) copy() *model {
 	for k, v := range m.numbers {
 		c.numbers[k] = v
 	}
-	c.touches, c.commits = slices.Clone(m.touches), m.commits
+	c.touches, c.commits, c.marks = slices.Clone(m.touches), m.commits, m.marks[:len(m.marks):len(m.marks)]
 	return c
-}
-
-// remembers reports whether what was acknowledged is there.
-func (m *model) remembers(id string, r receipt) bool {
-	k, ok := m.incidents[id]
-	return ok && len(k.marks) >= r.version && k.marks[r.version-1] == r.number
 }
 
 func (m *model) load(id string) (*incident.Incident, error) {
@@ -165,11 +153,10 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 		}
 	}
 	m.commits++
-	marks := k.marks[:len(k.marks):len(k.marks)]
 	for range events {
-		marks = append(marks, m.commits)
+		m.marks = append(m.marks, m.commits)
 	}
-	m.incidents[id] = &kept{inc, append(k.events[:len(k.events):len(k.events)], events...), marks}
+	m.incidents[id] = &kept{inc, append(k.events[:len(k.events):len(k.events)], events...)}
 	return inc, nil
 }
 
@@ -326,7 +313,19 @@ func (s *session) reach() error {
 			return errAway
 		}
 	}
-	return w.compare(r)
+	return nil
+}
+
+// mine says whether an incident is still this replica's to act on: the last
+// thing that is asked before a send.
+func (s *session) mine(_ context.Context, id string) error {
+	if err := s.reach(); err != nil {
+		return err
+	}
+	if s.w.lease(id).owner != s.r {
+		return store.ErrLapsed
+	}
+	return nil
 }
 
 func (s *session) commit(write func(time.Time) (*incident.Incident, error), events []incident.Event) (*incident.Incident, error) {
@@ -335,6 +334,9 @@ func (s *session) commit(write func(time.Time) (*incident.Incident, error), even
 		return nil, err
 	}
 	w.mayCrash(r, "before a commit", 0.001)
+	if w.failing && !w.down {
+		w.forgets()
+	}
 	inc, err := write(r.clock.Now())
 	if err != nil {
 		return nil, err

@@ -29,20 +29,21 @@ type world struct {
 	libraries []*runbooks.Library
 	limits    remediation.Limits
 	vantages  int
+	shared    bool // the store is another machine's
 	crude     bool // the monitor reports every server of a rack, too
 
 	replicas []*replica
 	db       *model
 	down     bool // the database
 	epoch    int  // counts databases
-	commits  int
-	noticed  int // the last epoch in which somebody noticed that the database had forgotten
+	noticed  int  // the last epoch in which somebody noticed that the database had forgotten
 	leases   map[string]*leasing
 	seen     map[string]*watched
 
 	plan              plan
 	faults            map[fault]int
-	crashing, pausing int // how many more there may be
+	failing           bool // the database, at the next commit
+	crashing, pausing int  // how many more there may be
 	frozenWhy         string
 	frozenAt          time.Duration
 	thawedAt          time.Duration
@@ -58,22 +59,23 @@ type world struct {
 
 // Figures count what happened, in one world or in all.
 type Figures struct {
-	Sends     int            `json:"sends"`
-	Doubles   int            `json:"double_sends"`
-	Duties    int            `json:"duties"`
-	Incidents int            `json:"incidents"`
-	Restored  int            `json:"restored"`
-	Helped    int            `json:"helped"`
-	Relapses  int            `json:"relapses"`
-	Approvals int            `json:"approvals"`
-	Unknown   int            `json:"unknown_outcomes"`
-	Refused   int            `json:"refused_sends"`
-	Merged    int            `json:"merged"`
-	Alerts    int            `json:"alerts_accepted"`
-	Told      int            `json:"customers_told"`
-	Forgotten int            `json:"commits_forgotten"`
-	Noticed   int            `json:"forgetting_noticed"`
-	BlockedBy map[string]int `json:"blocked_by"`
+	Sends           int            `json:"sends"`
+	Doubles         int            `json:"double_sends"`
+	Duties          int            `json:"duties"`
+	Incidents       int            `json:"incidents"`
+	Restored        int            `json:"restored"`
+	Helped          int            `json:"helped"`
+	Relapses        int            `json:"relapses"`
+	Approvals       int            `json:"approvals"`
+	Unknown         int            `json:"unknown_outcomes"`
+	Refused         int            `json:"refused_sends"`
+	Merged          int            `json:"merged"`
+	Alerts          int            `json:"alerts_accepted"`
+	Told            int            `json:"customers_told"`
+	Forgotten       int            `json:"failovers_that_forgot"`
+	Noticed         int            `json:"forgetting_noticed"`
+	AlertsForgotten int            `json:"alerts_forgotten"`
+	BlockedBy       map[string]int `json:"blocked_by"`
 }
 
 // start is when every world begins, by its own time.
@@ -90,10 +92,12 @@ func newWorld(seed uint64, length time.Duration, books []*runbooks.Library) *wor
 	w.limits = remediation.DefaultLimits
 	w.limits.FleetPercent = []int{1, 5, 12}[w.rng.IntN(3)] // one percent of so few is one
 	w.vantages, w.crude = w.rng.IntN(4), w.chance(0.5)
-	for range 1 + w.rng.IntN(3) {
+	replicas := 1 + w.rng.IntN(3)
+	w.shared = replicas > 1 || w.chance(0.3)
+	w.draw()
+	for range replicas {
 		w.addReplica()
 	}
-	w.draw()
 	return w
 }
 

@@ -3,11 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
@@ -131,7 +130,7 @@ func (s *Store) extend(ctx context.Context, b *batch, id string, old folded, eve
 	if err := s.insert(ctx, b, lines); err != nil {
 		return folded{}, fmt.Errorf("append to %s: %w", id, err)
 	}
-	return next, s.project(ctx, b, next, now)
+	return next, s.project(ctx, b, old, next, now)
 }
 
 // concernsAction reports whether an event can change what is known of an action.
@@ -153,11 +152,7 @@ type line struct {
 // what will be read back: what is known of an incident is the same before and
 // after a restart, and shares nothing with whoever appended.
 func write(e incident.Event, head string) (line, error) {
-	e, err := e.Seal(head)
-	if err != nil {
-		return line{}, err
-	}
-	data, err := json.Marshal(e.Payload)
+	e, data, err := e.SealData(head)
 	if err != nil {
 		return line{}, err
 	}
@@ -205,19 +200,19 @@ func place(first any, n int) any {
 
 // values writes the parameters of so many rows: ($1, $2), ($3, $4).
 func values(rows, columns int) string {
-	var text strings.Builder
+	text := make([]byte, 0, 6*rows*columns)
 	for i := range rows * columns {
 		switch {
 		case i == 0:
-			text.WriteString("(")
+			text = append(text, "($"...)
 		case i%columns == 0:
-			text.WriteString("), (")
+			text = append(text, "), ($"...)
 		default:
-			text.WriteString(", ")
+			text = append(text, ", $"...)
 		}
-		fmt.Fprintf(&text, "$%d", i+1)
+		text = strconv.AppendInt(text, int64(i+1), 10)
 	}
-	return text.String() + ")"
+	return string(append(text, ')'))
 }
 
 // sight keeps the last word on an alert's episode.
@@ -259,8 +254,8 @@ func rowOf(f folded) row {
 }
 
 // project keeps the looked-up columns in step with the events.
-func (s *Store) project(ctx context.Context, x execer, f folded, now time.Time) error {
-	r := rowOf(f)
+func (s *Store) project(ctx context.Context, x execer, old, next folded, now time.Time) error {
+	r := rowOf(next)
 	_, err := x.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
 			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held`,
@@ -273,6 +268,9 @@ func (s *Store) project(ctx context.Context, x execer, f folded, now time.Time) 
 	}
 	if err != nil {
 		return err
+	}
+	if old.inc.Version > 0 && old.inc.Ongoing() {
+		return nil // it was offered when it was opened
 	}
 	return offer(ctx, x, r.id)
 }

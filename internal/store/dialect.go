@@ -56,6 +56,9 @@ type dialect interface {
 	written(ctx context.Context, q querier) (int64, error)
 	// integrity returns what is wrong with the database's own files, a line each.
 	integrity(ctx context.Context, q querier) ([]string, error)
+	// system returns the name of the database cluster and the count of its
+	// failovers, zero for what is not known.
+	system(ctx context.Context, q querier) (name string, timeline int64)
 	// elements is a query for the elements of the JSON list in a parameter.
 	elements(parameter string) string
 	// violated names the uniqueness rule that an error says was broken, by its

@@ -86,11 +86,8 @@ func testWorkIsTakenOnceTheMostPressingFirst(t *testing.T, where string) {
 	}
 }
 
-func TestWhoIsNotHeardForATermLosesEverything(t *testing.T) {
-	onEach(t, testWhoIsNotHeardForATermLosesEverything)
-}
-
-func testWhoIsNotHeardForATermLosesEverything(t *testing.T, where string) {
+func TestWhoIsNotHeardForATermLosesEverything(t *testing.T) { // by a clock that the test moves
+	where := t.TempDir()
 	s, pass := leased(t, where)
 	inc := create(t, s, "web-07")
 	enter(t, s, "a")
@@ -132,11 +129,8 @@ func testWhoLeavesGivesBackAtOnce(t *testing.T, where string) {
 	}
 }
 
-func TestWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T) {
-	onEach(t, testWhatIsLongOverIsNobodysWorkUntilItChanges)
-}
-
-func testWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T, where string) {
+func TestWhatIsLongOverIsNobodysWorkUntilItChanges(t *testing.T) { // by a clock that the test moves
+	where := t.TempDir()
 	s, pass := leased(t, where)
 	ongoing, closed := create(t, s, "web-01"), create(t, s, "web-03")
 	closed = add(t, s, closed, event(incident.Closed{By: "noor"}))

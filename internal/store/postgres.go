@@ -39,6 +39,9 @@ func (s *Store) openPostgres(where string) error {
 		return err
 	}
 	s.writer = newWriter(s.read, s.dialect, s.published)
+	if err := s.begun(ctx); err != nil {
+		return err
+	}
 	following, err := s.followOthers(ctx)
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func (s *Store) lookAtPostgres(where string) error {
 	// One round trip and nothing left behind on the server, so that a pooler may
 	// give every transaction another connection.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence, Interval: silence, Count: 3}}
+	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence, Interval: silence, Count: 3}, Control: giveUp}
 	config.DialFunc = dialer.DialContext
 	s.read = stdlib.OpenDB(*config)
 	s.read.SetMaxOpenConns(maxConnections)
@@ -211,6 +214,13 @@ func (postgresDialect) written(ctx context.Context, q querier) (written int64, e
 // integrity finds nothing: the server checks its pages itself, if it was made
 // with checksums.
 func (postgresDialect) integrity(context.Context, querier) ([]string, error) { return nil, nil }
+
+// system asks each for itself: either may be forbidden to the user.
+func (postgresDialect) system(ctx context.Context, q querier) (name string, timeline int64) {
+	_ = q.QueryRowContext(ctx, `SELECT CAST(system_identifier AS text) FROM pg_control_system()`).Scan(&name)
+	_ = q.QueryRowContext(ctx, `SELECT timeline_id FROM pg_control_checkpoint()`).Scan(&timeline)
+	return name, timeline
+}
 
 func (postgresDialect) elements(parameter string) string {
 	return "SELECT value FROM json_array_elements_text(CAST(" + parameter + " AS json)) AS list (value)"

@@ -54,8 +54,8 @@ func (s *Store) openSQLite(dir string) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	s.read.SetMaxOpenConns(8)
-	s.writer = newWriter(write, s.dialect, s.published)
-	return nil
+	s.path, s.writer = path, newWriter(write, s.dialect, s.published)
+	return s.begun(context.Background())
 }
 
 func (s *Store) lookAtSQLite(dir string) error {
@@ -68,6 +68,7 @@ func (s *Store) lookAtSQLite(dir string) error {
 	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
+	s.path = path
 	return nil
 }
 
@@ -192,6 +193,8 @@ func (sqliteDialect) integrity(ctx context.Context, q querier) ([]string, error)
 	}
 	return lines, err
 }
+
+func (sqliteDialect) system(context.Context, querier) (string, int64) { return "", 0 }
 
 func (sqliteDialect) elements(parameter string) string {
 	return "SELECT value FROM json_each(" + parameter + ")"

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,7 @@ type Store struct {
 	writer  *writer     // nil when it is open only for looking
 	closers []io.Closer // what else to give back, in this order
 	known   cache
+	path    string // of SQLite's file, "" on PostgreSQL
 
 	within   bool        // several replicas of this process share it
 	outdated atomic.Bool // a newer piket has changed the schema
@@ -89,8 +91,12 @@ func OpenReadOnly(where string) (*Store, error) {
 	} else {
 		err = s.lookAtSQLite(where)
 	}
+	var version int
 	if err == nil {
-		_, err = s.version(context.Background(), s.read)
+		version, err = s.version(context.Background(), s.read)
+	}
+	if err == nil && version == 0 {
+		err = fmt.Errorf("open store: nobody has made one there: %w", os.ErrNotExist)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -398,6 +398,13 @@ func TestStoreOfANewerPiketIsRefused(t *testing.T) {
 	open(t, dir) // the refusal has given the lock back
 }
 
+func TestLookingIntoAnEmptyDatabaseFindsNone(t *testing.T) {
+	where := storetest.Shared(t).Database(t)
+	if _, err := store.OpenReadOnly(where); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLookingNeverMakesAStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nothing")
 	if _, err := store.OpenReadOnly(dir); !errors.Is(err, os.ErrNotExist) {

@@ -65,7 +65,7 @@ func TestTamperingIsFound(t *testing.T) {
 		"everything gone":           `DELETE FROM events; DELETE FROM incidents; DELETE FROM episodes`,
 		"two events swapped":        `UPDATE events SET seq = 99` + one + `; UPDATE events SET seq = 3 WHERE seq = 4 AND incident = 'INC-2026-0001'; UPDATE events SET seq = 4 WHERE seq = 99`,
 		"their places swapped":      `UPDATE events SET position = 99` + one + `; UPDATE events SET position = 3 WHERE position = 4; UPDATE events SET position = 4 WHERE position = 99`,
-		"an event added":            `INSERT INTO events (incident, seq, at, recorded, actor, kind, data, prev, hash) SELECT incident, 6, at, recorded, actor, kind, data, hash, 'h' FROM events WHERE seq = 5 AND incident = 'INC-2026-0001'`,
+		"an event added":            `INSERT INTO events (position, incident, seq, at, recorded, actor, kind, data, prev, hash) SELECT 11, incident, 6, at, recorded, actor, kind, data, hash, 'h' FROM events WHERE seq = 5 AND incident = 'INC-2026-0001'`,
 		"an incident not listed":    `DELETE FROM incidents WHERE id = 'INC-2026-0001'`,
 		"an incident without event": `INSERT INTO incidents SELECT 'INC-2026-0003', version, head, 'x', title, status, priority, site, opened, changed, NULL FROM incidents LIMIT 1`,
 		"one listed for another":    `UPDATE incidents SET id = 'INC-2026-0003' WHERE id = 'INC-2026-0001'`,
@@ -81,22 +81,53 @@ func TestTamperingIsFound(t *testing.T) {
 		"when it was last heard of": `UPDATE episodes SET recorded = recorded + 1 WHERE incident = 'INC-2026-0001'`,
 		"an alert of another":       `UPDATE episodes SET incident = 'INC-2026-0002' WHERE incident = 'INC-2026-0001'`,
 		"an alert forgotten":        `DELETE FROM episodes WHERE incident = 'INC-2026-0001'`,
-		"an alert invented":         `INSERT INTO episodes VALUES ('probe/x/y', 'INC-2026-0001', 'resolved', 0)`,
+		"an alert invented":         `INSERT INTO episodes (episode, incident, status, recorded) VALUES ('probe/x/y', 'INC-2026-0001', 'resolved', 0)`,
 	} {
 		t.Run(what, func(t *testing.T) {
-			dir := t.TempDir()
-			s := open(t, dir)
-			record(t, s)
-			if _, err := raw(t, dir).Exec(tamper); err != nil {
-				t.Fatal(err)
-			}
-			report, err := s.Verify(ctx)
-			if err != nil || len(report.Faults) == 0 {
-				t.Errorf("not found (%v)", err)
-			}
-			if slices.Contains(report.Faults, "") {
-				t.Errorf("a fault without words: %q", report.Faults)
-			}
+			onEach(t, func(t *testing.T, where string) {
+				s := open(t, where)
+				record(t, s)
+				found(t, s, where, tamper)
+			})
 		})
 	}
 }
+
+// found tampers with a store and fails unless Verify says so.
+func found(t *testing.T, s *store.Store, where, tamper string) {
+	t.Helper()
+	if _, err := raw(t, where).Exec(tamper); err != nil {
+		t.Fatal(err)
+	}
+	report, err := s.Verify(ctx)
+	if err != nil || len(report.Faults) == 0 {
+		t.Errorf("not found (%v)", err)
+	}
+	if slices.Contains(report.Faults, "") {
+		t.Errorf("a fault without words: %q", report.Faults)
+	}
+}
+
+func TestTamperingWithWhatIsKeptOfActionsIsFound(t *testing.T) {
+	for what, tamper := range map[string]string{
+		"an action called over":       `UPDATE intents SET ended = 1`,
+		"an action on another server": `UPDATE intents SET server = 'web-09'`,
+		"an action that is older":     `UPDATE intents SET planned = planned - 1`,
+		"what it was":                 `UPDATE intents SET data = replace(data, 'web-07', 'web-09')`,
+		"an action forgotten":         `DELETE FROM intents`,
+		"an action invented": `INSERT INTO intents (` + intentColumns + `)
+			SELECT 'x', incident, server, runbook, step, class, duty, planned, ended, result, data FROM intents`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			onEach(t, func(t *testing.T, where string) {
+				s := open(t, where)
+				inc := create(t, s, "web-07")
+				add(t, s, inc, event(intended(inc, "web-07")))
+				whole(t, s)
+				found(t, s, where, tamper)
+			})
+		})
+	}
+}
+
+const intentColumns = `intent, incident, server, runbook, step, class, duty, planned, ended, result, data`

@@ -281,7 +281,7 @@ func (b *batch) run(ctx context.Context, jobs []*job) (good []*job, err error) {
 			continue
 		}
 		j.answer <- err
-		if err := b.exec(ctx, "ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one"); err != nil {
+		if err := b.undo(ctx); err != nil {
 			return append(good, jobs[n+1:]...), fmt.Errorf("roll back what failed beside it: %w", err)
 		}
 	}
@@ -313,8 +313,16 @@ func (b *batch) note(f folded) {
 	}
 }
 
+// undo rolls back to the savepoint.
+func (b *batch) undo(ctx context.Context) error {
+	if err := b.exec(ctx, "ROLLBACK TO SAVEPOINT one"); err != nil {
+		return err
+	}
+	return b.exec(ctx, "RELEASE SAVEPOINT one")
+}
+
 func (b *batch) exec(ctx context.Context, query string) error {
-	_, err := b.w.conn.ExecContext(ctx, query)
+	_, err := b.ExecContext(ctx, query)
 	return err
 }
 

@@ -97,6 +97,7 @@ type app struct {
 	sessions *sessions
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
+	senders  chan struct{} // a place for each notification that is being taken in
 	books    *books
 }
 
@@ -105,7 +106,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {

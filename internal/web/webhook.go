@@ -5,10 +5,19 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/failpoint"
 )
+
+// maxSenders bounds how many notifications are taken in at once. Whoever comes
+// beyond that hears so at once: an answer that takes long is tried again as well,
+// and the first try would still be in the way.
+const maxSenders = 32
+
+// sendingTime is how long a notification may take to arrive.
+const sendingTime = 10 * time.Second
 
 // webhook takes Alertmanager's notifications, payload version 4. It retries on
 // 5xx and on nothing else, so what is our trouble is 503, and 4xx is said only
@@ -28,6 +37,18 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	select {
+	case a.senders <- struct{}{}:
+		defer func() { <-a.senders }()
+	default:
+		w.Header().Set("Retry-After", "5")
+		a.complain(w, r, complaint{http.StatusServiceUnavailable, fmt.Sprintf("%d notifications are being taken in already", maxSenders),
+			"nothing is promised; send the same notification again"})
+		return
+	}
+	// Who sends slowly must not keep a place from others. Not every listener of
+	// the tests has deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(sendingTime))
 	hook, err := readWebhook(r)
 	if err != nil {
 		a.Log.Warn("webhook refused", "address", r.RemoteAddr, "err", err)

@@ -153,3 +153,33 @@ func TestWebhookWithoutConfiguredTokenLetsNobodyIn(t *testing.T) {
 		}
 	}
 }
+
+// A queue that grows would answer everybody too late, and each would send again.
+func TestWebhookRefusesAtOnceWhatWouldWaitLong(t *testing.T) {
+	const places = 32
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s := newSite(t, func(server *web.Server) {
+		server.Receive = func(context.Context, []alerts.Alert, uint64) error {
+			entered <- struct{}{}
+			<-leave
+			return nil
+		}
+	})
+	send := func() reply {
+		return s.ask("POST", "/api/alertmanager", hook, "Authorization", "Bearer "+senderToken)
+	}
+	answers := make(chan reply)
+	for range places {
+		go func() { answers <- send() }()
+		<-entered
+	}
+	if got := send(); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "send the same notification again") {
+		t.Errorf("one too many was answered %d %s", got.status, got.body)
+	}
+	close(leave)
+	for range places {
+		if got := <-answers; got.status != http.StatusOK {
+			t.Errorf("one with a place was answered %d %s", got.status, got.body)
+		}
+	}
+}
