@@ -61,7 +61,7 @@ func newTrio(t *testing.T, seed uint64, names ...string) *trio {
 	t.Helper()
 	w := &ward{
 		t: t, dir: t.TempDir(), url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: killable(t), clk: clock.Real(),
+		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: build(t), clk: clock.Real(),
 	}
 	w.reached = filepath.Join(w.dir, "reached")
 	var err error

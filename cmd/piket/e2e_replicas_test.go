@@ -110,6 +110,9 @@ func howMany(events []incident.Event, kind incident.Kind) (n int) {
 	return n
 }
 
+// near asks one replica and no other.
+func (f *trio) near(p *peer) *ward { return &ward{url: "http://" + p.address, tokens: f.tokens} }
+
 // agree says yes through a replica, as soon as a question is asked.
 func (f *trio) agree(t *testing.T, id string, through *peer) {
 	t.Helper()
@@ -121,9 +124,7 @@ func (f *trio) agree(t *testing.T, id string, through *peer) {
 		}
 		a := inc.Approval
 		f.ledger.note(f.ledger.attempted, a.Approval)
-		near := *f.ward
-		near.url = "http://" + through.address
-		status, said := near.ask(http.MethodPost, "/api/incidents/"+id+"/approve", "noor", map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash}, nil)
+		status, said := f.near(through).ask(http.MethodPost, "/api/incidents/"+id+"/approve", "noor", map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash}, nil)
 		if status != http.StatusOK {
 			t.Logf("%d: %s", status, said)
 			return false
@@ -191,12 +192,9 @@ func (f *trio) oneCycle(t *testing.T) {
 }
 
 func (f *trio) freezeAll(t *testing.T) {
-	a, b, c := *f.ward, *f.ward, *f.ward
-	for n, w := range []*ward{&a, &b, &c} {
-		w.url = "http://" + f.replicas[n].address
-	}
+	a, b, c := f.near(f.replicas[0]), f.near(f.replicas[1]), f.near(f.replicas[2])
 	frozen := func(want bool) bool {
-		for _, w := range []*ward{&a, &b, &c} {
+		for _, w := range []*ward{a, b, c} {
 			var now struct{ Frozen bool }
 			if status, _ := w.ask(http.MethodGet, "/api/freeze", "noor", nil, &now); status != http.StatusOK || now.Frozen != want {
 				return false
