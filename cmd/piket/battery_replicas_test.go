@@ -53,7 +53,7 @@ web: {external_url: "%s"}
 intake: {alertmanager: {token_file: alertmanager.token}}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
-guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 1000, server_per_day: 100}
+guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, server_per_day: 100}
 `
 
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.
@@ -334,11 +334,22 @@ func (f *trio) owner(id string) (*peer, string) {
 		if err != nil {
 			return nil, ""
 		}
-		for _, p := range f.replicas {
-			if p.victim != nil && slices.Contains(ids, id) && strings.Contains(r.Name, fmt.Sprintf("process %d ", p.victim.cmd.Process.Pid)) {
-				return p, r.Name
-			}
+		if slices.Contains(ids, id) {
+			return f.named(r.Name), r.Name
 		}
 	}
 	return nil, ""
+}
+
+// named is the replica that calls itself so in the store.
+func (f *trio) named(name string) *peer {
+	for _, p := range f.replicas {
+		p.mu.Lock()
+		is := p.victim != nil && strings.Contains(name, fmt.Sprintf("process %d ", p.victim.cmd.Process.Pid))
+		p.mu.Unlock()
+		if is {
+			return p
+		}
+	}
+	return nil
 }
