@@ -106,3 +106,27 @@ func (h *house) step() {
 		h.pass(next.Sub(h.clk.Now()))
 	}
 }
+
+// Whoever sees a claim by a clock that is a day behind must not wait for a day.
+func TestClaimIsNotWaitedForByAWrongClock(t *testing.T) {
+	inc := incident.Fold(nil)
+	for n, p := range []incident.Payload{
+		incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: "web-01"}, Site: "ams1"},
+		incident.RunbookPinned{Name: "server-unreachable"},
+		incident.Intended{Intent: "I3", Step: "power-cycle", Server: "web-01", NotAfter: three.Add(30 * time.Second)},
+		incident.Claimed{Intent: "I3", Owner: "another"},
+	} {
+		inc.Apply(incident.Event{Incident: "INC-2026-0001", Seq: n + 1, At: three, Payload: p})
+	}
+	limit := remediation.DefaultLimits.NotAfter
+	for age, over := range map[time.Duration]bool{0: false, limit + time.Second: false, 10*limit + time.Second: true} {
+		m := remediation.Next(remediation.Facts{
+			Incident: inc, Runbook: shipped(t, "server-unreachable"), Inventory: world(t), Limits: remediation.DefaultLimits,
+			Now: three.Add(-24 * time.Hour), ClaimAge: age,
+		})
+		wait, waits := m.(remediation.Wait)
+		if over == waits || waits && wait.Until.After(three.Add(-24*time.Hour+11*limit)) {
+			t.Errorf("known for %v: %#v", age, m)
+		}
+	}
+}

@@ -168,15 +168,20 @@ func settle(f Facts) Move {
 		return decide(incident.Voided{Intent: a.Intent, Reason: "its time to be sent had passed"})
 	case a.ClaimedAt.IsZero():
 		return send(f, a.Intended)
-	case f.Now.After(a.NotAfter) && f.ClaimAge > f.Limits.NotAfter:
+	case f.ClaimAge > f.Limits.NotAfter && f.Now.After(a.NotAfter), f.ClaimAge > f.longestClaim():
 		// Whoever claimed it had that long by their own watch, however wrong their
 		// clock is, and nobody sends later. It may or may not have been sent.
 		return decide(incident.OutcomeRecorded{Intent: a.Intent, Outcome: incident.OutcomeUnknown,
 			Detail: "piket stopped after claiming it and before seeing an answer"})
 	}
-	wait := max(a.NotAfter.Sub(f.Now), f.Limits.NotAfter-f.ClaimAge)
+	wait := max(min(a.NotAfter.Sub(f.Now), f.longestClaim()-f.ClaimAge), f.Limits.NotAfter-f.ClaimAge)
 	return Wait{Until: f.Now.Add(wait + time.Millisecond)}
 }
+
+// longestClaim is how long a claim is waited for when the time of day never says
+// that its send is over: one of the clocks is wrong, and by any watch no send
+// takes as long.
+func (f Facts) longestClaim() time.Duration { return 10 * f.Limits.NotAfter }
 
 // send asks the guards again, on the facts of this moment.
 func send(f Facts, intent incident.Intended) Move {

@@ -1,4 +1,4 @@
-//go:build battery
+//go:build battery || e2e
 
 package main
 
@@ -19,8 +19,8 @@ import (
 	"github.com/spinware/piket/internal/store"
 )
 
-// witness is what the outside world remembers, whatever dies inside.
-type witness struct {
+// memories is what the outside world remembers, whatever dies inside.
+type memories struct {
 	mu        sync.Mutex
 	alerts    int
 	accepted  map[string]string // "number status" of every alert that got its 2xx → whose
@@ -77,8 +77,8 @@ var illnesses = [][]lab.Fault{
 	{lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCDropsReply}, {lab.BMCLies}, {lab.Dead},
 }
 
-// needed is what makes a point likely to be reached soon.
-var needed = map[failpoint.Point][]lab.Fault{
+// likely is what makes a point likely to be reached soon.
+var likely = map[failpoint.Point][]lab.Fault{
 	failpoint.DutyPlanned: {lab.Hung, lab.BMCSlowOff}, failpoint.SSHBeforeSend: {lab.Crashed}, failpoint.SSHSent: {lab.Crashed},
 	failpoint.OrderComposed: {lab.Dead}, failpoint.OrderWritten: {lab.Dead}, failpoint.IPMIBeforeSend: {lab.Hung}, failpoint.IPMISent: {lab.Hung},
 }
@@ -102,7 +102,7 @@ func (w *ward) breakSome(rng *rand.Rand) {
 			continue
 		}
 		illness := illnesses[rng.IntN(len(illnesses))]
-		if wanted := needed[favour]; wanted != nil && rng.IntN(2) == 0 {
+		if wanted := likely[favour]; wanted != nil && rng.IntN(2) == 0 {
 			illness = wanted
 		}
 		alert := "ServerUnreachable"
@@ -224,7 +224,7 @@ func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 	}
 }
 
-func (l *witness) note(in map[string]bool, what string) {
+func (l *memories) note(in map[string]bool, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in[what] = true

@@ -1,4 +1,4 @@
-//go:build battery
+//go:build battery || e2e
 
 package main
 
@@ -39,10 +39,12 @@ type ward struct {
 	clk     *clock.Clock
 	lab     *lab.Datacenter
 	rng     *rand.Rand // of the loop that kills; nobody else's
-	ledger  witness
+	ledger  memories
 	reached string       // file of the points that were reached
 	roomier func() error // gives the disk room again; nil for a disk that has it
 	tokens  map[string]string
+	store   string // where the timelines are; "" for the storage directory
+	many    bool   // several replicas share them
 
 	mu      sync.Mutex
 	process *victim // nil while none runs

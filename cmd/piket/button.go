@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
@@ -23,6 +24,7 @@ type button struct {
 	ward  *rounds.Ward
 	place string // names the file to the others
 
+	mu   sync.Mutex
 	told string // what of the file the store has been told by this process
 }
 
@@ -42,7 +44,15 @@ const tellTime = time.Second
 
 // Freeze stops this replica at once, and the others within a second of the
 // store's hearing of it, which is now or as soon as it can be reached.
-func (b *button) Freeze(by, reason string) error { return b.file.Freeze(by, reason) }
+func (b *button) Freeze(by, reason string) error {
+	err := b.file.Freeze(by, reason)
+	if b.store.Shared() && b.file.Why() != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), tellTime)
+		defer cancel()
+		_ = b.tell(ctx) // run goes on trying, and complains
+	}
+	return err
+}
 
 // Thaw lets all go on. Without the store the others stay frozen, and it says so.
 func (b *button) Thaw() error {
@@ -70,7 +80,7 @@ func (b *button) run(ctx context.Context, log *slog.Logger) {
 			log.Warn("the other replicas cannot be told of the freeze file", "err", err)
 		}
 		cancel()
-		clk.Wait(ctx, clk.Now().Add(tellTime/2), nil)
+		clk.Wait(ctx, clk.Now().Add(tellTime/4), nil)
 	}
 }
 
@@ -78,6 +88,8 @@ func (b *button) run(ctx context.Context, log *slog.Logger) {
 // elsewhere is thawed here as well, if it is the very freeze that the store was
 // told of; a store that knows nothing is told again.
 func (b *button) tell(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	why := b.file.Why()
 	said, known, err := b.store.Freezing(ctx, b.place)
 	switch {

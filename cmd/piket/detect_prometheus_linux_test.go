@@ -141,11 +141,11 @@ type receiver struct {
 	names map[string]string // of hosts, by address
 
 	mu    sync.Mutex
-	first map[alarm]time.Time // when the first message of it arrived
+	first map[stretch]time.Time // when the first message of it arrived
 }
 
-// alarm is one stretch of trouble with a host, as Prometheus sees it.
-type alarm struct {
+// stretch is one stretch of trouble with a host, as Prometheus sees it.
+type stretch struct {
 	host  string
 	began time.Time
 }
@@ -153,7 +153,7 @@ type alarm struct {
 // receive listens for the webhook.
 func receive(t *testing.T, watched []host) *receiver {
 	t.Helper()
-	r := &receiver{names: map[string]string{}, first: map[alarm]time.Time{}}
+	r := &receiver{names: map[string]string{}, first: map[stretch]time.Time{}}
 	for _, h := range watched {
 		r.names[h.address.String()] = h.name
 	}
@@ -178,7 +178,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range message.Alerts {
-		about := alarm{r.names[a.Labels["instance"]], a.StartsAt}
+		about := stretch{r.names[a.Labels["instance"]], a.StartsAt}
 		if _, known := r.first[about]; !known {
 			r.first[about] = at
 		}

@@ -357,7 +357,7 @@ func (w *ward) holdAgainst(result *ioResult, fault int, at time.Time) {
 		return
 	}
 	moment := w.anchor.Add(time.Duration(float64(at.Sub(w.anchor)) * w.speed))
-	for _, i := range intentsOf(&f, all) {
+	for _, i := range intentsOf(&f, all, false) {
 		if i.claimed.After(moment) {
 			result.Acted++
 		}

@@ -77,13 +77,20 @@ func (r *Rounds) Ranked(rank func(id string) int) *Rounds {
 func (r *Rounds) Run(ctx context.Context) {
 	defer r.ward.depart(r)
 	follow, position := r.begin, int64(0)
+	var told <-chan struct{} // closed by a commit of ours after the timeline was last read
 	for ctx.Err() == nil {
+		if told != nil && !r.store.Shared() && !closed(told) { // a visit has ended, or a moment has come
+			r.clk.Wait(ctx, r.start(ctx), r.bell)
+			continue
+		}
+		told = r.store.Changed()
 		ids, now, err := follow(ctx, position)
 		if ctx.Err() != nil {
 			break
 		}
 		if err != nil {
 			r.log.Error("cannot follow the timeline", "err", err)
+			told = nil
 			r.clk.Wait(ctx, r.clk.Now().Add(firstRetry), nil)
 			continue
 		}
@@ -104,6 +111,15 @@ func (r *Rounds) visiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.inFlight > 0
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // begin finds from where to follow; what came before is visited because it is in

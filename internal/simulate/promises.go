@@ -100,7 +100,7 @@ func (w *world) checkMoment(r *replica, s *sentIntent, i incident.Intended, m *m
 	heard := time.Duration(r.asked[m.number].Load())
 	covered, by := m.covered(r, w.now)
 	switch power := i.Action == "power"; {
-	case m.serial != i.Serial || m.uuid != i.UUID || m.name != i.Server:
+	case power && (m.serial != i.Serial || m.uuid != i.UUID) || m.name != i.Server:
 		w.violate("P4", "%s is for %s and reaches %s", i.Intent, i.Server, m.name)
 	case w.now-s.planned > w.limits.NotAfter+bound:
 		w.violate("P2", "%s is sent %v after it was planned", i.Intent, w.now-s.planned)
@@ -202,6 +202,9 @@ func (w *world) customerOf(m *machine) string { return w.customers[m.number] }
 func (w *world) checkRates(i incident.Intended, m *machine) {
 	hour, day := 0, 0
 	for _, s := range w.watch.begun {
+		if again := w.now - s.begun; s.counts() && s.machine == m && i.Action == "power" && s.Action == "power" && again < w.limits.Cooldown-w.limits.NotAfter-bound {
+			w.violate("P5", "%s touches the power of %s again after %v", i.Intent, m.name, again)
+		}
 		switch age := w.now - s.begun; {
 		case !s.counts():
 		case s.machine == m && age < 24*time.Hour-time.Minute:
@@ -447,13 +450,17 @@ func (w *world) checkTold(inc *incident.Incident) {
 	if !pressing || w.now-w.watch.clocks < nextWord {
 		return
 	}
+	late := nextWord // a half hour by a wrong clock is longer
+	for _, r := range w.replicas {
+		late = max(late, nextWord+min(time.Duration(r.skew.Load()).Abs(), time.Hour))
+	}
 	for _, c := range inc.Customers {
 		from := max(since, w.watch.healthy, w.watch.joined[inc.ID+c])
 		told, heard := w.watch.told[inc.ID+c]
 		switch {
 		case !heard && w.now-from > firstWord:
 			w.violate("P11", "%s of %s has not been told for %v", c, inc.ID, w.now-from)
-		case heard && w.now-max(told, from) > nextWord:
+		case heard && w.now-max(told, from) > late:
 			w.violate("P11", "%s of %s was last told %v ago", c, inc.ID, w.now-told)
 		}
 	}

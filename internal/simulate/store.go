@@ -133,6 +133,9 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 	if holder := m.held[inc.Held()]; inc.Held() != "" && holder != "" && holder != id {
 		return nil, store.ErrServerHeld
 	}
+	if other := m.open[inc.Subject.String()]; inc.Ongoing() && other != "" && other != id {
+		return nil, store.ErrTaken
+	}
 	if was := k.inc.Held(); was != "" && was != inc.Held() {
 		delete(m.held, was)
 	}

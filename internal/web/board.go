@@ -37,6 +37,7 @@ type boardView struct {
 	Freeze  bool // whether to offer the big red button
 
 	Vantages []vantageView
+	Replicas []store.Replica // that share the work; nil where one has it alone
 }
 
 // card is one incident in a few words.
@@ -133,6 +134,7 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 	if a.Probes != nil {
 		b.Targets = targetsOf(a.Probes.Overview(maxTrouble, maxWell))
 	}
+	b.Replicas = a.replicas(ctx)
 	if a.Vantages != nil {
 		b.Vantages = vantagesOf(a.Vantages.Standings())
 	}
@@ -289,4 +291,16 @@ func targetLines(sights []probes.Sight) []targetLine {
 		}
 	}
 	return lines
+}
+
+// replicas are those that share the work, as far as the store can say.
+func (a *app) replicas(ctx context.Context) []store.Replica {
+	if !a.Store.Shared() {
+		return nil
+	}
+	work, err := a.Store.Work(ctx)
+	if err != nil {
+		a.Log.Warn("cannot say which replicas there are", "err", err)
+	}
+	return work.Replicas
 }

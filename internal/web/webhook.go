@@ -14,7 +14,7 @@ import (
 // maxSenders bounds how many notifications are taken in at once. Whoever comes
 // beyond that hears so at once: an answer that takes long is tried again as well,
 // and the first try would still be in the way.
-const maxSenders = 32
+const maxSenders = 8
 
 // sendingTime is how long a notification may take to arrive.
 const sendingTime = 10 * time.Second

@@ -156,7 +156,7 @@ func TestWebhookWithoutConfiguredTokenLetsNobodyIn(t *testing.T) {
 
 // A queue that grows would answer everybody too late, and each would send again.
 func TestWebhookRefusesAtOnceWhatWouldWaitLong(t *testing.T) {
-	const places = 32
+	const places = 8
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s := newSite(t, func(server *web.Server) {
 		server.Receive = func(context.Context, []alerts.Alert, uint64) error {

@@ -179,6 +179,9 @@ func (s *Server) await() error {
 
 func (s *Server) url() string { return "postgres:///postgres?user=piket&host=" + s.dir }
 
+// Socket returns the path of the socket at which the server listens.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
 // Database makes an empty database, as far as its user can tell, and returns its
 // URL: a schema of its own takes a hundredth of the time that a database takes.
 func (s *Server) Database(t testing.TB) string {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/store/storetest"
+)
+
+// pressable is the button of one of several replicas.
+func pressable(t *testing.T, url string) *button {
+	t.Helper()
+	s, err := store.Open(url, clock.Real())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return newButton(freeze.In(t.TempDir()), s, rounds.NewWard("test", s, clock.Real(), slog.New(slog.DiscardHandler)))
+}
+
+func (b *button) tells(t *testing.T) {
+	t.Helper()
+	if err := b.tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *button) inStore(t *testing.T) string {
+	t.Helper()
+	beat, err := b.store.Enter(t.Context(), t.Name()+clock.Real().Now().String(), tellTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return beat.Frozen
+}
+
+func TestFreezeOfOneReplicaIsEndedThroughAnother(t *testing.T) {
+	url := storetest.Shared(t).Database(t)
+	a, b := pressable(t, url), pressable(t, url)
+	if err := a.Freeze("noor", "fire"); err != nil {
+		t.Fatal(err)
+	}
+	if why := b.inStore(t); !strings.Contains(why, "noor: fire") {
+		t.Errorf("the others hear %q", why)
+	}
+	if err := b.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	a.tells(t)
+	if why := a.file.Why(); why != "" || b.inStore(t) != "" {
+		t.Errorf("thawed from elsewhere, and the file says %q", why)
+	}
+}
+
+func TestFreezeByTheFileAloneReachesTheOthersAndEndsWithIt(t *testing.T) {
+	url := storetest.Shared(t).Database(t)
+	a, b := pressable(t, url), pressable(t, url)
+	if err := os.WriteFile(a.file.Path, []byte("by hand"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.tells(t)
+	b.tells(t)
+	if why := b.inStore(t); why != "by hand" {
+		t.Errorf("the others hear %q", why)
+	}
+	if err := a.file.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	a.tells(t)
+	if why := b.inStore(t); why != "" {
+		t.Errorf("the others still hear %q", why)
+	}
+}
+
+func TestStoreThatForgotAFreezeDoesNotEndIt(t *testing.T) {
+	a := pressable(t, storetest.Shared(t).Database(t))
+	if err := a.Freeze("noor", "fire"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.store.Unfreeze(t.Context(), a.place); err != nil { // as a failover that lost commits does
+		t.Fatal(err)
+	}
+	a.tells(t)
+	if a.file.Why() == "" || a.inStore(t) == "" {
+		t.Error("what the store had forgotten was taken for a thaw")
+	}
+}
+
+func TestFreezeHoldsHereWhenTheStoreIsOutOfReach(t *testing.T) {
+	a := pressable(t, storetest.Shared(t).Database(t))
+	a.store.Close()
+	if err := a.Freeze("noor", "fire"); err != nil || a.Why() == "" {
+		t.Errorf("frozen: %q (%v)", a.Why(), err)
+	}
+	if err := a.Thaw(); err == nil || a.Why() == "" {
+		t.Error("it was thawed although the others could not be told")
+	}
+}

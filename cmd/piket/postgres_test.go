@@ -1,0 +1,175 @@
+//go:build battery
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// outages is what befell the replicas and their database.
+type outages struct {
+	Seed    uint64  `json:"seed"`
+	Server  int     `json:"server_kills"`
+	Kills   int     `json:"replica_kills"`
+	Pauses  int     `json:"replica_pauses"`
+	Cuts    int     `json:"replica_cuts"`
+	Median  float64 `json:"takeover_median_seconds"`
+	Max     float64 `json:"takeover_max_seconds"`
+	Seconds int     `json:"seconds"`
+	findings
+}
+
+// How long things last: shorter and longer than a replica's term.
+const (
+	shortest = 200 * time.Millisecond
+	longest  = 9 * time.Second
+)
+
+// Three replicas on one PostgreSQL are killed, paused and cut off, and so is
+// the server, while servers fall ill, alerts arrive and people answer. Afterwards
+// all is left in peace until it is over, and the world is held against the record.
+func TestReplicasThatDieKeepTheirPromises(t *testing.T) {
+	servers, replicas := number(t, "PIKET_PG_KILLS", 15), number(t, "PIKET_REPLICA_KILLS", 30)
+	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
+	t.Logf("seed %d (PIKET_SEED=%d makes the same choices again)", seed, seed)
+	f := newTrio(t, seed, "a", "b", "c")
+	for _, p := range f.replicas {
+		f.run(p)
+	}
+	began, result := time.Now(), outages{Seed: seed}
+	ctx, cancel := context.WithCancel(t.Context())
+	var crowd sync.WaitGroup
+	crowd.Go(func() { f.crowd(ctx, true) })
+	var took []time.Duration
+	limit := began.Add(time.Duration(servers+replicas) * 15 * time.Second)
+	for (result.Server < servers || result.Kills+result.Pauses < replicas) && time.Now().Before(limit) {
+		took = append(took, f.strike(&result, servers)...)
+	}
+	cancel()
+	crowd.Wait()
+	for _, p := range f.replicas {
+		p.cable.set("")
+		if p.serves() {
+			continue
+		}
+		p.kill()
+		f.run(p)
+	}
+	f.settleDown(t)
+	result.findings = f.judge()
+	if slices.Sort(took); len(took) > 0 {
+		result.Median, result.Max = took[len(took)/2].Seconds(), took[len(took)-1].Seconds()
+	}
+	result.Seconds = int(time.Since(began).Seconds())
+	line, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("battery postgres %s\n", line)
+	for _, fault := range result.Faults {
+		t.Error(fault)
+	}
+	if result.Server < servers || result.Kills+result.Pauses < replicas || result.Sends == 0 || result.Approvals == 0 {
+		t.Error("too little happened to prove anything")
+	}
+}
+
+// strike lets one thing happen, and returns how long others took to carry on.
+func (f *trio) strike(result *outages, servers int) []time.Duration {
+	p := f.replicas[f.rng.IntN(len(f.replicas))]
+	lasts := shortest + time.Duration(f.rng.Int64N(int64(longest-shortest)))/time.Duration(1+f.rng.IntN(4))
+	defer func() { <-time.After(time.Duration(f.rng.Int64N(int64(time.Second)))) }()
+	switch n := f.rng.IntN(10); {
+	case n < 4 && result.Server < servers:
+		result.Server++
+		f.server.Kill(f.t)
+		f.server.Start(f.t)
+		return nil
+	case n == 9:
+		result.Cuts++
+		p.cable.set([]string{"cut", "blocked"}[f.rng.IntN(2)])
+		took := f.without(p, lasts)
+		p.cable.set("cut") // who was blocked does not get its old answers
+		p.cable.set("")
+		return took
+	case n < 7:
+		result.Kills++
+		p.kill()
+		took := f.without(p, lasts)
+		f.run(p)
+		return took
+	default:
+		result.Pauses++
+		p.signal(syscall.SIGSTOP)
+		took := f.without(p, lasts)
+		p.signal(syscall.SIGCONT)
+		return took
+	}
+}
+
+// without watches for a while how long it takes until nobody waits for p.
+func (f *trio) without(p *peer, lasts time.Duration) (took []time.Duration) {
+	ids := f.leases(p)
+	began := time.Now()
+	for time.Since(began) < lasts {
+		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool {
+			owner, _ := f.owner(id)
+			return owner == nil || owner == p
+		}) {
+			took, ids = append(took, time.Since(began)), nil
+		}
+		pause()
+	}
+	return took
+}
+
+// leases lists what a replica has that is not over.
+func (f *trio) leases(p *peer) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	work, err := f.timeline.Work(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, r := range work.Replicas {
+		if owner := f.named(r.Name); owner == p {
+			ids, _ := f.timeline.Leases(ctx, r.Name)
+			return ids
+		}
+	}
+	return nil
+}
+
+// settleDown waits until nothing is under way any more, and ends all.
+func (f *trio) settleDown(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	_ = f.lab.HealRack("more-001") // it is in the plan
+	f.thaw()
+	var crowd sync.WaitGroup
+	crowd.Go(func() { f.crowd(ctx, false) })
+	for ctx.Err() == nil && f.busy() != "" {
+		pause()
+	}
+	if busy := f.busy(); busy != "" {
+		t.Errorf("not over: %s", busy)
+	}
+	cancel()
+	crowd.Wait()
+	for _, p := range f.replicas {
+		p.signal(syscall.SIGTERM)
+		if !p.victim.dies(20 * time.Second) {
+			t.Errorf("%s does not stop when it is told to", p.name)
+			p.kill()
+		}
+	}
+}
