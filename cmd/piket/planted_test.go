@@ -37,8 +37,8 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(bugs) < 30 {
-		t.Errorf("%d bugs are planted, want at least 30", len(bugs))
+	if len(bugs) < 80 {
+		t.Errorf("%d bugs are planted, want at least 80", len(bugs))
 	}
 	well := healthy(t, root)
 	var mu sync.Mutex
@@ -77,7 +77,7 @@ func healthy(t *testing.T, root string) map[string]bool {
 	}
 	well := map[string]bool{}
 	for where, list := range patterns {
-		cmd := exec.Command("go", "test", "-vet=off", "-short", "-run", "^("+strings.Join(list, "|")+")$", where)
+		cmd := exec.Command("go", "test", "-ldflags=-s -w", "-vet=off", "-short", "-run", "^("+strings.Join(list, "|")+")$", where)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		if well[where] = err == nil; err != nil {
@@ -88,7 +88,7 @@ func healthy(t *testing.T, root string) map[string]bool {
 }
 
 func (b bug) isCaught(t *testing.T, root string) bool {
-	cmd := exec.Command("go", "test", "-overlay", b.plant(t, root), "-vet=off", "-short", "-count=1", "-timeout=2m", "-v", "-run", "^"+b.run+"$", b.tests)
+	cmd := exec.Command("go", "test", "-overlay", b.plant(t, root), "-ldflags=-s -w", "-vet=off", "-short", "-count=1", "-timeout=2m", "-v", "-run", "^"+b.run+"$", b.tests)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	text := string(out)
