@@ -68,7 +68,9 @@ probes: {interval: 30s, timeout: 5s, failures: 2, successes: 2, bmc_interval: 30
 
 // wardGuards are as quick as they may be: what the battery asks is whether a
 // crash breaks a promise, and for that as much as possible must be under way.
-const wardGuards = `guards: {hold_down: 5s, facts_fresh: 60s}
+const wardGuards = `guards:
+  {hold_down: 5s, facts_fresh: 60s, in_flight: 20, per_rack: 2, per_customer: 20, per_site: 20, fleet_percent: 100,
+   site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 1m, together: 100, together_percent: 100, error_budget: 10}
 `
 
 // newWard builds everything and starts nothing but the lab.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/journal"
@@ -80,7 +81,9 @@ func (b *books) close() error {
 
 // about writes down beside the store what is about to be sent.
 func (d *Daemon) about(id string, i incident.Intended) error {
-	return d.books.engine.Append(journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
+	err := d.books.engine.Append(journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
+	failpoint.Reach(failpoint.SendJournaled)
+	return err
 }
 
 // hands returns what carries orders out, and what looks where a key is needed:

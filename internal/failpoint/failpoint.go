@@ -48,7 +48,7 @@ const (
 	SendPlanned       Point = "send-planned" // the intent is committed and nobody has claimed it
 	DutyPlanned       Point = "duty-planned" // the same, of an "on" that is owed
 	SendClaimed       Point = "send-claimed"
-	SendJournaled     Point = "send-journaled" // after the second ledger; joins Points with it
+	SendJournaled     Point = "send-journaled" // it stands in the journal, too
 	SendSessionOpen   Point = "send-session-open"
 	SendIdentified    Point = "send-identified"
 	RedfishBeforeSend Point = "redfish-before-write"
@@ -81,7 +81,7 @@ var Points = []Point{
 	WebhookBeforeAnswer, WebhookAnswered, StoreWritten, StoreCommitted,
 	GoalLooked, DiagnosisLooked, EngineDeciding, EngineDecided, MergeReported, MergeAbsorbed, OrderComposed, OrderWritten,
 	ApprovalJudged, DeedDone,
-	SendPlanned, DutyPlanned, SendClaimed, SendSessionOpen, SendIdentified, RedfishBeforeSend, RedfishSent,
+	SendPlanned, DutyPlanned, SendClaimed, SendJournaled, SendSessionOpen, SendIdentified, RedfishBeforeSend, RedfishSent,
 	IPMIBeforeSend, IPMISent, SSHBeforeSend, SSHSent, SendAnswered, SendRecorded,
 	DutiesDue, DutiesQueued, MailBefore, MailDelivered, MailMarked,
 	FreezeCreated, FreezeWritten, FreezeRemoved, ShutdownBegun, ShutdownDrained,

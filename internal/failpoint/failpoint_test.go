@@ -18,10 +18,11 @@ func TestEveryPointHasANameOfItsOwn(t *testing.T) {
 	}
 }
 
-// A point that nobody calls would be counted and prove nothing.
+// A point that nobody calls would be counted and prove nothing. Some are chosen
+// in one place and reached in another, so it is their names that are counted.
 func TestEveryPointStandsOnceInTheProgram(t *testing.T) {
 	source, err := exec.Command("grep", "-rhoE", "--include=*.go", "--exclude=*_test.go", "--exclude-dir=failpoint",
-		`failpoint\.Reach\(failpoint\.[A-Za-z]+\)`, "../..").Output()
+		`failpoint\.[A-Z][A-Za-z]+`, "../..").Output()
 	if err != nil {
 		t.Fatalf("find the calls: %v", err)
 	}
@@ -36,8 +37,8 @@ func TestEveryPointStandsOnceInTheProgram(t *testing.T) {
 		if slices.Contains(Points, point) {
 			want = 1
 		}
-		if got := strings.Count(string(source), "failpoint.Reach(failpoint."+name+")"); got != want {
-			t.Errorf("%s is called %d times, want %d", name, got, want)
+		if got := strings.Count(string(source), "failpoint."+name+"\n"); got != want {
+			t.Errorf("%s is named %d times, want %d", name, got, want)
 		}
 	}
 }
