@@ -97,6 +97,7 @@ func TestBudgetsHoldWhatOthersHaveTouched(t *testing.T) {
 		"one in the same rack, right now":         {[]incident.Touch{touch("s0r0u1", 0, live)}, "blast-radius"},
 		"one in the same rack, ten minutes ago":   {[]incident.Touch{touch("s0r0u1", 10*time.Minute)}, "blast-radius"},
 		"one in the same rack, an hour ago":       {[]incident.Touch{touch("s0r0u1", hour)}, ""},
+		"one in the same rack, for an hour now":   {[]incident.Touch{touch("s0r0u1", hour, live)}, "blast-radius"},
 		"left unknown hours ago, and still down":  {[]incident.Touch{touch("s0r0u1", 5*hour, unknown)}, "blast-radius"},
 		"voided, in the same rack":                {[]incident.Touch{touch("s0r0u1", 0, voided)}, ""},
 		"refused, in the same rack":               {[]incident.Touch{touch("s0r0u1", 0, refusedOne)}, ""},

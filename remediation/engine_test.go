@@ -270,6 +270,9 @@ func TestAKillInTheMiddleOfASendIsNotRepeated(t *testing.T) {
 func TestTheLastMomentStillStopsASend(t *testing.T) {
 	tests := map[string]func(h *house, o remediation.Order){
 		"frozen": func(h *house, _ remediation.Order) { h.frozen = "by hand" },
+		"another replica's by now": func(h *house, _ remediation.Order) {
+			h.engine.Mine = func(context.Context, string) error { return store.ErrLapsed }
+		},
 		"too late": func(h *house, o remediation.Order) {
 			<-h.clk.Go(func() { h.clk.Wait(context.Background(), o.Intent.NotAfter.Add(time.Second), nil) })
 		},
