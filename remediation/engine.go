@@ -148,6 +148,9 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 	if err := e.fallen(ctx, f); err != nil {
 		return err
 	}
+	if err := e.hands(ctx, f, server); err != nil {
+		return err
+	}
 	if err := e.results(ctx, f, server); err != nil {
 		return err
 	}
@@ -190,6 +193,38 @@ func (e *Engine) fallen(ctx context.Context, f *Facts) error {
 	names, err := e.Store.Fallen(ctx, inc.Site, inc.OpenedAt.Add(-within), inc.OpenedAt.Add(within), maxFallen)
 	f.Fallen = names
 	return err
+}
+
+// maxBeside bounds how many open incidents of a site are gone through for those
+// beside a server.
+const maxBeside = 1000
+
+// hands adds who is at work in the server's rack for another server's incident.
+func (e *Engine) hands(ctx context.Context, f *Facts, server inventory.Server) error {
+	if server.Rack == "" {
+		return nil
+	}
+	names, err := e.Store.Fallen(ctx, f.Incident.Site, time.Unix(0, 0), f.Now, maxBeside)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if beside, ok := f.Inventory.Server(name); !ok || beside.Rack != server.Rack || name == server.Name {
+			continue
+		}
+		id, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "server", Name: name})
+		if err != nil || id == "" {
+			return err
+		}
+		inc, err := e.Store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		if o := inc.Order; o.Open() && o.State != "sent" {
+			f.Others.Hands = id
+		}
+	}
+	return nil
 }
 
 // maxResults is how many tries of a step are looked back at.

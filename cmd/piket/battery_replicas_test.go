@@ -53,7 +53,7 @@ web: {external_url: "%s"}
 intake: {alertmanager: {token_file: alertmanager.token}}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
-guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, server_per_day: 100}
+guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, server_per_day: 100, together: 100, together_percent: 100, together_within: 1m, per_site: 10, fleet_percent: 50, in_flight: 20}
 `
 
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.

@@ -30,7 +30,7 @@ type outages struct {
 // How long things last: shorter and longer than a replica's term.
 const (
 	shortest = 200 * time.Millisecond
-	longest  = 9 * time.Second
+	longest  = 14 * time.Second
 )
 
 // Three replicas on one PostgreSQL are killed, paused and cut off, and so is
@@ -85,7 +85,7 @@ func TestReplicasThatDieKeepTheirPromises(t *testing.T) {
 // strike lets one thing happen, and returns how long others took to carry on.
 func (f *trio) strike(result *outages, servers int) []time.Duration {
 	p := f.replicas[f.rng.IntN(len(f.replicas))]
-	lasts := shortest + time.Duration(f.rng.Int64N(int64(longest-shortest)))/time.Duration(1+f.rng.IntN(4))
+	lasts := shortest + time.Duration(f.rng.Int64N(int64(longest-shortest)))/time.Duration(1+f.rng.IntN(2))
 	defer func() { <-time.After(time.Duration(f.rng.Int64N(int64(time.Second)))) }()
 	switch n := f.rng.IntN(10); {
 	case n < 4 && result.Server < servers:

@@ -64,13 +64,13 @@ func Compare(records []journal.Record, db Database, now time.Time) string {
 
 // forgotten says which intents the journal knows and the database does not.
 func forgotten(records []journal.Record, db Database, now time.Time) string {
-	claimed := map[string]bool{}
+	claimed := map[string]time.Time{}
 	for _, t := range db.Touches {
-		claimed[t.Intent] = !t.ClaimedAt.IsZero()
+		claimed[t.Intent] = t.ClaimedAt
 	}
 	var missing []string
 	for _, r := range records {
-		if r.Kind == Intent && now.Sub(r.At) < Span && !claimed[r.Intent] {
+		if r.Kind == Intent && now.Sub(r.At) < Span && !known(claimed[r.Intent], r.At) {
 			missing = append(missing, fmt.Sprintf("%s (%s, %s)", r.Intent, r.What, r.At.UTC().Format("2 Jan 15:04 UTC")))
 		}
 	}
@@ -78,6 +78,13 @@ func forgotten(records []journal.Record, db Database, now time.Time) string {
 		return ""
 	}
 	return "the database does not know what was sent: " + some(missing) + "; look at these servers, then piket thaw"
+}
+
+// known reports whether a claim is the one that was journalled. What was claimed
+// after that is another one: a database that has forgotten gives the same name
+// again.
+func known(claimed, journalled time.Time) bool {
+	return !claimed.IsZero() && !claimed.After(journalled)
 }
 
 // unheardOf says what the database sent before the journal began: then the

@@ -40,6 +40,7 @@ func TestWhatDiffersBetweenTheBooks(t *testing.T) {
 		"both are empty":           {[]journal.Record{began}, ledger.Database{}, ""},
 		"the send is in both":      {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
 		"the send is forgotten":    {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{}, "A/I1 (power cycle web-01, 3 Mar 02:00 UTC)"},
+		"its name is given again":  {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Minute))}}, "A/I1"},
 		"only its plan is left":    {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", time.Time{})}}, "A/I1"},
 		"forgotten long ago":       {[]journal.Record{began, sent("A/I1", 49*time.Hour)}, ledger.Database{}, ""},
 		"accepted since":           {[]journal.Record{began, sent("A/I1", time.Hour), {Kind: ledger.Accepted, At: now}}, ledger.Database{}, ""},

@@ -3,7 +3,6 @@ package simulate
 import (
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -128,8 +127,6 @@ func (w *world) between(from, to time.Duration) time.Duration {
 	}
 	return from + time.Duration(w.rng.Int64N(int64(to-from)))
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // entry is one line of the trace; it is put into words only when somebody reads
 // it.

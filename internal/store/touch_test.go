@@ -51,7 +51,7 @@ func testTouchesAreWhatIsUnderWayAndWhatWasLately(t *testing.T, where string) {
 	pass(time.Hour)
 	second := create(t, s, "web-08")
 	second = add(t, s, second, event(intended(second, "web-08")))
-	second = add(t, s, second, event(incident.Voided{Intent: second.Action.Intent, Reason: "r"}))
+	add(t, s, second, event(incident.Voided{Intent: second.Action.Intent, Reason: "r"}))
 	pass(time.Hour)
 	if got, want := touched(t, s, clk.Now()), []string{"web-07 of INC-2026-0001, live true"}; !slices.Equal(got, want) {
 		t.Errorf("under way are %q, want %q", got, want)

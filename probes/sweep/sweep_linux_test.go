@@ -63,7 +63,9 @@ func TestTheSilentAreSilentAndTheRefusedUnreachable(t *testing.T) {
 func TestRoundTripIsTheNetworksAndNotTheLoops(t *testing.T) {
 	s, tun := openNetwork(t, Options{})
 	tun.Delay(20 * time.Millisecond)
-	echoes := s.Ask(context.Background(), append(hosts(rack4, 200), hosts(rack6, 200)...), 5*time.Second, nil)
+	echoes := trusted(t, func() []Echo {
+		return s.Ask(context.Background(), append(hosts(rack4, 200), hosts(rack6, 200)...), 5*time.Second, nil)
+	})
 	expect(t, echoes, Answered)
 	slices.SortFunc(echoes, func(a, b Echo) int { return cmp.Compare(a.RTT, b.RTT) })
 	// A busy machine makes the pretend network slow, and so some true times long.
