@@ -77,6 +77,10 @@ var illnesses = [][]lab.Fault{
 	{lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCDropsReply}, {lab.BMCLies}, {lab.Dead},
 }
 
+// goneRack is the rack that loses its switch now and then, and partOfRack the
+// server of it about which alerts come.
+const goneRack, partOfRack = "more-001", "more-001a"
+
 // likely is what makes a point likely to be reached soon.
 var likely = map[failpoint.Point][]lab.Fault{
 	failpoint.DutyPlanned: {lab.Hung, lab.BMCSlowOff}, failpoint.SSHBeforeSend: {lab.Crashed}, failpoint.SSHSent: {lab.Crashed},
@@ -91,11 +95,15 @@ func (w *ward) breakSome(rng *rand.Rand) {
 	w.mu.Unlock()
 	beds := w.beds()
 	rng.Shuffle(len(beds), func(i, j int) { beds[i], beds[j] = beds[j], beds[i] })
-	if strings.HasPrefix(string(favour), "ipmi-") {
-		beds = append([]string{"db-02", "mail-01"}, beds...)
+	room := sickAtOnce
+	switch {
+	case strings.HasPrefix(string(favour), "ipmi-"):
+		beds, room = append([]string{"db-02", "mail-01"}, beds...), room+2
+	case strings.HasPrefix(string(favour), "merge-"):
+		w.ledger.sick[partOfRack], w.ledger.everSick[partOfRack] = "ServerUnreachable", true
 	}
 	for _, name := range beds {
-		if len(w.ledger.sick) >= sickAtOnce {
+		if len(w.ledger.sick) >= room {
 			return
 		}
 		if _, is := w.ledger.sick[name]; is {
@@ -268,10 +276,10 @@ func (w *ward) arrange(n int) {
 		w.freeze()
 	case freezing && n%10 == 5, n%300 == 200:
 		w.thaw()
-	case merging && n%300 == 0, n%900 == 400:
-		_ = w.lab.BreakRack("more-001") // it is in the plan
+	case merging && n%10 == 0, n%900 == 400:
+		_ = w.lab.BreakRack(goneRack) // it is in the plan
 	case n%300 == 290:
-		_ = w.lab.HealRack("more-001")
+		_ = w.lab.HealRack(goneRack)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,7 @@ type kills struct {
 	Points   int            `json:"points"`
 	Reached  int            `json:"points_reached"`
 	At       map[string]int `json:"kills_by_point"`
+	vain     map[string]int // lives that were to end at a point and did not reach it
 	findings
 }
 
@@ -39,7 +41,7 @@ func TestKilledProgramKeepsItsPromises(t *testing.T) {
 	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
 	t.Logf("seed %d (PIKET_SEED=%d runs the same choices again)", seed, seed)
 	w := newWard(t, seed, bedsRacks, build(t))
-	result := kills{Seed: seed, At: map[string]int{}, Points: len(failpoint.Points)}
+	result := kills{Seed: seed, At: map[string]int{}, vain: map[string]int{}, Points: len(failpoint.Points)}
 	began := time.Now()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -85,7 +87,11 @@ const (
 	shortLife = time.Second
 	fairLife  = 2500 * time.Millisecond // for a point to be reached
 	longLife  = 4 * time.Second
+	mostLife  = 12 * time.Second // for one that was not reached again and again
 )
+
+// onceALife are the points that a life passes once.
+var onceALife = []failpoint.Point{failpoint.StoreOpened, failpoint.Serving, failpoint.ShutdownBegun, failpoint.ShutdownDrained}
 
 // live starts the program and sees to it that it is killed.
 func (w *ward) live(result *kills) {
@@ -94,7 +100,7 @@ func (w *ward) live(result *kills) {
 	if w.rng.IntN(3) > 0 {
 		point, visit = w.choose(result), 1+w.rng.IntN(3)
 	}
-	if result.At[string(point)] == 0 {
+	if result.At[string(point)] == 0 || slices.Contains(onceALife, point) {
 		visit = 1
 	}
 	w.mu.Lock()
@@ -104,16 +110,18 @@ func (w *ward) live(result *kills) {
 	lasts := time.Duration(w.rng.Int64N(int64(shortLife)))
 	switch {
 	case strings.HasPrefix(string(point), "shutdown-"):
+		w.ready(longLife)
 		v.dies(lasts)
 		_ = v.cmd.Process.Signal(syscall.SIGTERM)
 		lasts = longLife
 	case result.Restarts%12 == 0:
 		lasts = longLife
 	case point != "":
-		lasts = fairLife
+		lasts = min(fairLife*time.Duration(1+result.vain[string(point)]), mostLife)
 	}
 	if !v.dies(lasts) {
 		v.kill()
+		result.vain[string(point)]++
 		point = ""
 	}
 	switch {
@@ -154,7 +162,7 @@ const recoverTime = 2 * time.Minute
 // does.
 func (w *ward) recover(t *testing.T) {
 	t.Helper()
-	_ = w.lab.HealRack("more-001")
+	_ = w.lab.HealRack(goneRack)
 	v := w.start("")
 	if !w.ready(10 * time.Second) {
 		t.Fatalf("piket does not start any more:\n%s", w.logTail())

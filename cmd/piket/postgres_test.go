@@ -153,7 +153,7 @@ func (f *trio) settleDown(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	_ = f.lab.HealRack("more-001") // it is in the plan
+	_ = f.lab.HealRack(goneRack) // it is in the plan
 	f.thaw()
 	var crowd sync.WaitGroup
 	crowd.Go(func() { f.crowd(ctx, false) })

@@ -204,6 +204,12 @@ func TestNoMoreThanTheCapIsUnderWay(t *testing.T) {
 
 func TestAnOrderThatDoesNotFitWhatTheExecutorKnowsIsRefused(t *testing.T) {
 	w := newWorld(t)
+	for name := range w.Actions { // a driver would compare the machine once more
+		w.Actions[name] = func(_ context.Context, o remediation.Order) remediation.Result {
+			t.Errorf("%s was handed to a driver", o.Intent.Intent)
+			return remediation.Result{Outcome: incident.OutcomeDone}
+		}
+	}
 	for name, change := range map[string]func(*incident.Intended){
 		"another serial number": func(i *incident.Intended) { i.Serial = "X" },
 		"another UUID":          func(i *incident.Intended) { i.UUID = "X" },
