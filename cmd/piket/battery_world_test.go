@@ -43,8 +43,10 @@ type ward struct {
 	reached string       // file of the points that were reached
 	roomier func() error // gives the disk room again; nil for a disk that has it
 	tokens  map[string]string
-	store   string // where the timelines are; "" for the storage directory
-	many    bool   // several replicas share them
+
+	journalAt int    // which write of the journals fails, 0 for none
+	store     string // where the timelines are; "" for the storage directory
+	many      bool   // several replicas share them
 
 	mu      sync.Mutex
 	process *victim // nil while none runs

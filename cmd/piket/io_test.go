@@ -128,14 +128,20 @@ func faulty(t *testing.T) string {
 	if out, err := exec.Command("go", "mod", "edit", "-replace", "modernc.org/libc="+dir, mod).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return build(t, "-modfile", mod)
+	return build(t, "-modfile", mod, "-overlay", faultyJournal(t))
+}
+
+func TestNothingIsDoneAfterAWriteFailed(t *testing.T) {
+	binary := faulty(t)
+	t.Run("of the store", func(t *testing.T) { storeFails(t, binary) })
+	t.Run("of a journal", func(t *testing.T) { journalFails(t, binary) })
 }
 
 // Each write of a standard scenario fails once, in turn, with EIO, and each is
 // the one from which on the disk is full. piket exits or refuses all that
 // follows; it plans nothing on a record of which it cannot know what is there.
-func TestNothingIsDoneAfterAWriteFailed(t *testing.T) {
-	binary, began := faulty(t), time.Now()
+func storeFails(t *testing.T, binary string) {
+	began := time.Now()
 	result := ioResult{Outcomes: map[string]int{}}
 	whole := newWard(t, 1, 0, binary)
 	if whole.scenario(&result, 0, 0) != "went on" {
@@ -223,7 +229,11 @@ const (
 // the fault. fault 0 is none.
 func (w *ward) scenario(result *ioResult, fault int, errno syscall.Errno) string {
 	marker := filepath.Join(w.dir, "fault")
-	env := []string{fmt.Sprintf("PIKET_IO_AT=%d", fault), fmt.Sprintf("PIKET_IO_ERRNO=%d", int(errno)), "PIKET_IO_FILE=" + marker}
+	env := []string{fmt.Sprintf("PIKET_IO_AT=%d", fault), fmt.Sprintf("PIKET_IO_ERRNO=%d", int(errno)), "PIKET_IO_FILE=" + marker,
+		fmt.Sprintf("PIKET_JOURNAL_AT=%d", w.journalAt), "PIKET_JOURNAL_FILE=" + filepath.Join(w.dir, "journal-fault")}
+	if w.journalAt > 0 {
+		marker = filepath.Join(w.dir, "journal-fault")
+	}
 	if errno == syscall.ENOSPC { // a full disk does not get room by itself
 		env = append(env, "PIKET_IO_STAYS=1")
 	}
