@@ -109,7 +109,7 @@ web: {external_url: "%s"}
 intake: {alertmanager: {token_file: alertmanager.token}}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: starttls, ca_file: "%s"}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
-guards: {hold_down: 5s, facts_fresh: 10s, per_rack: 3, per_customer: 3, per_site: 3, fleet_percent: 100, together: 100, together_percent: 100}
+guards: {hold_down: 5s, facts_fresh: 10s, per_rack: 10, per_customer: 10, per_site: 10, site_per_hour: 20, fleet_percent: 100, together: 100, together_percent: 100}
 `
 
 var inventoryConf = template.Must(template.New("inventory").Parse(`sites:
