@@ -190,41 +190,41 @@ const maxFallen = 100
 // fallen adds the servers of the site that fell at about the same time.
 func (e *Engine) fallen(ctx context.Context, f *Facts) error {
 	inc, within := f.Incident, f.Limits.TogetherWithin
-	names, err := e.Store.Fallen(ctx, inc.Site, inc.OpenedAt.Add(-within), inc.OpenedAt.Add(within), maxFallen)
+	names, err := e.Store.Fallen(ctx, inc.Site, inc.FellAt.Add(-within), inc.FellAt.Add(within), maxFallen)
 	f.Fallen = names
 	return err
 }
 
-// maxBeside bounds how many open incidents of a site are gone through for those
-// beside a server.
+// maxBeside bounds how many incidents of a site are gone through for hands that
+// are at work beside a server.
 const maxBeside = 1000
 
-// hands adds who is at work in the server's rack for another server's incident.
+// hands adds who is at work in the server's rack, or may be there: for another
+// server of it, for the rack, its feed or its site, also when service is back by
+// now and they are not yet done.
 func (e *Engine) hands(ctx context.Context, f *Facts, server inventory.Server) error {
-	if server.Rack == "" {
-		return nil
-	}
-	names, err := e.Store.Fallen(ctx, f.Incident.Site, time.Unix(0, 0), f.Now, maxBeside)
+	ids, err := e.Store.Ongoing(ctx, f.Incident.Site, maxBeside)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if beside, ok := f.Inventory.Server(name); !ok || beside.Rack != server.Rack || name == server.Name {
-			continue
-		}
-		id, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "server", Name: name})
-		if err != nil || id == "" {
-			return err
-		}
+	for _, id := range ids {
 		inc, err := e.Store.Load(ctx, id)
 		if err != nil {
 			return err
 		}
-		if o := inc.Order; o.Open() && o.State != "sent" {
+		if o := inc.Order; id != f.Incident.ID && o.Open() && o.State != "sent" && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
 			f.Others.Hands = id
 		}
 	}
 	return nil
+}
+
+// beside reports whether hands that are sent to a subject may be at a server.
+func beside(inv *inventory.Inventory, subject incident.Subject, server inventory.Server, site string) bool {
+	if other, ok := inv.Server(subject.Name); ok && subject.Kind == "server" {
+		return server.Rack != "" && other.Rack == server.Rack
+	}
+	return slices.Contains(wider(server, site), subject)
 }
 
 // maxResults is how many tries of a step are looked back at.

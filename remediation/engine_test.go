@@ -523,3 +523,27 @@ func TestNothingIsDoneWhileTheTroubleOfTheSiteStands(t *testing.T) {
 		t.Errorf("%d sends when only this server is left over", h.sends)
 	}
 }
+
+// An "on" that was proved not to be sent is tried again after a pause, however
+// often that happens: it never was a try.
+func TestRefusedDutyIsTriedAgain(t *testing.T) {
+	h := newHouse(t)
+	var first time.Time
+	h.act = func(h *house, o remediation.Order) remediation.Result {
+		switch {
+		case o.Intent.Duty == 0:
+			h.state = "off"
+			return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+		case first.IsZero():
+			first = h.clk.Now()
+		}
+		if h.clk.Now().Sub(first) < 14*time.Minute {
+			return remediation.Result{Outcome: incident.OutcomeRefused, Detail: "the BMC has no session left"}
+		}
+		h.state, h.cured = "on", true
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+	}
+	if inc, _ := h.finish(); h.state != "on" {
+		t.Errorf("left %s after %d sends, %d tries counted: %v", h.state, h.sends, inc.DutyTries, inc.Attentions)
+	}
+}

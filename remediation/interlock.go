@@ -22,6 +22,17 @@ type Others struct {
 // begins anew.
 const dumpTime = 2 * time.Minute
 
+// maxAhead is how far ahead a BMC's clock may be to be believed.
+const maxAhead = time.Hour
+
+// justStarted reports whether the machine began to start so lately that it may
+// be checking its disks: its silence proves nothing yet.
+func (f Facts) justStarted(text string) bool {
+	at, err := time.Parse(time.RFC3339, text)
+	age := f.Now.Sub(at)
+	return err == nil && age > -maxAhead && age < f.Limits.BootGrace
+}
+
 // nobodyElseAtWork: cutting power under a firmware job breaks the machine, under
 // a crash dump it destroys the evidence, and under somebody's hands it hurts.
 func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
@@ -46,6 +57,8 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "its BMC is at work: " + said("task"), Until: soon}
 	case said("console") != "":
 		return &refusal{Why: fmt.Sprintf("somebody is on its console (%s)", said("console")), Until: soon}
+	case f.justStarted(said("boot_event")):
+		return &refusal{Why: "it started at " + said("boot_event") + " and may still be coming up", Until: soon}
 	case said("panic") != "":
 		return &refusal{Why: "its system stopped a short while ago and may be writing a crash dump: " + said("panic"), Until: soon}
 	}

@@ -30,6 +30,9 @@ func TestNobodyCutsPowerUnderSomebodyElsesWork(t *testing.T) {
 		"a firmware job, for a restart": {Others{}, map[string]any{"task": "BIOS update, 40 %"}, restart, ""},
 		"somebody on the console":       {Others{}, map[string]any{"console": "kvm by ops"}, cycle, "kvm by ops"},
 		"a panic just now":              {Others{}, map[string]any{"panic": "OS stop"}, cycle, "OS stop"},
+		"a start just now":              {Others{}, map[string]any{"boot_event": noon.Add(-9 * time.Minute).Format(time.RFC3339)}, cycle, "may still be coming up"},
+		"a start a while ago":           {Others{}, map[string]any{"boot_event": noon.Add(-11 * time.Minute).Format(time.RFC3339)}, cycle, ""},
+		"a clock that is days ahead":    {Others{}, map[string]any{"boot_event": noon.AddDate(0, 0, 2).Format(time.RFC3339)}, cycle, ""},
 		"no panic":                      {Others{}, map[string]any{"panic": ""}, cycle, ""},
 	}
 	for name, test := range tests {

@@ -71,6 +71,7 @@ type Limits struct {
 	Rack, Customer, Site int           // servers of one of each in piket's hands at once, at most
 	FleetPercent         int           // of all servers in piket's hands at once, at most; one at least
 	SiteHour, ServerDay  int           // actions on one site in an hour, on one server in a day, at most
+	BootGrace            time.Duration // a machine that started so lately may still be coming up
 	Cooldown             time.Duration // from touching a machine's power to touching it again
 
 	Together, TogetherPercent int           // so many servers of a rack, feed or site, or more than such a share of it,
@@ -84,7 +85,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second, IdleMost: 5 * time.Minute,
 	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
-	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute,
+	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute, BootGrace: 10 * time.Minute,
 	Together: 3, TogetherPercent: 20, TogetherWithin: 5 * time.Minute,
 	ErrorBudget: ErrorBudget{Of: 10, Failed: 3}, HeldBack: 30 * time.Minute,
 }
@@ -275,7 +276,9 @@ func hold(f Facts) Move {
 		}
 		return nil
 	}
-	if f.PartOf != "" && !f.Incident.Action.Live() {
+	// Who owes power stays as long as it is owed: what is part of another incident
+	// does nothing any more.
+	if f.PartOf != "" && !inc.Action.Live() && inc.Owes == nil {
 		return Merge{Reason: "it is one of the servers that fell together"}
 	}
 	switch v := inc.Verdict; v.Verdict {
@@ -285,7 +288,7 @@ func hold(f Facts) Move {
 		// Where no service is at stake, one lost look at the gateway must not
 		// become an outage of the site that customers are told of; the scheduler,
 		// which looks several times, opens that.
-		if f.Runbook.Goal.Service() && f.Diagnosis.At.After(inc.VerdictAt) {
+		if f.Runbook.Goal.Service() && inc.Owes == nil && f.Diagnosis.At.After(inc.VerdictAt) {
 			return Merge{Reason: v.Reason} // a second look has found the same
 		}
 		return f.block("", refusal{Guard: "verdict", Why: v.Reason, Until: f.Now.Add(f.Limits.Fresh)})

@@ -33,7 +33,7 @@ func (f Facts) trust(r runbooks.Remedy) leave {
 		return leave{runbooks.Asks, "nobody knows whether it is to be left alone: " + f.Others.SilencesOff}
 	case spent(record, f.Limits.ErrorBudget):
 		return leave{runbooks.Asks, "its budget of errors is spent: " + scorecard(record, server)}
-	case said == runbooks.Asks && earned(record, r.Earn):
+	case said == runbooks.Asks && f.Others.SilencesOff == "" && leaveOf(r).Persons < 2 && earned(record, r.Earn):
 		return leave{runbooks.Auto, "earned: " + scorecard(record, server)}
 	}
 	return leave{said, ""}
@@ -50,8 +50,8 @@ func spent(record []incident.Touch, b ErrorBudget) bool {
 	return count(record[:min(len(record), b.Of)], incident.Failed) > b.Failed
 }
 
-// earned reports whether the last tries, as many as were to be shown, all came
-// with a person's leave and nearly all of them helped. One in ten may not have.
+// earned reports whether of the last tries, as many as were to be shown, nearly
+// all helped. One in ten may not have.
 func earned(record []incident.Touch, needed int) bool {
 	if needed <= 0 || len(record) < needed {
 		return false

@@ -113,3 +113,26 @@ func TestNobodyKnowsOfSilencesSoAPersonIsAsked(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What is earned frees piket from asking about its own work, and of nothing else.
+func TestWhatIsEarnedDoesNotAnswerForOthers(t *testing.T) {
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := about(t, "s0r0u0")
+	f.Runbook, f.Results = book, map[string][]incident.Touch{"earning": tries(strings.Repeat("H", 20))}
+	r, _ := book.Remedy("earning")
+	if got := f.trust(r); got.Trust != runbooks.Auto {
+		t.Fatalf("it has earned %+v", got)
+	}
+	two, leave := r, *r.Approve
+	leave.Persons, two.Approve = 2, &leave
+	if got := f.trust(two); got.Trust != runbooks.Asks {
+		t.Errorf("where two must agree: %+v", got)
+	}
+	f.Others.SilencesOff = "no Alertmanager has answered"
+	if got := f.trust(r); got.Trust != runbooks.Asks {
+		t.Errorf("where nobody knows of silences: %+v", got)
+	}
+}

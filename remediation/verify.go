@@ -68,7 +68,24 @@ func powerDuty(f Facts) Move {
 	case inc.DutyTries >= maxDuty:
 		return attention(inc, "left-off", fmt.Sprintf("%s is off after a power action of piket's, and %d tries to switch it on did not help", owed.Server, inc.DutyTries))
 	}
+	if a.Live() { // its end is booked before another intent takes its place
+		return decide(f.failed("the machine was off after it, and stayed so"))
+	}
+	if refusedDuty(a) && f.Now.Before(a.SettledAt.Add(dutyPause)) {
+		if m := attention(inc, "duty-refused", owed.Server+" is off and could not be switched on: "+a.Detail); m != nil {
+			return m
+		}
+		return f.waitUntil(a.SettledAt.Add(dutyPause))
+	}
 	return Intend{f.duty(*owed)}
+}
+
+// dutyPause is how long after an "on" that was proved not to be carried out it is
+// tried again. It does not count as a try.
+const dutyPause = 5 * time.Minute
+
+func refusedDuty(a *incident.Action) bool {
+	return a != nil && a.Duty > 0 && a.Outcome == incident.OutcomeRefused
 }
 
 // duty is the intent to switch on what was switched off.

@@ -27,7 +27,7 @@ func (i *Incident) Apply(e Event) {
 	i.ID, i.Version = e.Incident, e.Seq
 	switch p := e.Payload.(type) {
 	case Opened:
-		i.OpenedAt, i.StartedAt = e.At, e.At
+		i.OpenedAt, i.StartedAt, i.FellAt = e.At, e.At, e.At
 		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
@@ -51,7 +51,7 @@ func (i *Incident) Apply(e Event) {
 	case Restored:
 		i.restore(p, e.At)
 	case Relapsed:
-		i.relapse()
+		i.relapse(e.At)
 	case ClosureChecked:
 		i.Closure = &p
 	case Resolution:
@@ -82,7 +82,8 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 
 // relapse opens the incident again. Whoever was called before is called again,
 // and hands that were there before are not there now.
-func (i *Incident) relapse() {
+func (i *Incident) relapse(at time.Time) {
+	i.FellAt = at
 	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
 	i.Relapses++
 	i.disappoint()
@@ -213,6 +214,9 @@ func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	}
 	i.Power, i.PowerAt = "", at
 	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
+	if a.Duty > 0 && p.Outcome == OutcomeRefused {
+		i.DutyTries-- // it was never tried
+	}
 	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
 		owed := a.Intended
 		i.Owes, i.DutyTries = &owed, 0

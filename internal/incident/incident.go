@@ -38,6 +38,7 @@ type Incident struct {
 	OpenedAt, AcknowledgedAt, RestoredAt, ClosedAt time.Time
 	StartedAt                                      time.Time // when the trouble began, by the earliest alert
 	Requesters                                     []string  // persons who reported it, and so asked for what is done about it
+	FellAt                                         time.Time // when it was opened, or failed again last
 	Relapses                                       int
 	MergedInto                                     string
 

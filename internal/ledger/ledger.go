@@ -117,8 +117,9 @@ func turnedBack(records []journal.Record, db Database) string {
 		return fmt.Sprintf("the database was restored: it is generation %q, and at %s it was %q; look at what was touched since its copy, then piket thaw",
 			db.Head.Generation, c.At.UTC().Format("2 Jan 15:04 UTC"), c.Generation)
 	case db.Head.Position < c.Position:
-		return fmt.Sprintf("the database ends at event %d, and at %s it had %d: it was put back; look at what was touched since, then piket thaw",
-			db.Head.Position, c.At.UTC().Format("2 Jan 15:04 UTC"), c.Position)
+		// The same words for as long as it is so: a thaw answers them.
+		return fmt.Sprintf("the database ends before event %d, which it had at %s: it was put back; look at what was touched since, then piket thaw",
+			c.Position, c.At.UTC().Format("2 Jan 15:04 UTC"))
 	case db.HashAt != c.Hash:
 		return fmt.Sprintf("event %d of the database is not the one that it had at %s: its past was changed; piket timeline verify says more",
 			c.Position, c.At.UTC().Format("2 Jan 15:04 UTC"))

@@ -51,7 +51,7 @@ func TestWhatDiffersBetweenTheBooks(t *testing.T) {
 		"the journal began in May": {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-50*time.Hour))}}, ""},
 		"it goes on":               {[]journal.Record{began, check}, ledger.Database{Head: head, HashAt: "h7"}, ""},
 		"it was restored":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "b", Position: 9, Hash: "h9"}, HashAt: "h7"}, `generation "b"`},
-		"it was put back":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "a", Position: 6, Hash: "h6"}}, "ends at event 6"},
+		"it was put back":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "a", Position: 6, Hash: "h6"}}, "ends before event 7"},
 		"it has another past":      {[]journal.Record{began, check}, ledger.Database{Head: head, HashAt: "x"}, "its past was changed"},
 		"the other is accepted":    {[]journal.Record{began, check, {Kind: ledger.Accepted, Generation: "b", Position: 2, Hash: "i2"}}, ledger.Database{Head: ledger.Head{Generation: "b", Position: 3, Hash: "i3"}, HashAt: "i2"}, ""},
 	} {

@@ -211,18 +211,27 @@ func (m *model) fallen(site string, from, to time.Time, limit int) []string {
 	var list []*incident.Incident
 	for _, id := range m.order {
 		inc := m.incidents[id].inc
-		if inc.Status == incident.Open && inc.Site == site && inc.Subject.Kind == "server" && !inc.OpenedAt.Before(from) && !inc.OpenedAt.After(to) {
+		if inc.Status == incident.Open && inc.Site == site && inc.Subject.Kind == "server" && !inc.FellAt.Before(from) && !inc.FellAt.After(to) {
 			list = append(list, inc)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *incident.Incident) int {
-		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.FellAt.Compare(b.FellAt), cmp.Compare(a.ID, b.ID))
 	})
 	var names []string
 	for _, inc := range list[:min(len(list), limit)] {
 		names = append(names, inc.Subject.Name)
 	}
 	return names
+}
+
+func (m *model) ongoingAt(site string, limit int) (ids []string) {
+	for _, id := range m.order {
+		if inc := m.incidents[id].inc; inc.Ongoing() && inc.Site == site && len(ids) < limit {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // session is one process's way to the store. Every call may find the store out
@@ -272,6 +281,13 @@ func (s *session) Fallen(_ context.Context, site string, from, to time.Time, lim
 		return nil, err
 	}
 	return s.w.db.fallen(site, from, to, limit), nil
+}
+
+func (s *session) Ongoing(_ context.Context, site string, limit int) ([]string, error) {
+	if err := s.reach(); err != nil {
+		return nil, err
+	}
+	return s.w.db.ongoingAt(site, limit), nil
 }
 
 func (s *session) Create(_ context.Context, events ...incident.Event) (*incident.Incident, error) {

@@ -367,7 +367,7 @@ func TestSecondPiketOnTheSameDirectoryIsRefused(t *testing.T) {
 func makeOlder(t *testing.T, dir string, version int) {
 	t.Helper()
 	for n, later := range []string{
-		1: "DROP TABLE history", 2: "DROP TABLE intents; DROP INDEX incidents_by_opening", 3: "DROP TABLE replicas; DROP TABLE leases; DROP TABLE meta",
+		1: "DROP TABLE history", 2: "DROP TABLE intents; DROP INDEX incidents_by_fall; ALTER TABLE incidents DROP COLUMN fell", 3: "DROP TABLE replicas; DROP TABLE leases; DROP TABLE meta",
 	} {
 		if n < version {
 			continue

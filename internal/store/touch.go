@@ -29,7 +29,9 @@ CREATE TABLE intents (
 CREATE INDEX intents_by_time ON intents (planned);
 CREATE INDEX intents_under_way ON intents (ended) WHERE ended = 0;
 CREATE INDEX intents_by_step ON intents (runbook, step, class, planned) WHERE result <> '';
-CREATE INDEX incidents_by_opening ON incidents (site, opened) WHERE status = 'open';
+ALTER TABLE incidents ADD COLUMN fell INTEGER NOT NULL DEFAULT 0; -- when it was opened, or failed again last
+UPDATE incidents SET fell = opened;
+CREATE INDEX incidents_by_fall ON incidents (site, fell) WHERE status = 'open';
 `
 
 // intent is what is kept of an action for looking it up.
@@ -114,10 +116,10 @@ func readTouch(rows *sql.Rows) (t incident.Touch, err error) {
 }
 
 // Fallen returns the servers of a site that have an open incident of their own
-// which was opened within [from, to], at most so many.
+// which was opened, or failed again, within [from, to], at most so many.
 func (s *Store) Fallen(ctx context.Context, site string, from, to time.Time, limit int) ([]string, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT substr(subject, 8) FROM incidents
-		WHERE site = $1 AND status = 'open' AND opened >= $2 AND opened <= $3 AND subject LIKE 'server:%' ORDER BY opened, id LIMIT $4`,
+		WHERE site = $1 AND status = 'open' AND fell >= $2 AND fell <= $3 AND subject LIKE 'server:%' ORDER BY fell, id LIMIT $4`,
 		plain(site), from.UnixMicro(), to.UnixMicro(), limit)
 	names, err := collect(rows, err, one[string])
 	if err != nil {
@@ -163,4 +165,15 @@ func retouch(ctx context.Context, x execer) error {
 		}
 	}
 	return nil
+}
+
+// Ongoing returns the incidents of a site that are open or whose service is
+// back, oldest first, at most so many.
+func (s *Store) Ongoing(ctx context.Context, site string, limit int) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM incidents WHERE site = $1 AND status IN ('open', 'restored') ORDER BY opened, id LIMIT $2`, site, limit)
+	ids, err := collect(rows, err, one[string])
+	if err != nil {
+		return nil, fmt.Errorf("list what goes on at %s: %w", site, err)
+	}
+	return ids, nil
 }

@@ -174,3 +174,28 @@ func TestOlderStoreKnowsWhatItTouched(t *testing.T) {
 		t.Errorf("after the migration %q, before %q", got, want)
 	}
 }
+
+func TestServersThatRelapseTogetherFellTogether(t *testing.T) {
+	clk := clock.Jumping(start)
+	s, err := store.Open(t.TempDir(), clk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var all []*incident.Incident
+	for _, name := range []string{"web-01", "web-02", "web-03"} {
+		inc := create(t, s, name)
+		all = append(all, add(t, s, inc, event(incident.Restored{How: "it answers"})))
+		<-clk.Go(func() { clk.Wait(ctx, clk.Now().Add(time.Hour), nil) })
+	}
+	if ids, err := s.Ongoing(ctx, all[0].Site, 10); err != nil || len(ids) != 3 {
+		t.Errorf("%q go on (%v): service is back, and nobody has closed them", ids, err)
+	}
+	for n := range all {
+		all[n] = add(t, s, all[n], event(incident.Relapsed{Reason: "the rack lost its power"}))
+	}
+	got, err := s.Fallen(ctx, all[0].Site, all[0].FellAt.Add(-time.Minute), all[0].FellAt.Add(time.Minute), 10)
+	if want := []string{"web-01", "web-02", "web-03"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q (%v), want %q", got, err, want)
+	}
+}
