@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -75,10 +76,16 @@ const wardGuards = `guards:
    site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 1m, together: 100, together_percent: 100, error_budget: 10}
 `
 
+// wards counts them, so that each has an address of its own: a port that is free
+// now may be another ward's by the time at which the program asks for it, and
+// alerts that went to that one would count as lost.
+var wards atomic.Int32
+
 // newWard builds everything and starts nothing but the lab.
 func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	t.Helper()
-	port, err := net.Listen("tcp", "127.0.0.1:0")
+	n := wards.Add(1)
+	port, err := net.Listen("tcp", fmt.Sprintf("127.77.%d.%d:0", n/250, 1+n%250))
 	if err != nil {
 		t.Fatal(err)
 	}
