@@ -20,6 +20,9 @@ func restore(f Facts) Move {
 	if since := inc.Goal.Since.Add(f.Runbook.Goal.For); f.Now.Before(since) {
 		return f.waitUntil(since)
 	}
+	if !f.JustWatched && f.Goal.old(f.Now, time.Second) {
+		return f.look() // customers are told at once: let it be so at this moment
+	}
 	return decide(f.restored())
 }
 
