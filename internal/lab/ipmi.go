@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/bougou/go-ipmi/pkg/bmc"
 	"github.com/bougou/go-ipmi/pkg/hal"
@@ -22,7 +21,7 @@ const (
 // serveIPMI starts the controller of s as one that speaks IPMI 2.0 over LAN,
 // with cipher suite 17 and nothing older.
 func (d *Datacenter) serveIPMI(s *server) error {
-	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	socket, held, err := listenBoth()
 	if err != nil {
 		return fmt.Errorf("listen for the BMC of %s: %w", s.Name, err)
 	}
@@ -33,7 +32,7 @@ func (d *Datacenter) serveIPMI(s *server) error {
 		wireGUID(s.uuid), c, bmc.WithCipherSuites([]types.CipherSuiteID{types.CipherSuiteID17}), bmc.WithV15Disabled())
 	user, err := c.bmc.Users.Add(ipmiUserID, bmcUser)
 	if err != nil {
-		_ = socket.Close() // nothing was said on it yet
+		_, _ = socket.Close(), held.Close() // nothing was said on them yet
 		return fmt.Errorf("add the user of the BMC of %s: %w", s.Name, err)
 	}
 	user.Enabled = true
@@ -48,7 +47,7 @@ func (d *Datacenter) serveIPMI(s *server) error {
 	c.serveSensors(registry)
 	c.serveJobs(registry)
 	listener := ipmiserver.NewServer(c.bmc, c.lan, ipmiserver.WithHandlerRegistry(registry))
-	d.start(func() { _ = listener.Serve(context.Background()) }, func() { _ = listener.Close() }) // ends by Close, with nothing to say
+	d.start(func() { _ = listener.Serve(context.Background()) }, func() { _, _ = listener.Close(), held.Close() }) // ends by Close, with nothing to say
 	return nil
 }
 

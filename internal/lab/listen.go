@@ -48,6 +48,24 @@ func (d *Datacenter) listen(open func() bool) (net.Listener, error) {
 	return &gate{Listener: l, open: open}, nil
 }
 
+// listenBoth opens a UDP port of loopback and holds the TCP port of that number:
+// all controllers of a lab have one address, so only the number tells a Redfish
+// one from an IPMI one in its inventory.
+func listenBoth() (socket *net.UDPConn, held *net.TCPListener, err error) {
+	for range 20 {
+		held, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return nil, nil, err
+		}
+		socket, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port(held.Addr())})
+		if err == nil {
+			return socket, held, nil
+		}
+		_ = held.Close() // accepted nothing
+	}
+	return nil, nil, err
+}
+
 func port(a net.Addr) int {
 	switch a := a.(type) {
 	case *net.TCPAddr:
