@@ -26,8 +26,9 @@ type Timelines interface {
 	Touches(ctx context.Context, since time.Time) ([]incident.Touch, error)
 	// Results returns what a step was good for on a class of server, newest first.
 	Results(ctx context.Context, runbook, step, class string, limit int) ([]incident.Touch, error)
-	// Ongoing returns the incidents of a site that are not over, oldest first.
-	Ongoing(ctx context.Context, site string, limit int) ([]string, error)
+	// WithHands returns the incidents of a site that are not over and for which
+	// hands have said that they come, and not yet that they are done.
+	WithHands(ctx context.Context, site string) ([]string, error)
 	// Fallen returns servers of a site whose own incidents are open and were
 	// opened in between.
 	Fallen(ctx context.Context, site string, from, to time.Time, limit int) ([]string, error)

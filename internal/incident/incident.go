@@ -146,6 +146,10 @@ type Order struct {
 // refused stays so.
 func (o *Order) Open() bool { return o != nil && o.State != "done" && o.State != "refused" }
 
+// AtWork reports whether hands have said that they come, and not yet that they
+// are done.
+func (o *Order) AtWork() bool { return o.Open() && o.State != "sent" }
+
 // Message is one mail and how far it has come.
 type Message struct {
 	MessageQueued

@@ -225,9 +225,9 @@ func (m *model) fallen(site string, from, to time.Time, limit int) []string {
 	return names
 }
 
-func (m *model) ongoingAt(site string, limit int) (ids []string) {
+func (m *model) withHands(site string) (ids []string) {
 	for _, id := range m.order {
-		if inc := m.incidents[id].inc; inc.Ongoing() && inc.Site == site && len(ids) < limit {
+		if inc := m.incidents[id].inc; inc.Ongoing() && inc.Site == site && inc.Order.AtWork() {
 			ids = append(ids, id)
 		}
 	}
@@ -283,11 +283,11 @@ func (s *session) Fallen(_ context.Context, site string, from, to time.Time, lim
 	return s.w.db.fallen(site, from, to, limit), nil
 }
 
-func (s *session) Ongoing(_ context.Context, site string, limit int) ([]string, error) {
+func (s *session) WithHands(_ context.Context, site string) ([]string, error) {
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
-	return s.w.db.ongoingAt(site, limit), nil
+	return s.w.db.withHands(site), nil
 }
 
 func (s *session) Create(_ context.Context, events ...incident.Event) (*incident.Incident, error) {

@@ -153,7 +153,6 @@ func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
 	return e, nil
 }
 
-// Live returns how many incidents hold a server right now: those with an
 // intent that has been written down and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {
 	var live int

@@ -297,8 +297,8 @@ func testServersThatAreHeldAreCounted(t *testing.T, where string) {
 	s := open(t, where)
 	live := func(want int) {
 		t.Helper()
-		if got, err := s.Live(ctx); err != nil || got != want {
-			t.Errorf("%d are held, want %d (%v)", got, want, err)
+		if got, err := s.Touches(ctx, start.AddDate(100, 0, 0)); err != nil || len(got) != want {
+			t.Errorf("%d are held, want %d (%v)", len(got), want, err)
 		}
 	}
 	live(0)
@@ -367,7 +367,7 @@ func TestSecondPiketOnTheSameDirectoryIsRefused(t *testing.T) {
 func makeOlder(t *testing.T, dir string, version int) {
 	t.Helper()
 	for n, later := range []string{
-		1: "DROP TABLE history", 2: "DROP TABLE intents; DROP INDEX incidents_by_fall; ALTER TABLE incidents DROP COLUMN fell", 3: "DROP TABLE replicas; DROP TABLE leases; DROP TABLE meta",
+		1: "DROP TABLE history", 2: "DROP TABLE intents; DROP INDEX incidents_by_fall; DROP INDEX incidents_with_hands; ALTER TABLE incidents DROP COLUMN hands; ALTER TABLE incidents DROP COLUMN fell", 3: "DROP TABLE replicas; DROP TABLE leases; DROP TABLE meta",
 	} {
 		if n < version {
 			continue

@@ -31,6 +31,8 @@ CREATE INDEX intents_under_way ON intents (ended) WHERE ended = 0;
 CREATE INDEX intents_by_step ON intents (runbook, step, class, planned) WHERE result <> '';
 ALTER TABLE incidents ADD COLUMN fell INTEGER NOT NULL DEFAULT 0; -- when it was opened, or failed again last
 UPDATE incidents SET fell = opened;
+ALTER TABLE incidents ADD COLUMN hands INTEGER NOT NULL DEFAULT 0; -- 1 while they are at work for it
+CREATE INDEX incidents_with_hands ON incidents (site) WHERE hands = 1;
 CREATE INDEX incidents_by_fall ON incidents (site, fell) WHERE status = 'open';
 `
 
@@ -142,9 +144,10 @@ func (s *Store) AppendIf(ctx context.Context, id string, version int, check func
 	}, events)
 }
 
-// retouch fills the table from the events of a store that is older than it.
+// retouch fills the table, and what else is kept for looking up since, from the
+// events of a store that is older.
 func retouch(ctx context.Context, x execer) error {
-	rows, err := x.QueryContext(ctx, `SELECT DISTINCT incident FROM events WHERE kind = 'intended'`)
+	rows, err := x.QueryContext(ctx, `SELECT DISTINCT incident FROM events WHERE kind IN ('intended', 'ordered', 'relapsed')`)
 	ids, err := collect(rows, err, one[string])
 	if err != nil {
 		return err
@@ -163,17 +166,22 @@ func retouch(ctx context.Context, x execer) error {
 				}
 			}
 		}
+		r := rowOf(folded{inc: inc})
+		if _, err := x.ExecContext(ctx, `UPDATE incidents SET fell = $1, hands = $2 WHERE id = $3`, r.fell, r.hands, id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// Ongoing returns the incidents of a site that are open or whose service is
-// back, oldest first, at most so many.
-func (s *Store) Ongoing(ctx context.Context, site string, limit int) ([]string, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM incidents WHERE site = $1 AND status IN ('open', 'restored') ORDER BY opened, id LIMIT $2`, site, limit)
+// WithHands returns the incidents of a site that are open or whose service is
+// back and for which hands have said that they come, and not yet that they are
+// done; oldest first.
+func (s *Store) WithHands(ctx context.Context, site string) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id FROM incidents WHERE site = $1 AND hands = 1 AND status IN ('open', 'restored') ORDER BY opened, id`, site)
 	ids, err := collect(rows, err, one[string])
 	if err != nil {
-		return nil, fmt.Errorf("list what goes on at %s: %w", site, err)
+		return nil, fmt.Errorf("read where hands are at %s: %w", site, err)
 	}
 	return ids, nil
 }

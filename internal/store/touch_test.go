@@ -167,11 +167,18 @@ func TestOlderStoreKnowsWhatItTouched(t *testing.T) {
 		inc = add(t, s, inc, event(incident.Voided{Intent: inc.Action.Intent}))
 		add(t, s, inc, event(intended(inc, name)))
 	}
+	again := create(t, s, "web-09")
+	add(t, s, again, event(incident.Restored{How: "it answers"}), event(incident.Relapsed{Reason: "it does not"}),
+		event(incident.WorkOrdered{Order: "W1", Step: "escalate-1"}), event(incident.OrderProgress{Order: "W1", State: "on_site"}))
 	want := touched(t, s, start)
 	s.Close()
 	makeOlder(t, dir, 2)
-	if got := touched(t, open(t, dir), start); len(got) != 4 || !slices.Equal(got, want) {
+	s = open(t, dir)
+	if got := touched(t, s, start); len(got) != 4 || !slices.Equal(got, want) {
 		t.Errorf("after the migration %q, before %q", got, want)
+	}
+	if report, err := s.Verify(ctx); err != nil || len(report.Faults) > 0 {
+		t.Errorf("%+v (%v)", report.Faults, err)
 	}
 }
 
@@ -188,9 +195,17 @@ func TestServersThatRelapseTogetherFellTogether(t *testing.T) {
 		all = append(all, add(t, s, inc, event(incident.Restored{How: "it answers"})))
 		<-clk.Go(func() { clk.Wait(ctx, clk.Now().Add(time.Hour), nil) })
 	}
-	if ids, err := s.Ongoing(ctx, all[0].Site, 10); err != nil || len(ids) != 3 {
-		t.Errorf("%q go on (%v): service is back, and nobody has closed them", ids, err)
+	hands := add(t, s, all[1], event(incident.WorkOrdered{Order: "W1", Step: "escalate-1"}))
+	for state, want := range map[string]int{"": 0, "on_site": 1, "done": 0} { // service is back, and they may still be there
+		if state != "" {
+			hands = add(t, s, create(t, s, "hands-"+state), event(incident.WorkOrdered{Order: "W2", Step: "escalate-1"}), event(incident.OrderProgress{Order: "W2", State: state}), event(incident.Restored{How: "it answers"}))
+		}
+		ids, err := s.WithHands(ctx, all[0].Site)
+		if err != nil || slices.Contains(ids, hands.ID) != (want == 1) {
+			t.Errorf("order %q: hands are at %q (%v)", state, ids, err)
+		}
 	}
+	all[1], _ = s.Load(ctx, all[1].ID)
 	for n := range all {
 		all[n] = add(t, s, all[n], event(incident.Relapsed{Reason: "the rack lost its power"}))
 	}

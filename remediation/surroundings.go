@@ -1,0 +1,132 @@
+package remediation
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// surroundings adds what other incidents mean for this one.
+func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
+	var err error
+	if f.Touched, err = e.Store.Touches(ctx, f.Now.Add(-memorySpan)); err != nil {
+		return err
+	}
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	f.Others = e.Others(server, f.Now)
+	if err := e.fallen(ctx, f); err != nil {
+		return err
+	}
+	if err := e.hands(ctx, f, server); err != nil {
+		return err
+	}
+	if err := e.results(ctx, f, server); err != nil {
+		return err
+	}
+	for _, around := range wider(server, f.Incident.Site) {
+		id, err := e.Store.OpenFor(ctx, around)
+		if err != nil {
+			return err
+		}
+		if id == "" {
+			continue
+		}
+		wide, err := e.Store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		book, err := e.book(wide.Runbook)
+		if err != nil {
+			return err
+		}
+		// What a provider merely announces is for the diagnosis to weigh. What
+		// still stands holds, also when most of it seems to be back; what is left
+		// over when it no longer stands has a ladder of its own.
+		if wide.Ongoing() && wide.Stands() && (book == nil || book.Goal.Service()) {
+			f.Around = id
+			if fellApart(wide, f.Incident.Subject) {
+				f.PartOf = id
+			}
+		}
+	}
+	return nil
+}
+
+// maxFallen bounds how many servers are counted that fell together; no limit
+// needs more.
+const maxFallen = 100
+
+// fallen adds the servers of the site that fell at about the same time.
+func (e *Engine) fallen(ctx context.Context, f *Facts) error {
+	inc, within := f.Incident, f.Limits.TogetherWithin
+	names, err := e.Store.Fallen(ctx, inc.Site, inc.FellAt.Add(-within), inc.FellAt.Add(within), maxFallen)
+	f.Fallen = names
+	return err
+}
+
+// hands adds who is at work in the server's rack, or may be there: for another
+// server of it, for the rack, its feed or its site, also when service is back by
+// now and they are not yet done.
+func (e *Engine) hands(ctx context.Context, f *Facts, server inventory.Server) error {
+	ids, err := e.Store.WithHands(ctx, f.Incident.Site)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		inc, err := e.Store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		if id != f.Incident.ID && inc.Order.AtWork() && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
+			f.Others.Hands = id
+		}
+	}
+	return nil
+}
+
+// beside reports whether hands that are sent to a subject may be at a server.
+func beside(inv *inventory.Inventory, subject incident.Subject, server inventory.Server, site string) bool {
+	if other, ok := inv.Server(subject.Name); ok && subject.Kind == "server" {
+		return server.Rack != "" && other.Rack == server.Rack
+	}
+	return slices.Contains(wider(server, site), subject)
+}
+
+// maxResults is how many tries of a step are looked back at.
+const maxResults = 100
+
+// results adds what each step has been good for on servers of the same class.
+// Only what is about to be decided needs it.
+func (e *Engine) results(ctx context.Context, f *Facts, server inventory.Server) error {
+	if f.Runbook == nil || f.Incident.Verdict.Verdict != incident.VerdictServer || f.Incident.Status != incident.Open {
+		return nil
+	}
+	f.Results = map[string][]incident.Touch{}
+	for _, r := range f.Runbook.Remedies {
+		list, err := e.Store.Results(ctx, f.Runbook.Name, r.ID, server.Model, maxResults)
+		if err != nil {
+			return err
+		}
+		f.Results[r.ID] = list
+	}
+	return nil
+}
+
+// fellApart reports whether an incident of servers that fell together names
+// this one. Nobody but a person ends that one, so that it is no use to wait.
+func fellApart(wide *incident.Incident, subject incident.Subject) bool {
+	together := slices.ContainsFunc(wide.Firing(), func(a alerts.Alert) bool { return a.Name() == alerts.FellTogether })
+	return together && slices.Contains(wide.Parts, subject)
+}
+
+// wider lists what a server's failure may be part of.
+func wider(server inventory.Server, site string) []incident.Subject {
+	list := []incident.Subject{{Kind: "site", Name: site}}
+	if len(server.Feeds) == 1 {
+		list = append(list, incident.Subject{Kind: "feed", Name: server.Feeds[0]})
+	}
+	return append(list, incident.Subject{Kind: "rack", Name: server.Rack})
+}
