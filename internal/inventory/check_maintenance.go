@@ -42,10 +42,8 @@ func (c *checker) weekly(w *Weekly) {
 			c.hint(&w.From, "write from: \"22:00\" and until: \"24:00\"; what goes past midnight takes two entries", "%s to %s is no time of one day", w.From, w.Until)
 		}
 	}
-	if w.Location == "Local" {
-		c.hint(&w.Location, "write UTC, or a name such as Europe/Amsterdam", "location Local is another on every machine")
-	} else if w.Location != "" && interval(&w.interval, "location", w.Location) != nil {
-		c.hint(&w.Location, "write UTC, or a name such as Europe/Amsterdam", "there is no location %q", w.Location)
+	if zone := c.location(&w.Location); zone != nil {
+		_ = interval(&w.interval, "location", w.Location) // it was found
 	}
 }
 

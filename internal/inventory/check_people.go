@@ -94,10 +94,47 @@ func (c *checker) team(t *Team) {
 		c.add(&t.EscalateAfter, "escalate_after is %v, want %v to %v", after, minEscalateAfter, maxEscalateAfter)
 	}
 	c.references("person", t.Members, c.people)
-	c.references("person", t.OnDuty, c.people)
-	for i := range t.OnDuty {
-		if _, known := c.people[t.OnDuty[i]]; known && !slices.Contains(t.Members, t.OnDuty[i]) {
-			c.add(&t.OnDuty[i], "person %q is on duty for team %q and not a member of it", t.OnDuty[i], t.Name)
+	c.onDuty(t, t.OnDuty)
+	if t.Rotation != nil {
+		c.rotation(t, t.Rotation)
+	}
+}
+
+func (c *checker) onDuty(t *Team, names []string) {
+	c.references("person", names, c.people)
+	for i := range names {
+		if _, known := c.people[names[i]]; known && !slices.Contains(t.Members, names[i]) {
+			c.add(&names[i], "person %q is on duty for team %q and not a member of it", names[i], t.Name)
 		}
 	}
+}
+
+// maxRotationDays bounds how long one person has the duty: more is a typing
+// error, or inhuman.
+const maxRotationDays = 31
+
+func (c *checker) rotation(t *Team, r *Rotation) {
+	c.onDuty(t, r.People)
+	if c.given(&r.Days, r.Days == 0) && (r.Days < 1 || r.Days > maxRotationDays) {
+		c.add(&r.Days, "days is %d, want 1 to %d", r.Days, maxRotationDays)
+	}
+	r.zone = c.location(&r.Location)
+}
+
+// location reads the name of a time zone. It is nil when there is none of that
+// name, which is reported.
+func (c *checker) location(name *string) *time.Location {
+	const hint = "write UTC, or a name such as Europe/Amsterdam"
+	if *name == "" {
+		return nil
+	}
+	if *name == "Local" {
+		c.hint(name, hint, "location Local is another on every machine")
+		return nil
+	}
+	zone, err := time.LoadLocation(*name)
+	if err != nil {
+		c.hint(name, hint, "there is no location %q", *name)
+	}
+	return zone
 }

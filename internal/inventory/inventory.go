@@ -209,13 +209,15 @@ func roleWords() []string {
 // incident's team. No person and no team can be called so.
 const OnDutyPeople = "on-duty"
 
-// Team is who an incident is assigned to. Those OnDuty are asked one after the
-// other, in their order; then everybody else of the team.
+// Team is who an incident is assigned to. Whose turn it is by the Rotation is
+// asked first, then those OnDuty one after the other, in their order; then
+// everybody else of the team.
 type Team struct {
-	Name    string   `yaml:"name,required"`
-	Title   string   `yaml:"title"`
-	Members []string `yaml:"members,required"`
-	OnDuty  []string `yaml:"on_duty"`
+	Name     string    `yaml:"name,required"`
+	Title    string    `yaml:"title"`
+	Members  []string  `yaml:"members,required"`
+	OnDuty   []string  `yaml:"on_duty"`
+	Rotation *Rotation `yaml:"rotation"`
 
 	EscalateAfter time.Duration `yaml:"escalate_after"` // from asking one to asking the next; DefaultEscalateAfter when 0
 }

@@ -1,0 +1,175 @@
+package inventory
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Rotation takes the duty of a team from one person to the next, always at the
+// same hour by the clock on the wall of a place: what summer time moves, it
+// moves as well.
+type Rotation struct {
+	People   []string `yaml:"people,required"`   // in their turn
+	From     Day      `yaml:"from,required"`     // on which the first of them begins; before it nobody has it
+	Days     int      `yaml:"days"`              // how long each has it; DefaultRotationDays when 0
+	At       Hour     `yaml:"at"`                // when it is handed over; DefaultHandover when not given
+	Location string   `yaml:"location,required"` // "Europe/Amsterdam", "UTC"
+
+	zone *time.Location
+}
+
+// What an empty field of a rotation means.
+const (
+	DefaultRotationDays = 7
+	DefaultHandover     = Hour(9 * time.Hour) // everybody is awake to say what is going on
+)
+
+// Day is a day of the calendar, written 2026-01-05.
+type Day struct{ time.Time }
+
+// UnmarshalText reads a day without a time: whose morning it is, the rotation's
+// location says.
+func (d *Day) UnmarshalText(text []byte) (err error) {
+	if d.Time, err = time.Parse(time.DateOnly, string(text)); err != nil {
+		return errors.New("want a day, such as 2026-01-05")
+	}
+	return nil
+}
+
+// Hour is a time of day, written "09:00".
+type Hour time.Duration
+
+// UnmarshalText reads hours and minutes.
+func (h *Hour) UnmarshalText(text []byte) error {
+	t, err := time.Parse("15:04", string(text))
+	if err != nil {
+		return errors.New(`want a time of day, such as "09:00"`)
+	}
+	*h = Hour(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute)
+	return nil
+}
+
+// Shift is one stretch of duty in a team: who is asked first, from when, and
+// until which moment. Nobody has it where Person is "".
+type Shift struct {
+	Person      string
+	From, Until time.Time
+}
+
+// Cover is a shift of a team that somebody takes over from whoever would have
+// had it.
+type Cover struct {
+	Team string
+	Shift
+}
+
+func (s Shift) at(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
+
+// shift is whose turn it is at a time. Before the rotation begins it is
+// nobody's, until it does.
+func (r *Rotation) shift(at time.Time) Shift {
+	if begin := r.handover(0); at.Before(begin) {
+		return Shift{Until: begin}
+	}
+	days := cmp.Or(r.Days, DefaultRotationDays)
+	// By days of 24 hours this is one off at most, on the days that have 23 or 25.
+	n := int(at.Sub(r.handover(0)) / (24 * time.Hour) / time.Duration(days))
+	for !at.Before(r.handover(n + 1)) {
+		n++
+	}
+	for at.Before(r.handover(n)) {
+		n--
+	}
+	return Shift{Person: r.People[n%len(r.People)], From: r.handover(n), Until: r.handover(n + 1)}
+}
+
+// handover is the moment at which turn n begins.
+func (r *Rotation) handover(n int) time.Time {
+	at := time.Duration(cmp.Or(r.At, DefaultHandover))
+	days := n * cmp.Or(r.Days, DefaultRotationDays)
+	return time.Date(r.From.Year(), r.From.Month(), r.From.Day()+days, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, r.zone)
+}
+
+// first is who is asked first in the team at a time: who covers for another, of
+// several the one who said so last; else whose turn it is; else who the file
+// names first.
+func (t Team) first(at time.Time, covers []Cover) Shift {
+	now := Shift{Until: forever}
+	switch {
+	case t.Rotation != nil:
+		now = t.Rotation.shift(at)
+	case len(t.OnDuty) > 0:
+		now.Person = t.OnDuty[0]
+	}
+	for _, c := range covers {
+		switch {
+		case c.Team != t.Name:
+		case c.at(at):
+			now = Shift{Person: c.Person, From: later(now.From, c.From), Until: c.Until}
+		case at.Before(c.From):
+			now.Until = earlier(now.Until, c.From)
+		default:
+			now.From = later(now.From, c.Until)
+		}
+	}
+	return now
+}
+
+// forever is later than anything that is asked for.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// Shifts lists who is asked first in a team between two moments, without gaps:
+// where nobody is, it says so. There is none of a team that does not exist.
+func (inv *Inventory) Shifts(team string, from, until time.Time, covers []Cover) []Shift {
+	t, ok := inv.lookup.teams[team]
+	if !ok {
+		return nil
+	}
+	var shifts []Shift
+	for at := from; at.Before(until); {
+		s := t.first(at, covers)
+		s.From = at
+		s.Until = earlier(s.Until, until)
+		if last := len(shifts) - 1; last >= 0 && shifts[last].Person == s.Person {
+			shifts[last].Until = s.Until
+		} else {
+			shifts = append(shifts, s)
+		}
+		at = s.Until
+	}
+	return shifts
+}
+
+// On returns the inventory as it is at a time: [Inventory.OnDuty] of each team
+// begins with whose turn it is, and goes on with those whom the file names. It
+// stays so until the second result.
+func (inv *Inventory) On(at time.Time, covers []Cover) (dressed *Inventory, until time.Time) {
+	copied, until := *inv, forever
+	copied.Teams = slices.Clone(inv.Teams)
+	for i, t := range copied.Teams {
+		now := t.first(at, covers)
+		until = earlier(until, now.Until)
+		if now.Person != "" {
+			others := slices.DeleteFunc(slices.Clone(t.OnDuty), func(name string) bool { return name == now.Person })
+			copied.Teams[i].OnDuty = append([]string{now.Person}, others...)
+		}
+	}
+	copied.lookup.teams = byName(copied.Teams, func(t Team) string { return t.Name })
+	return &copied, until
+}
