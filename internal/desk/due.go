@@ -192,12 +192,7 @@ func (b *batch) pages() {
 		return
 	}
 	if inc.Priority == incident.P1 || inc.Priority == incident.P2 {
-		again := ""
-		if inc.Relapses > 0 {
-			again = " again:"
-		}
-		b.page("open", fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title),
-			inc.Title+".\n"+attentions(inc), b.onDuty())
+		b.open()
 	}
 	b.question()
 	for _, topic := range sortedTopics(inc) {

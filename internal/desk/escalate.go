@@ -81,6 +81,25 @@ func questionText(a *incident.Approval) string {
 	return text + fmt.Sprintf("Without an answer by %s it is not done: %s.\n", clockTime(a.Expires), a.Else)
 }
 
+// open pages that a pressing incident is open, for as long as nobody has taken
+// it and service is not back: who is on duty, one after the other, then
+// everybody else of the team, then the managers [4].
+func (b *batch) open() {
+	inc, inv := b.facts.Incident, b.facts.Inventory
+	again := ""
+	if inc.Relapses > 0 {
+		again = " again:"
+	}
+	subject, body := fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title), inc.Title+".\n"+attentions(inc)
+	if inc.Owner != "" || inc.Team == "" || inc.Status != incident.Open {
+		b.page("open", subject, body, b.onDuty())
+		return
+	}
+	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
+	rungs := append(rungsOf(b.onDuty(), rest), rungsOf(nil, inv.WithRole(inventory.Manager))...)
+	b.relay(relay{topic: "open", subject: subject, body: body, rungs: rungs, since: inc.FellAt, every: inv.Wait(inc.Team)})
+}
+
 // needed calls for a person. What presses and nobody has taken goes on to the
 // next; anything else goes to everybody on duty at once, and to who has it.
 func (b *batch) needed(topic string) {

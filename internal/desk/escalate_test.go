@@ -122,6 +122,7 @@ func TestAfterDowntimeAllWhoseTurnHasComeAreAskedInOneMail(t *testing.T) {
 	h := newHistory(t, incident.P1)
 	h.inv = roster(t, 0)
 	question(h, time.Hour, nil)
+	h.happens(incident.Acknowledged{By: "noor"}) // or they would be called for the incident itself
 	h.settle()
 	h.now = start.Add(20 * time.Minute)
 	duties, _ := h.settle()
@@ -190,5 +191,32 @@ func TestThePageSaysWhoWasAsked(t *testing.T) {
 	}
 	if got := h.incident().Paged("A1"); !slices.Equal(got, []string{"noor", "daan", "eva", "ravi"}) {
 		t.Errorf("asked are %q", got)
+	}
+}
+
+// [2.3, 4] What nobody takes goes up, level by level, until everybody knows.
+func TestAnIncidentThatNobodyTakesGoesUpUntilSomebodyDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		priority incident.Priority
+		happens  incident.Payload // after three minutes
+		want     []string
+	}{
+		"nobody":                 {incident.P1, nil, []string{"0s noor", "5m0s daan", "10m0s eva,ravi", "15m0s mila"}},
+		"somebody takes it":      {incident.P1, incident.Acknowledged{By: "noor"}, []string{"0s noor"}},
+		"service is back":        {incident.P2, incident.Restored{}, []string{"0s noor"}},
+		"a note is no answer":    {incident.P2, incident.Note{By: "noor", Words: "who has it?"}, []string{"0s noor", "5m0s daan", "10m0s eva,ravi", "15m0s mila"}},
+		"not for a small matter": {incident.P3, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, c.priority)
+			h.inv = roster(t, 0)
+			got := h.play("open", 3*time.Minute)
+			if c.happens != nil {
+				h.happens(c.happens)
+			}
+			if got = append(got, h.play("open", time.Hour)...); !slices.Equal(got, c.want) {
+				t.Errorf("paged %q, want %q", got, c.want)
+			}
+		})
 	}
 }
