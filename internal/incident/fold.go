@@ -66,6 +66,10 @@ func (i *Incident) Apply(e Event) {
 		i.order(e)
 	case MessageQueued, Delivered, Undelivered, CallTask, Called:
 		i.tell(e)
+	case ReviewDue, ReviewWritten, ReviewShared, ActionDone:
+		i.reviewed(e)
+	case Significant, DutyReported:
+		i.dutiful(e)
 	default:
 		i.advance(e)
 	}

@@ -71,6 +71,8 @@ type Incident struct {
 
 	Closure    *ClosureChecked
 	Resolution *Resolution
+	Review     *Review // nil before anything is said of one
+	Duty       *Duty   // under NIS2, nil while nobody called it significant
 
 	Messages  []*Message
 	CallTasks []*Call

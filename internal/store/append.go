@@ -241,30 +241,39 @@ type row struct {
 	held     sql.NullString
 	fell     int64
 	hands    int // 1 while they are at work
+
+	unfinished int // 1 while people owe something on it, also when it is closed
 }
 
-const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held, fell, hands`
+const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held, fell, hands, unfinished`
 
 // rowOf reads the row off an incident.
 func rowOf(f folded) row {
-	inc, held, hands := f.inc, f.inc.Held(), 0
-	if inc.Order.AtWork() {
-		hands = 1
-	}
+	inc, held := f.inc, f.inc.Held()
 	return row{
 		id: inc.ID, version: inc.Version, head: f.head, subject: plain(inc.Subject.String()), title: plain(inc.Title),
 		status: string(inc.Status), priority: string(inc.Priority), site: plain(inc.Site), opened: inc.OpenedAt.UnixMicro(),
-		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.FellAt.UnixMicro(), hands: hands,
+		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.FellAt.UnixMicro(), hands: oneIf(inc.Order.AtWork()),
+		unfinished: oneIf(inc.Unfinished()),
 	}
+}
+
+// oneIf writes a truth as both databases keep it.
+func oneIf(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // project keeps the looked-up columns in step with the events.
 func (s *Store) project(ctx context.Context, x execer, old, next folded, now time.Time) error {
 	r := rowOf(next)
-	_, err := x.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+	_, err := x.ExecContext(ctx, `INSERT INTO incidents (`+rowColumns+`, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, title = excluded.title,
-			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held, fell = excluded.fell, hands = excluded.hands`,
-		r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, r.fell, r.hands, now.UnixMicro())
+			status = excluded.status, priority = excluded.priority, changed = excluded.changed, held = excluded.held, fell = excluded.fell, hands = excluded.hands,
+			unfinished = excluded.unfinished`,
+		r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, r.fell, r.hands, r.unfinished, now.UnixMicro())
 	switch s.dialect.violated(err) {
 	case "incidents.subject", "one_open_incident_per_subject":
 		return ErrTaken
