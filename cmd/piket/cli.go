@@ -64,7 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	c.app.Terminate(func(code int) { ended, status = true, code })
 	output := c.app.Flag("output", "How to print results: text or json.").Default("text").Enum("text", "json")
 	for _, declare := range []func(*cli){
-		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked,
+		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
 		declareBackup,
 	} {

@@ -17,6 +17,7 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
@@ -80,6 +81,7 @@ type Daemon struct {
 	door     *intake.Door
 	prober   *probes.Scheduler
 	hub      *vantage.Hub
+	roster   *duty.Roster
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	ward     *rounds.Ward
 	silences *silences.Poller
@@ -149,14 +151,15 @@ func (d *Daemon) assemble(config *Config) {
 		Votes: d.hub.Votes,
 	})
 	d.metrics.watch(d.prober, d.sweeper)
+	d.roster = &duty.Roster{Store: d.store, Clock: d.clk, Source: d.inventory, Log: d.log}
 	engine := &remediation.Engine{
-		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(executor.Actions(do)),
 		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
-	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
+	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
@@ -164,7 +167,7 @@ func (d *Daemon) assemble(config *Config) {
 		rounds.New("outbox", d.ward, outbox.Visit),
 	}
 	d.web = &web.Server{
-		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
@@ -233,7 +236,7 @@ func (d *Daemon) alarm() *alarm {
 
 // mailOnDuty mails everybody on duty, past the store and its outbox.
 func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
-	inv := d.inventory()
+	inv := d.roster.Inventory()
 	var to []string
 	for _, team := range inv.Teams {
 		for _, p := range inv.OnDuty(team.Name) {
@@ -273,6 +276,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
+		d.clk.Go(func() { d.roster.Watch(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))

@@ -70,6 +70,8 @@ func (i *Incident) Apply(e Event) {
 		i.reviewed(e)
 	case Significant, DutyReported:
 		i.dutiful(e)
+	case Covered, Uncovered:
+		i.roster(e)
 	default:
 		i.advance(e)
 	}

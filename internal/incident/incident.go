@@ -71,8 +71,9 @@ type Incident struct {
 
 	Closure    *ClosureChecked
 	Resolution *Resolution
-	Review     *Review // nil before anything is said of one
-	Duty       *Duty   // under NIS2, nil while nobody called it significant
+	Review     *Review   // nil before anything is said of one
+	Duty       *Duty     // under NIS2, nil while nobody called it significant
+	Covers     []Covered // of a team's own record: who takes over whose duty
 
 	Messages  []*Message
 	CallTasks []*Call

@@ -56,6 +56,9 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"action_done":    read[ActionDone],
 	"significant":    read[Significant],
 	"duty_reported":  read[DutyReported],
+
+	"covered":   read[Covered],
+	"uncovered": read[Uncovered],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -68,7 +71,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.OfCalendar].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
 	Name string `json:"name"`
 }
 

@@ -24,6 +24,7 @@ var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
 	"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 	"utc":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"day":   func(t time.Time) string { return t.Local().Format("Mon 2 Jan 15:04") },
 	"words": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 }).ParseFS(templateFiles, "templates/*.html"))
 
@@ -90,7 +91,7 @@ func (a *app) blind() bool {
 }
 
 func (a *app) links(here string, person inventory.Person) []link {
-	links := []link{{Path: "/", Title: "Board"}, {Path: "/blocked", Title: "Held back"}}
+	links := []link{{Path: "/", Title: "Board"}, {Path: "/blocked", Title: "Held back"}, {Path: "/duty", Title: "On duty"}}
 	if reporter.admits(person) {
 		links = append(links, link{Path: "/report", Title: "Report trouble"})
 	}

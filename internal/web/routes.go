@@ -21,7 +21,7 @@ const (
 	reporter who = "with any role"     // may write something down
 	engineer who = "engineer"          // may answer what is asked and close
 	hands    who = "engineer, support" // may report on calls and work orders
-	warden   who = "engineer, manager" // may freeze, thaw and reload
+	warden   who = "engineer, manager" // may freeze, thaw, reload, and say who takes over a duty
 )
 
 // circles lists the roles that make a person part of each circle.
@@ -79,6 +79,9 @@ var routes = []route{
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
+	{"GET /api/v1/duty", reader, (*app).apiDuty},
+	{"POST /api/v1/duty/{team}/cover", warden, dutyAPI((*app).cover)},
+	{"POST /api/v1/duty/{team}/uncover", warden, dutyAPI((*app).uncover)},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
 	{"DELETE /api/freeze", warden, (*app).apiThaw},
@@ -90,6 +93,9 @@ var routes = []route{
 
 	{"GET /{$}", reader, (*app).board},
 	{"GET /blocked", reader, (*app).blockedPage},
+	{"GET /duty", reader, (*app).dutyPage},
+	{"POST /duty/{team}/cover", warden, dutyForm((*app).cover)},
+	{"POST /duty/{team}/uncover", warden, dutyForm((*app).uncover)},
 	{"GET /stream", reader, (*app).boardStream},
 	{"GET /report", reporter, (*app).reportPage},
 	{"POST /report", reporter, (*app).report},

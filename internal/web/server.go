@@ -17,6 +17,7 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
@@ -38,6 +39,8 @@ type Server struct {
 	Metrics   http.Handler
 	Reload    func() error // reads the configuration anew; the error is shown
 	Ready     func() error // why requests cannot be served, nil when they can
+
+	Duty *duty.Roster // who has the duty; Inventory is as it says
 
 	// Beat notes a heartbeat of a service in the inventory; without it there are
 	// none.

@@ -1,0 +1,132 @@
+// Package duty says who is on duty now: whose turn it is by the inventory's
+// rotations, and who has taken a shift over. What a team took over stands on a
+// record of its own, so that it is audited like everything else, holds on every
+// replica and outlives a restart.
+//
+//	r := &duty.Roster{Store: s, Clock: clk, Source: read, Log: log}
+//	go r.Watch(ctx)
+//	people := r.Inventory().OnDuty("network-and-server")
+package duty
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+)
+
+// Store is what a roster needs of one; [store.Store] is one.
+type Store interface {
+	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
+	Load(ctx context.Context, id string) (*incident.Incident, error)
+}
+
+// Roster keeps who covers for whom. Every field must be set.
+type Roster struct {
+	Store  Store
+	Clock  *clock.Clock
+	Source func() *inventory.Inventory // as its files say
+	Log    *slog.Logger
+
+	covers  atomic.Pointer[[]inventory.Cover]
+	dressed atomic.Pointer[dressed]
+}
+
+// dressed is the inventory as it is for a while.
+type dressed struct {
+	source      *inventory.Inventory
+	covers      *[]inventory.Cover
+	from, until time.Time
+	inventory   *inventory.Inventory
+}
+
+// every is how often a replica looks whether another one was told of a cover.
+const every = 5 * time.Second
+
+// Record is the subject of a team's own record.
+func Record(team string) incident.Subject { return incident.Subject{Kind: "roster", Name: team} }
+
+// Inventory returns the inventory as it is now: each team's OnDuty begins with
+// who has the duty at this moment. It is cheap, and costs one comparison while
+// nothing changes.
+func (r *Roster) Inventory() *inventory.Inventory {
+	source, covers, now := r.Source(), r.covers.Load(), r.Clock.Now()
+	if d := r.dressed.Load(); d != nil && d.source == source && d.covers == covers && !now.Before(d.from) && now.Before(d.until) {
+		return d.inventory
+	}
+	inv, until := source.On(now, r.Covers())
+	r.dressed.Store(&dressed{source: source, covers: covers, from: now, until: until, inventory: inv})
+	return inv
+}
+
+// Covers lists who has taken over what, in the order in which it was said.
+func (r *Roster) Covers() []inventory.Cover {
+	if covers := r.covers.Load(); covers != nil {
+		return *covers
+	}
+	return nil
+}
+
+// Watch keeps the covers as the store has them until ctx ends. While the store
+// cannot be read, those that are known hold.
+func (r *Roster) Watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Warn("who covers for whom could not be read; what is known holds", "err", err)
+		}
+		r.Clock.Wait(ctx, r.Clock.Now().Add(every), nil)
+	}
+}
+
+// Refresh reads the covers of all teams. After an error, those that were known
+// still hold, and it may be called again.
+func (r *Roster) Refresh(ctx context.Context) error {
+	var covers []inventory.Cover
+	var failed error
+	for _, team := range r.Source().Teams {
+		list, err := r.of(ctx, team)
+		failed = errors.Join(failed, err)
+		covers = append(covers, list...)
+	}
+	if failed == nil && !slices.Equal(covers, r.Covers()) {
+		r.covers.Store(&covers)
+	}
+	return failed
+}
+
+// of reads what one team has taken over. Who has left the team since covers for
+// nobody.
+func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover, error) {
+	id, err := r.Store.OpenFor(ctx, Record(team.Name))
+	if err != nil || id == "" {
+		return nil, err
+	}
+	record, err := r.Store.Load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var covers []inventory.Cover
+	for _, c := range record.Covers {
+		if slices.Contains(team.Members, c.Person) {
+			covers = append(covers, inventory.Cover{Team: team.Name, Shift: inventory.Shift{Person: c.Person, From: c.From, Until: c.Until}})
+		}
+	}
+	return covers, nil
+}
+
+// Opening is the alert by which a team's own record is opened. It is the same
+// each time, so that there is one record however often it is said.
+func Opening(team string) alerts.Alert {
+	labels := alerts.Labels{"alertname": alerts.DutyRoster, "team": team}
+	return alerts.Alert{
+		Source: incident.Piket, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
+		Annotations: alerts.Labels{"summary": "Who takes over the duty of the team " + team},
+	}
+}

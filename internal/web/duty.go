@@ -1,0 +1,218 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/duty"
+	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/store"
+)
+
+// dutyReport is who is asked first in each team, and what is planned.
+type dutyReport struct {
+	Teams []teamDuty `json:"teams"`
+}
+
+type teamDuty struct {
+	Name    string             `json:"name"`
+	Title   string             `json:"title,omitempty"`
+	Now     []string           `json:"now"` // who is asked now, in their order; nobody when empty
+	Shifts  []dutyShift        `json:"shifts"`
+	Covers  []incident.Covered `json:"covers"`
+	Members []inventory.Person `json:"-"`
+}
+
+// dutyShift is one stretch; nobody has it where Person is "".
+type dutyShift struct {
+	Person string    `json:"person"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Name   string    `json:"-"` // of the person, for people
+	Here   bool      `json:"-"` // it is now
+}
+
+// shownDuty is how far ahead the duty is shown: this week and the next, and the
+// one after, so that a swap can still be talked about.
+const shownDuty = 21 * 24 * time.Hour
+
+// loadDuty reads who has the duty from now on.
+func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
+	inv, now := a.Inventory(), a.Clock.Now()
+	report := dutyReport{Teams: []teamDuty{}}
+	for _, team := range inv.Teams {
+		t := teamDuty{Name: team.Name, Title: team.Title, Now: []string{}, Shifts: []dutyShift{}, Covers: []incident.Covered{}}
+		for _, p := range inv.OnDuty(team.Name) {
+			t.Now = append(t.Now, p.Name)
+		}
+		for _, s := range a.Duty.Source().Shifts(team.Name, now, now.Add(shownDuty), a.Duty.Covers()) {
+			t.Shifts = append(t.Shifts, dutyShift{Person: s.Person, From: s.From, Until: s.Until, Name: personName(s.Person, inv), Here: !now.Before(s.From) && now.Before(s.Until)})
+		}
+		for _, name := range team.Members {
+			if p, ok := inv.Person(name); ok {
+				t.Members = append(t.Members, p)
+			}
+		}
+		record, err := a.dutyRecord(ctx, team.Name)
+		if err != nil {
+			return report, err
+		}
+		if record != nil {
+			t.Covers = slices.DeleteFunc(slices.Clone(record.Covers), func(c incident.Covered) bool { return !now.Before(c.Until) })
+		}
+		report.Teams = append(report.Teams, t)
+	}
+	return report, nil
+}
+
+// dutyRecord is what a team took over, nil when it never did.
+func (a *app) dutyRecord(ctx context.Context, team string) (*incident.Incident, error) {
+	id, err := a.Store.OpenFor(ctx, duty.Record(team))
+	if err != nil || id == "" {
+		return nil, err
+	}
+	return a.Store.Load(ctx, id)
+}
+
+// covering is what a person says of a team's duty.
+type covering struct {
+	Person string    `json:"person"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Why    string    `json:"why"`
+	Cover  string    `json:"cover"` // which one is taken back
+}
+
+// onDuty carries out what by says of a team's duty, on the team's own record,
+// which the first of them opens; it holds at once here, and within seconds on
+// every other replica.
+func (a *app) onDuty(ctx context.Context, name string, by inventory.Person, judge func(*incident.Incident, inventory.Team, time.Time) ([]incident.Payload, error)) error {
+	at := slices.IndexFunc(a.Inventory().Teams, func(t inventory.Team) bool { return t.Name == name })
+	if at < 0 {
+		return fmt.Errorf("duty: %w: the inventory has no team %q", desk.ErrIncomplete, name)
+	}
+	team := a.Inventory().Teams[at]
+	for range maxTries {
+		now := a.Clock.Now()
+		record, err := a.dutyRecord(ctx, name)
+		if err != nil {
+			return err
+		}
+		if record == nil {
+			if err := a.Receive(ctx, []alerts.Alert{duty.Opening(name)}, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		payloads, err := judge(record, team, now)
+		if err != nil {
+			return err
+		}
+		_, err = a.Store.Append(ctx, record.ID, record.Version, incident.Event{At: now, Actor: incident.Person(by.Name), Payload: payloads[0]})
+		if err == nil {
+			return a.Duty.Refresh(ctx)
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
+}
+
+func (a *app) cover(ctx context.Context, team string, by inventory.Person, c covering) error {
+	return a.onDuty(ctx, team, by, func(record *incident.Incident, t inventory.Team, now time.Time) ([]incident.Payload, error) {
+		return desk.Cover(record, t, by, incident.Covered{Person: c.Person, From: c.From, Until: c.Until, Why: c.Why}, now)
+	})
+}
+
+func (a *app) uncover(ctx context.Context, team string, by inventory.Person, c covering) error {
+	return a.onDuty(ctx, team, by, func(record *incident.Incident, _ inventory.Team, _ time.Time) ([]incident.Payload, error) {
+		return desk.Uncover(record, by, c.Cover)
+	})
+}
+
+// dutyView is the page of it.
+type dutyView struct {
+	frame
+	Report dutyReport
+	May    bool
+	Zone   string // of the times on the page and in its form
+	Soon   string // what the form begins with
+}
+
+func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
+	report, err := a.loadDuty(r.Context())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	inv := a.Inventory()
+	for n := range report.Teams {
+		report.Teams[n].Now = titles(report.Teams[n].Now, inv)
+	}
+	person, now := personOf(r), a.Clock.Now()
+	a.render(w, http.StatusOK, "duty.html", dutyView{
+		frame: a.frame(r, "On duty", person), Report: report, May: warden.admits(person),
+		Zone: now.Local().Format("MST"), Soon: now.Local().Truncate(time.Minute).Format(formTime),
+	})
+}
+
+// formTime is how a browser writes a moment in a form: without a zone, so that
+// the page says which one it means.
+const formTime = "2006-01-02T15:04"
+
+// dutyDeed is one thing that a person can say of a team's duty.
+type dutyDeed func(*app, context.Context, string, inventory.Person, covering) error
+
+func dutyForm(do dutyDeed) func(*app, http.ResponseWriter, *http.Request) {
+	return func(a *app, w http.ResponseWriter, r *http.Request) {
+		c := covering{Person: r.PostFormValue("person"), Why: r.PostFormValue("why"), Cover: r.PostFormValue("cover")}
+		var err error
+		for field, into := range map[string]*time.Time{"from": &c.From, "until": &c.Until} {
+			if text := r.PostFormValue(field); text != "" && err == nil {
+				if *into, err = time.ParseInLocation(formTime, text, time.Local); err != nil {
+					err = fmt.Errorf("cover: %w: %s, such as 2026-01-05T18:00", desk.ErrIncomplete, field)
+				}
+			}
+		}
+		if err == nil {
+			err = do(a, r.Context(), r.PathValue("team"), personOf(r), c)
+		}
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/duty", http.StatusSeeOther)
+	}
+}
+
+func (a *app) apiDuty(w http.ResponseWriter, r *http.Request) {
+	report, err := a.loadDuty(r.Context())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, report)
+}
+
+func dutyAPI(do dutyDeed) func(*app, http.ResponseWriter, *http.Request) {
+	return func(a *app, w http.ResponseWriter, r *http.Request) {
+		var c covering
+		err := readJSON(r, &c)
+		if err == nil {
+			err = do(a, r.Context(), r.PathValue("team"), personOf(r), c)
+		}
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.apiDuty(w, r)
+	}
+}
