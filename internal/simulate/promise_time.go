@@ -63,7 +63,9 @@ func (w *world) checkLooked(inc *incident.Incident) {
 	if inc.Runbook.Hash == "" {
 		return
 	}
-	from := max(w.lease(inc.ID).visited, w.watch.healthy)
+	// A database that forgot gives the same number again: what was seen of the
+	// older incident says nothing of this one.
+	from := max(w.lease(inc.ID).visited, w.watch.healthy, w.watch.opened[inc.ID])
 	if w.now-from > maxUnseen {
 		w.violate("P9", "%s was last looked at %v ago", inc.ID, w.now-from)
 	}

@@ -150,10 +150,7 @@ func (w *world) crash(r *replica) {
 	tasks := slices.Clone(r.tasks)
 	r.tasks = nil
 	for _, t := range tasks {
-		if !t.ended {
-			t.ended = true
-			t.stop()
-		}
+		t.kill()
 	}
 	w.say(r, "the process dies")
 	w.after(term, func() { w.lapse(r) })
