@@ -63,6 +63,7 @@ var bugs = []bug{
 	{"a server that is being acted on counts as well", "remediation/budget.go", []edit{{`!t.Live() && !recent && !unsettled`, `!recent && !unsettled`}}, "./remediation", "TestBudgetsHoldWhatOthersHaveTouched"},
 	{"a server of which nobody knows what was done counts as well", "remediation/budget.go", []edit{{`unsettled := t.Outcome == incident.OutcomeUnknown &&`, `unsettled := f.Now.IsZero() &&`}}, "./remediation", "TestBudgetsHoldWhatOthersHaveTouched"},
 	{"a server that was just restarted counts as well", "remediation/budget.go", []edit{{`recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown`, `recent := f.Now.IsZero()`}}, "./remediation", "TestBudgetsHoldWhatOthersHaveTouched"},
+	{"a server that was moved while in hand no longer counts where it stood", "remediation/budget.go", []edit{{`[]incident.Circles{t.Among}`, `nil`}}, "./remediation", "TestBudgetsHoldWhatOthersHaveTouched"},
 	{"a limit that is not configured is none", "remediation/budget.go", []edit{{`return time.Time{}, limit <= 0`, `return time.Time{}, false`}}, "./remediation", "TestLimitThatIsNotConfiguredRefuses"},
 	{"the error budget is never spent", "remediation/trust.go", []edit{{`case spent(record, f.Limits.ErrorBudget):`, `case spent(record, ErrorBudget{}) && false:`}}, "./remediation", "TestTrustIsEarnedAndSpent"},
 	{"trust is earned by a single try", "remediation/trust.go", []edit{{`len(record) < needed {`, `len(record) < 1 {`}, {`record = record[:needed]`, `needed = len(record)`}}, "./remediation", "TestTrustIsEarnedAndSpent"},
