@@ -82,9 +82,11 @@ func (w *world) checkTold(inc *incident.Incident) {
 	if !pressing || w.now-w.watch.clocks < nextWord {
 		return
 	}
-	late := nextWord // a half hour by a wrong clock is longer
+	// A half hour by a wrong clock is longer: by that of who speaks next, and also
+	// by that of who spoke last, long after it was put right.
+	var skew time.Duration
 	for _, r := range w.replicas {
-		late = max(late, nextWord+min(time.Duration(r.skew.Load()).Abs(), time.Hour))
+		skew = max(skew, time.Duration(r.skew.Load()).Abs())
 	}
 	for _, c := range inc.Customers {
 		from := max(since, w.watch.healthy, w.watch.joined[inc.ID+c])
@@ -92,8 +94,8 @@ func (w *world) checkTold(inc *incident.Incident) {
 		switch {
 		case !heard && w.now-from > firstWord:
 			w.violate("P11", "%s of %s has not been told for %v", c, inc.ID, w.now-from)
-		case heard && w.now-max(told, from) > late:
-			w.violate("P11", "%s of %s was last told %v ago", c, inc.ID, w.now-told)
+		case heard && w.now-max(told.at, from) > nextWord+min(max(skew, told.skew), time.Hour):
+			w.violate("P11", "%s of %s was last told %v ago", c, inc.ID, w.now-told.at)
 		}
 	}
 }

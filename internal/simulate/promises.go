@@ -27,7 +27,7 @@ type promises struct {
 	agreed   map[string]map[string]string // approval → who → plan hash
 	used     map[string]string            // approval → intent
 	unknown  map[string]bool              // incident and step
-	told     map[string]time.Duration     // incident and customer → when
+	told     map[string]telling           // incident and customer → the last word
 	pressing map[string]time.Duration     // incident → since when it is open as a P1
 	onSite   map[string]time.Duration     // incident → since when piket knows that hands are there
 	opened   map[string]time.Duration     // incident → when
@@ -40,10 +40,14 @@ type promises struct {
 func newPromises() promises {
 	return promises{
 		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, within: map[string]time.Duration{}, agreed: map[string]map[string]string{},
-		used: map[string]string{}, unknown: map[string]bool{}, told: map[string]time.Duration{}, pressing: map[string]time.Duration{},
+		used: map[string]string{}, unknown: map[string]bool{}, told: map[string]telling{}, pressing: map[string]time.Duration{},
 		onSite: map[string]time.Duration{}, opened: map[string]time.Duration{}, joined: map[string]time.Duration{},
 	}
 }
+
+// telling is one word to a customer, and how wrong the clock was by which it was
+// noted.
+type telling struct{ at, skew time.Duration }
 
 // sentIntent is an intent as it really went.
 type sentIntent struct {
@@ -119,12 +123,14 @@ func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event)
 		f.Merged++
 	case incident.Absorbed:
 		for c := range e.Told {
-			p.told[inc.ID+c] = max(p.told[inc.ID+c], p.told[e.From+c])
+			if there := p.told[e.From+c]; there.at > p.told[inc.ID+c].at {
+				p.told[inc.ID+c] = there
+			}
 		}
 	case incident.MessageQueued:
 		if e.Purpose == "first" || e.Purpose == "update" {
 			f.Told++
-			p.told[inc.ID+e.Customer] = w.now
+			p.told[inc.ID+e.Customer] = telling{w.now, time.Duration(r.skew.Load()).Abs()}
 		}
 	case incident.OrderProgress:
 		if e.State == "on_site" {
