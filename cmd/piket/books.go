@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -66,7 +67,7 @@ func (d *Daemon) openBooks(config *Config) (err error) {
 // database: whether it forgot anything shows in what it has.
 func (d *Daemon) head(ctx context.Context) (ledger.Head, error) {
 	h, err := d.store.Head(ctx)
-	return ledger.Head{Generation: strings.TrimSpace(h.Generation + " " + h.System), Position: h.Position, Hash: h.Hash}, err
+	return ledger.Head{Generation: strings.TrimSpace(h.Generation + " " + h.System), Position: h.Position, Hash: h.Hash, Timeline: h.Timeline}, err
 }
 
 func (b *books) close() error {
@@ -79,9 +80,15 @@ func (b *books) close() error {
 	return errors.Join(errs...)
 }
 
-// about writes down beside the store what is about to be sent.
+// comparing bounds the comparison of the books before a send.
+const comparing = 5 * time.Second
+
+// about writes down beside the store what is about to be sent, if the two agree
+// on what was sent before.
 func (d *Daemon) about(id string, i incident.Intended) error {
-	err := d.books.engine.Append(journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
+	ctx, cancel := context.WithTimeout(context.Background(), comparing)
+	defer cancel()
+	err := d.books.watch.Note(ctx, journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
 	failpoint.Reach(failpoint.SendJournaled)
 	return err
 }

@@ -97,6 +97,8 @@ var bugs = []bug{
 	{"a restored store passes for the one before", "internal/store/backup.go", []edit{{`if err := s.renew(ctx); err != nil {`, `if err := ctx.Err(); err != nil {`}}, "./internal/store", "TestBackupOfARunningStoreIsWholeAndPrivate"},
 	{"a restore forgets what is newer", "internal/store/backup.go", []edit{{`if r.Lost != 0 && !discardNewer {`, `if r.Lost != 0 && !discardNewer && false {`}}, "./internal/store", "TestRestoreForgetsNothingUnlessItIsTold"},
 	{"a restored database is not noticed", "internal/ledger/ledger.go", []edit{{`case c.Generation != db.Head.Generation:`, `case c.Generation == "never":`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
+	{"what the database forgot a moment ago is sent again", "internal/ledger/watch.go", []edit{{`case w.differs:`, `case w.differs && false:`}}, "./internal/ledger", "TestNothingIsSentThatTheJournalHasAlready"},
+	{"right after a failover everything is sent", "internal/ledger/watch.go", []edit{{`w.turned() < Settle`, `w.turned() < 0`}}, "./internal/ledger", "TestNothingIsSentUntilEveryReplicaHasComparedAfterAFailover"},
 	{"a database that was put back is not noticed", "internal/ledger/ledger.go", []edit{{`case db.Head.Position < c.Position:`, `case db.Head.Position < 0:`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a send that the database forgot is not noticed", "internal/ledger/ledger.go", []edit{{`!known(claimed[r.Intent], r.At) {`, `!known(claimed[r.Intent], r.At) && false {`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a journal that failed is written on", "internal/journal/journal.go", []edit{{"if j.broken != nil {\n\t\treturn j.broken\n\t}\n\tl, err", `l, err`}}, "./internal/journal", "TestAfterOneErrorOfTheDiskItIsBrokenForGood"},

@@ -22,6 +22,8 @@ func (w *world) checkLeave(i incident.Intended, m *machine) {
 	}
 	other, used := w.watch.used[i.Approval]
 	switch {
+	case i.Approval == "" && needed && persons == 1 && w.plan.has(earnings) && w.earned(i):
+		w.happened(earnings)
 	case i.Approval == "" && needed:
 		w.violate("P7", "%s was never asked for: %s", i.Intent, i.What())
 	case i.Approval == "":

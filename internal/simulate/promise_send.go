@@ -28,6 +28,7 @@ func (w *world) begins(r *replica, i incident.Intended, m *machine) {
 		w.checkRates(i, m)
 	}
 	w.checkMoment(r, s, i, m)
+	w.checkAgain(i, m)
 	s.begun, s.machine = max(w.now, 1), m
 	w.watch.begun = append(w.watch.begun, s)
 	w.say(r, "begins to send "+i.Intent+": "+i.What()+" to "+m.name)
@@ -53,6 +54,16 @@ func (w *world) checkMoment(r *replica, s *sentIntent, i incident.Intended, m *m
 		w.violate("P6", "%s touches %s while %s is the trouble for %v", i.Intent, m.name, by, covered)
 	case power && w.handsAt(s.incident, m, i.Duty > 0):
 		w.violate("P6", "%s touches the power of %s while hands are there", i.Intent, m.name)
+	}
+}
+
+// checkAgain: a database that forgot a send gives the same name again, and it
+// must not be sent again before a person has looked.
+func (w *world) checkAgain(i incident.Intended, m *machine) {
+	for _, s := range w.watch.begun {
+		if s.Intent == i.Intent && s.wires > 0 && s.machine == m && w.thawedAt < s.begun {
+			w.violate("P2", "%s is sent again %v after the database forgot it", i.Intent, w.now-s.begun)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type promises struct {
 	pressing map[string]time.Duration     // incident → since when it is open as a P1
 	onSite   map[string]time.Duration     // incident → since when piket knows that hands are there
 	opened   map[string]time.Duration     // incident → when
+	restored map[string]time.Time         // incident → when service was back last, by the timeline
 	joined   map[string]time.Duration     // incident and customer → when it became theirs
 	begun    []*sentIntent                // in order
 	healthy  time.Duration                // since when some replica has been able to work
@@ -41,7 +42,7 @@ func newPromises() promises {
 	return promises{
 		accepted: map[string]int{}, intents: map[string]*sentIntent{}, asked: map[string]time.Duration{}, within: map[string]time.Duration{}, agreed: map[string]map[string]string{},
 		used: map[string]string{}, unknown: map[string]bool{}, told: map[string]telling{}, pressing: map[string]time.Duration{},
-		onSite: map[string]time.Duration{}, opened: map[string]time.Duration{}, joined: map[string]time.Duration{},
+		onSite: map[string]time.Duration{}, opened: map[string]time.Duration{}, restored: map[string]time.Time{}, joined: map[string]time.Duration{},
 	}
 }
 
@@ -116,9 +117,11 @@ func (w *world) checkEvent(r *replica, inc *incident.Incident, e incident.Event)
 	case incident.Blocked:
 		f.BlockedBy[e.Guard]++
 	case incident.Restored:
+		p.restored[inc.ID] = at
 		w.restored(r, inc, e)
 	case incident.Relapsed:
 		f.Relapses++
+		w.checkLasting(inc, at)
 	case incident.Merged:
 		f.Merged++
 	case incident.Absorbed:
