@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -181,5 +182,25 @@ func TestOwnIntentDoesNotStandInItsOwnWay(t *testing.T) {
 		if no := check(f, cycle); no != nil {
 			t.Errorf("%s: %+v", name, no)
 		}
+	}
+}
+
+// The inventory may have another place for it, or none, before the limits are
+// asked the next time.
+func TestAnIntentNotesWhereItsServerStands(t *testing.T) {
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := about(t, "s0r0u0")
+	f.Runbook = book
+	r, _ := book.Remedy("free")
+	p, why := newPlan(f, r)
+	if why != "" {
+		t.Fatal(why)
+	}
+	got := p.intent(f, r).Among
+	if got.Rack != "s0r0" || got.Site != "s0" || !slices.Equal(got.Customers, []string{"bakery"}) {
+		t.Errorf("%+v", got)
 	}
 }
