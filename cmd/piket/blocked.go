@@ -12,6 +12,7 @@ import (
 // blockedShown is what the API tells of what piket is not doing.
 type blockedShown struct {
 	Frozen  string `json:"frozen"`
+	Idle    string `json:"idle"`
 	Blocked []struct {
 		Incident string    `json:"incident"`
 		Subject  about     `json:"subject"`
@@ -63,6 +64,9 @@ func (b blockedShown) print(io console) {
 	at := func(t time.Time) string { return t.Local().Format("15:04:05") }
 	if b.Frozen != "" {
 		fmt.Fprintf(io.out, "frozen: %s\n", b.Frozen)
+	}
+	if b.Idle != "" {
+		fmt.Fprintf(io.out, "no machine is touched: %s\n", b.Idle)
 	}
 	for _, q := range b.Questions {
 		who := "nobody who could agree"

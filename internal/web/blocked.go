@@ -18,6 +18,7 @@ import (
 // and what waits for people.
 type blockedReport struct {
 	Frozen    string     `json:"frozen,omitempty"` // why everything is stopped
+	Idle      string     `json:"idle,omitempty"`   // why no order is carried out
 	Blocked   []heldBack `json:"blocked"`
 	Questions []waiting  `json:"questions"`
 }
@@ -57,6 +58,11 @@ type waiting struct {
 // loadBlocked goes through everything that is ongoing, the most pressing first.
 func (a *app) loadBlocked(ctx context.Context) (blockedReport, error) {
 	report := blockedReport{Frozen: a.Freeze.Why(), Blocked: []heldBack{}, Questions: []waiting{}}
+	if a.Idle != nil {
+		if err := a.Idle(); err != nil {
+			report.Idle = err.Error()
+		}
+	}
 	list, err := a.Store.List(ctx, store.Filter{Ongoing: true, Limit: maxBlocked})
 	if err != nil {
 		return report, err

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,6 +71,14 @@ func TestWhatIsHeldBackIsListedWithItsReason(t *testing.T) {
 	s.happen(id, incident.Restored{How: "it answers"})
 	if r := s.blocked(); len(r.Blocked)+len(r.Questions) != 0 {
 		t.Errorf("service is back, and %+v", r)
+	}
+}
+
+func TestThePageSaysWhyNoMachineIsTouched(t *testing.T) {
+	s := newSite(t)
+	s.server.Idle = func() error { return errors.New("the executor <cannot> write") }
+	if page := s.as("guest", "GET", "/blocked", "").body; !strings.Contains(page, "No machine is touched:") || !strings.Contains(page, "the executor &lt;cannot&gt; write") {
+		t.Error(page)
 	}
 }
 

@@ -43,6 +43,10 @@ type Server struct {
 	// none.
 	Beat func(server, service string)
 
+	// Idle says why no machine is touched whatever is decided; without it nobody
+	// is told.
+	Idle func() error
+
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.
 	Vantages *vantage.Hub

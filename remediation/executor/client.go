@@ -61,6 +61,24 @@ func (c *Client) Do(ctx context.Context, o remediation.Order) remediation.Result
 	return remediation.Result{Outcome: r.Outcome, Detail: remediation.Clause(r.Detail, maxDetail)}
 }
 
+// Err asks the executor why it carries no order out, as [Executor.Err]. One that
+// cannot be asked carries none out either.
+func (c *Client) Err(ctx context.Context) error {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return errors.New("the executor cannot be reached")
+	}
+	defer func() { _ = conn.Close() }()
+	var s standingMessage
+	if err := exchange(ctx, conn, standingPath, struct{}{}, &s); err != nil {
+		return errors.New("the executor does not say whether it can work")
+	}
+	if s.Trouble != "" {
+		return errors.New(remediation.Clause(s.Trouble, maxDetail))
+	}
+	return nil
+}
+
 // Prober returns a look ([Probe], [Watch] or [Boot]) through the executor. name
 // says which server of the daemon's inventory a target belongs to.
 func (c *Client) Prober(how string, name func(probes.Target) (string, bool)) probes.Prober {

@@ -313,6 +313,39 @@ func TestAJournalThatCannotWriteSendsNothing(t *testing.T) {
 	}
 }
 
+// Nobody could tell later what was sent: also a duty waits, and whoever is asked
+// says why, until a person has looked at the disk.
+func TestAnExecutorWhoseJournalFailedRefusesEverythingAndSaysSo(t *testing.T) {
+	w := newWorld(t)
+	client := executor.Dial(w.serve(t, os.Getuid()))
+	begun := order(w.intent("INC-1/I1", "web-01"))
+	if got := client.Do(t.Context(), begun); got.Outcome != incident.OutcomeDone || client.Err(t.Context()) != nil {
+		t.Fatalf("at first: %+v, %v", got, client.Err(t.Context()))
+	}
+	_ = w.Journal.Close() // as after a write that failed
+	if err := client.Err(t.Context()); err == nil || !strings.Contains(err.Error(), "journal is broken") {
+		t.Errorf("it says %v", err)
+	}
+	caps := executor.Caps{DutyPerServerDay: 20} // every other cap is reached
+	w.Caps = func() executor.Caps { return caps }
+	duty := w.intent("INC-1/I2", "web-01")
+	duty.Verb, duty.Duty = "on", 1
+	for name, i := range map[string]incident.Intended{"a duty": duty, "an order": w.intent("INC-1/I3", "web-02")} {
+		if got := client.Do(t.Context(), order(i)); got.Outcome != incident.OutcomeRefused || !strings.Contains(got.Detail, "cannot write down") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := client.Do(t.Context(), begun); got.Outcome != incident.OutcomeUnknown {
+		t.Errorf("what was begun before is %+v: it was sent", got)
+	}
+	if n := w.lab.PowerSends(); n != 1 {
+		t.Errorf("%d commands on the wire", n)
+	}
+	if err := executor.Dial(filepath.Join(w.dir, "nobody")).Err(t.Context()); err == nil {
+		t.Error("an executor that is not there is well")
+	}
+}
+
 func TestAStrangerIsRefused(t *testing.T) {
 	w := newWorld(t)
 	client := executor.Dial(w.serve(t, os.Getuid()+1))

@@ -82,6 +82,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+orderPath, s.order)
 	mux.HandleFunc("POST "+lookPath, s.look)
+	mux.HandleFunc("POST "+standingPath, s.standing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if uid, ok := r.Context().Value(peerKey{}).(int); !ok || !slices.Contains(s.UIDs, uid) {
 			http.Error(w, "you are not the user that this executor serves", http.StatusForbidden)
@@ -117,6 +118,14 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	seen := s.Executor.LookAt(ctx, m.How, m.Server, timeout)
 	reply(w, sightMessage{seen.State, seen.Reason, seen.Facts, seen.Latency, seen.Expiry, seen.Evidence})
+}
+
+func (s *Server) standing(w http.ResponseWriter, _ *http.Request) {
+	var m standingMessage
+	if err := s.Executor.Err(); err != nil {
+		m.Trouble = err.Error()
+	}
+	reply(w, m)
 }
 
 func bounded(asked, most time.Duration) time.Duration {

@@ -21,6 +21,9 @@ type (
 		Outcome incident.Outcome `json:"outcome"`
 		Detail  string           `json:"detail"`
 	}
+	standingMessage struct {
+		Trouble string `json:"trouble"` // why no order is carried out, "" when they are
+	}
 	lookMessage struct {
 		How     string        `json:"how"`
 		Server  string        `json:"server"`
@@ -37,8 +40,9 @@ type (
 )
 
 const (
-	orderPath = "/v1/order"
-	lookPath  = "/v1/look"
+	orderPath    = "/v1/order"
+	lookPath     = "/v1/look"
+	standingPath = "/v1/standing"
 
 	maxRequestBytes = 64 << 10
 	maxReplyBytes   = 1 << 20
