@@ -96,4 +96,7 @@ var bugs = []bug{
 	{"a database that was put back is not noticed", "internal/ledger/ledger.go", []edit{{`case db.Head.Position < c.Position:`, `case db.Head.Position < 0:`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a send that the database forgot is not noticed", "internal/ledger/ledger.go", []edit{{`!known(claimed[r.Intent], r.At) {`, `!known(claimed[r.Intent], r.At) && false {`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a journal that failed is written on", "internal/journal/journal.go", []edit{{"if j.broken != nil {\n\t\treturn j.broken\n\t}\n\tl, err", `l, err`}}, "./internal/journal", "TestAfterOneErrorOfTheDiskItIsBrokenForGood"},
+	{"the executor apart does not ask whether the order still holds", "remediation/executor/server.go", []edit{{`Last: func() error { return s.ask(w, from) }`, `Last: func() error { return nil }`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
+	{"the executor takes a leave however old it is", "remediation/executor/server.go", []edit{{`case watch() > leaveTime:`, `case watch() < 0:`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
+	{"the daemon's no to its executor is taken for a yes", "remediation/executor/server.go", []edit{{`case !m.Go:`, `case m.Go && m.Why == "never":`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
 }
