@@ -14,7 +14,7 @@ import (
 )
 
 // pressable is the button of one of several replicas.
-func pressable(t *testing.T, url string) *button {
+func pressable(t testing.TB, url string) *button {
 	t.Helper()
 	s, err := store.Open(url, clock.Real())
 	if err != nil {
@@ -46,13 +46,18 @@ func TestFreezeOfOneReplicaIsEndedThroughAnother(t *testing.T) {
 	if err := a.Freeze("noor", "fire"); err != nil {
 		t.Fatal(err)
 	}
-	if why := b.inStore(t); !strings.Contains(why, "noor: fire") {
-		t.Errorf("the others hear %q", why)
+	if b.tells(t); !strings.Contains(b.Why(), "noor: fire") || b.ward.Frozen() != "" {
+		t.Errorf("the others hear %q before their next beat", b.Why())
 	}
 	if err := b.Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	a.tells(t)
+	a.tells(t)
+	b.tells(t)
+	if a.Why() != "" || b.Why() != "" {
+		t.Errorf("after the thaw they say %q and %q", a.Why(), b.Why())
+	}
 	if why := a.file.Why(); why != "" || b.inStore(t) != "" {
 		t.Errorf("thawed from elsewhere, and the file says %q", why)
 	}
