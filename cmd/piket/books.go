@@ -46,7 +46,7 @@ func (d *Daemon) openBooks(config *Config) (err error) {
 	})
 	d.metrics.registry.MustRegister(differ)
 	b.watch = ledger.Watch{
-		Journal: b.engine, Host: hostName() + ", ", Touches: d.store.Touches, Head: d.head, HashAt: d.store.HashAt, Freeze: d.freeze, Clock: d.clk, Log: d.log,
+		Journal: b.engine, Host: hostName() + ", ", Touches: d.store.Touches, Head: d.head, HashAt: d.store.HashAt, Freeze: d.button, Clock: d.clk, Log: d.log,
 		Differ: func(yes bool) {
 			if differ.Set(0); yes {
 				differ.Set(1)
