@@ -59,6 +59,8 @@ type Server struct {
 	// Probes knows how everything is that is looked at; without it nobody is
 	// told.
 	Probes *probes.Scheduler
+
+	mostBlocked int // incidents gone through for /blocked, maxBlocked when 0
 }
 
 // Button is the big red button; [freeze.Switch] is one, for one process.
