@@ -222,17 +222,25 @@ func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.O
 	return o
 }
 
-// alarm is the second way out, by what the configuration says now.
+// alarm is the second way out, by what the configuration says at each time.
 func (d *Daemon) alarm() *alarm {
-	config := d.settings.Load().config.Alarm
-	a := &alarm{clk: d.clk, log: d.log, trouble: d.trouble, ways: []way{{"mail", d.mailOnDuty}}}
-	if config.Webhook != "" {
-		a.ways = append(a.ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, config.Webhook, text) }})
+	now := func() Alarm { return d.settings.Load().config.Alarm }
+	return &alarm{
+		clk: d.clk, log: d.log, trouble: d.trouble,
+		ways: func() []way {
+			ways := []way{{"mail", d.mailOnDuty}}
+			if to := now().Webhook; to != "" {
+				ways = append(ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, to, text) }})
+			}
+			return ways
+		},
+		alive: func(ctx context.Context) error {
+			if to := now().Watchdog; to != "" {
+				return post(ctx, to, "piket is alive")
+			}
+			return nil
+		},
 	}
-	if config.Watchdog != "" {
-		a.alive = func(ctx context.Context) error { return post(ctx, config.Watchdog, "piket is alive") }
-	}
-	return a
 }
 
 // mailOnDuty mails everybody on duty, past the store and its outbox.
