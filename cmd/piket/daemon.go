@@ -115,7 +115,7 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 		return nil, err
 	}
 	if s.config.Kdump.Listen != "" {
-		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
 			return nil, errors.Join(err, d.store.Close())
 		}
 	}
