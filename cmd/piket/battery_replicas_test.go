@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -59,29 +58,13 @@ guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, serv
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.
 func newTrio(t *testing.T, seed uint64, names ...string) *trio {
 	t.Helper()
-	w := &ward{
-		t: t, dir: t.TempDir(), url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: build(t), clk: clock.Real(),
-	}
-	w.reached = filepath.Join(w.dir, "reached")
-	var err error
-	w.lab, err = lab.Start(context.Background(), lab.Options{Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 3 * time.Second, Racks: bedsRacks})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.lab.Close)
-	for _, person := range []string{"noor", "sem"} {
-		token, err := os.ReadFile(w.lab.TokenFile(person))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.tokens[person] = strings.TrimSpace(string(token))
-	}
+	w := &ward{t: t, url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true, binary: build(t), clk: clock.Real()}
 	f := &trio{ward: w, server: storetest.Own(t)}
-	w.configure() // the runbooks; every replica has a configuration of its own
+	w.furnish(seed, lab.Options{Boot: 3 * time.Second, Racks: bedsRacks}) // with the runbooks; every replica has a configuration of its own
 	f.hurry()
 	url, socket := f.server.Database(t), f.server.Socket()
 	w.store = url
+	var err error
 	if f.timeline, err = store.Open(url, w.clk); err != nil {
 		t.Fatal(err)
 	}

@@ -102,4 +102,11 @@ var bugs = []bug{
 	{"a database that was put back is not noticed", "internal/ledger/ledger.go", []edit{{`case db.Head.Position < c.Position:`, `case db.Head.Position < 0:`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a send that the database forgot is not noticed", "internal/ledger/ledger.go", []edit{{`!known(claimed[r.Intent], r.At) {`, `!known(claimed[r.Intent], r.At) && false {`}}, "./internal/ledger", "TestWhatDiffersBetweenTheBooks"},
 	{"a journal that failed is written on", "internal/journal/journal.go", []edit{{"if j.broken != nil {\n\t\treturn j.broken\n\t}\n\tl, err", `l, err`}}, "./internal/journal", "TestAfterOneErrorOfTheDiskItIsBrokenForGood"},
+	{"the executor apart does not ask whether the order still holds", "remediation/executor/server.go", []edit{{`Last: func() error { return s.ask(w, from) }`, `Last: func() error { return nil }`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
+	{"the executor takes a leave however old it is", "remediation/executor/server.go", []edit{{`case watch() > leaveTime:`, `case watch() < 0:`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
+	{"the daemon's no to its executor is taken for a yes", "remediation/executor/server.go", []edit{{`case !m.Go:`, `case m.Go && m.Why == "never":`}}, "./remediation/executor", "TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart"},
+	{"forged crash dumps hold a server back for ever", "probes/kdump/kdump.go", []edit{{`if !ok || h.spent() {`, `if !ok {`}}, "./probes/kdump", "TestWhoForgesTheMessageHoldsNoServerBackForEver"},
+	{"a freeze at another replica waits for the next beat", "cmd/piket/button.go", []edit{{`b.heard.Store(&f.All)`, ``}}, "./cmd/piket", "TestFreezeOfOneReplicaIsEndedThroughAnother"},
+	{"a ledger that does not fit freezes one replica only", "cmd/piket/books.go", []edit{{`Freeze: d.button, Clock`, `Freeze: d.freeze, Clock`}}, "./cmd/piket", "TestALedgerThatDoesNotFitFreezesTheOtherReplicas"},
+	{"nobody hears of an executor that cannot write", "cmd/piket/daemon.go", []edit{{`return errors.Join(d.ready(), d.idle())`, `return d.ready()`}}, "./cmd/piket", "TestAnExecutorThatCannotWorkIsShownToPeopleAndMetrics"},
 }

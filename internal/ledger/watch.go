@@ -38,7 +38,7 @@ type Watch struct {
 	Head    func(ctx context.Context) (Head, error)
 	HashAt  func(ctx context.Context, position int64) (string, error)
 	Host    string // what the owner of this process' claims begins with
-	Freeze  freeze.Switch
+	Freeze  Button
 	Clock   *clock.Clock
 	Log     *slog.Logger
 	Differ  func(bool) // is told after every comparison whether the books differ
@@ -66,6 +66,13 @@ func (w *Watch) Note(ctx context.Context, r journal.Record) error {
 		return ErrSettling
 	}
 	return w.Journal.Append(r)
+}
+
+// Button stops everything that acts on the database: every replica that shares
+// it, when it can be told. [freeze.Switch] is one, for one process.
+type Button interface {
+	Why() string // why nothing is touched, "" when it is not frozen
+	Freeze(by, reason string) error
 }
 
 // Run compares every minute until ctx ends. The first comparison is for the
