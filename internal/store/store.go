@@ -12,7 +12,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +49,7 @@ var (
 type Store struct {
 	clk     *clock.Clock
 	dialect dialect
-	read    *sql.DB
+	read    *reader
 	writer  *writer     // nil when it is open only for looking
 	closers []io.Closer // what else to give back, in this order
 	known   cache
