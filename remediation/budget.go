@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,11 +17,16 @@ const memorySpan = 24 * time.Hour
 // others are the touches that count beside the intent that is being decided:
 // what was voided or refused never reached a machine, and giving power back
 // undoes what has been counted already.
-func (f Facts) others() []incident.Touch {
-	return slices.DeleteFunc(slices.Clone(f.Touched), func(t incident.Touch) bool {
-		own := f.Incident.Action.Live() && t.Intent == f.Incident.Action.Intent
-		return own || t.Voided || t.Outcome == incident.OutcomeRefused || t.Duty > 0
-	})
+func (f Facts) others() iter.Seq[*incident.Touch] {
+	own := f.Incident.Action
+	return func(yield func(*incident.Touch) bool) {
+		for _, t := range f.Touched {
+			mine := own.Live() && t.Intent == own.Intent
+			if !mine && !t.Voided && t.Outcome != incident.OutcomeRefused && t.Duty == 0 && !yield(t) {
+				return
+			}
+		}
+	}
 }
 
 // inHand lists the other servers that count as piket's doing: acted on right
@@ -29,7 +35,7 @@ func (f Facts) others() []incident.Touch {
 // it counted as such, limits have leaked until a whole cluster was restarted.
 func (f Facts) inHand() []inventory.Server {
 	var servers []inventory.Server
-	for _, t := range f.others() {
+	for t := range f.others() {
 		unsettled := t.Outcome == incident.OutcomeUnknown && t.Result != incident.Unclear && t.Result != incident.Helped
 		recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown
 		if t.Server == f.Incident.Subject.Name || !t.Live() && !recent && !unsettled {
@@ -110,9 +116,8 @@ func (f Facts) fleetLimit() int {
 func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
-	for _, t := range f.others() {
-		o, _ := f.Inventory.Server(t.Server)
-		if f.Now.Sub(t.PlannedAt) < time.Hour && o.Site == server.Site {
+	for t := range f.others() {
+		if f.Now.Sub(t.PlannedAt) < time.Hour && f.Inventory.SiteOfServer(t.Server) == server.Site {
 			site = append(site, t.PlannedAt)
 		}
 		if f.Now.Sub(t.PlannedAt) < memorySpan && t.Server == server.Name {
@@ -144,7 +149,7 @@ func cooledDown(f Facts, r runbooks.Remedy) *refusal {
 	if r.Power == "" {
 		return nil
 	}
-	for _, t := range f.others() {
+	for t := range f.others() {
 		if until := t.PlannedAt.Add(f.Limits.Cooldown); t.Server == f.Incident.Subject.Name && t.Action.Action == "power" && f.Now.Before(until) {
 			return &refusal{Why: fmt.Sprintf("its power was touched at %s and is left alone for %v", clockTime(t.PlannedAt), f.Limits.Cooldown), Until: until}
 		}

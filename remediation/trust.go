@@ -46,13 +46,13 @@ func (f Facts) asked(r runbooks.Remedy) bool { return f.Runbook.Asks(r, f.condit
 // server, may have failed to help before a person is asked again.
 type ErrorBudget struct{ Of, Failed int }
 
-func spent(record []incident.Touch, b ErrorBudget) bool {
+func spent(record []*incident.Touch, b ErrorBudget) bool {
 	return count(record[:min(len(record), b.Of)], incident.Failed) > b.Failed
 }
 
 // earned reports whether of the last tries, as many as were to be shown, nearly
 // all helped. One in ten may not have.
-func earned(record []incident.Touch, needed int) bool {
+func earned(record []*incident.Touch, needed int) bool {
 	if needed <= 0 || len(record) < needed {
 		return false
 	}
@@ -60,7 +60,7 @@ func earned(record []incident.Touch, needed int) bool {
 	return count(record, incident.Helped)*10 >= needed*9
 }
 
-func count(record []incident.Touch, r incident.Result) (n int) {
+func count(record []*incident.Touch, r incident.Result) (n int) {
 	for _, t := range record {
 		if t.Result == r {
 			n++
@@ -71,7 +71,7 @@ func count(record []incident.Touch, r incident.Result) (n int) {
 
 // scorecard says what a step was good for, as a person is shown it who decides
 // about it: "fixed 18 of 29 on this model, median 4m10s".
-func scorecard(record []incident.Touch, server inventory.Server) string {
+func scorecard(record []*incident.Touch, server inventory.Server) string {
 	if len(record) == 0 {
 		return "never tried before " + onClass(server)
 	}

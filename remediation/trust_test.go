@@ -12,10 +12,10 @@ import (
 
 // tries is a record of a step, newest first: H helped after its number of
 // minutes, F failed, U unclear.
-func tries(record string) []incident.Touch {
-	var list []incident.Touch
+func tries(record string) []*incident.Touch {
+	var list []*incident.Touch
 	for n, letter := range record {
-		t := incident.Touch{}
+		t := &incident.Touch{}
 		switch letter {
 		case 'H':
 			t.Result, t.Took = incident.Helped, time.Duration(n%5+1)*time.Minute
@@ -77,7 +77,7 @@ func TestTrustIsEarnedAndSpent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected])
-			f.Runbook, f.Results = book, map[string][]incident.Touch{test.step: tries(test.record)}
+			f.Runbook, f.Results = book, map[string][]*incident.Touch{test.step: tries(test.record)}
 			r, _ := book.Remedy(test.step)
 			if got := f.trust(r); got.Trust != test.want {
 				t.Errorf("%q (%s), want %q", got.Trust, got.Why, test.want)
@@ -121,7 +121,7 @@ func TestWhatIsEarnedDoesNotAnswerForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := about(t, "s0r0u0")
-	f.Runbook, f.Results = book, map[string][]incident.Touch{"earning": tries(strings.Repeat("H", 20))}
+	f.Runbook, f.Results = book, map[string][]*incident.Touch{"earning": tries(strings.Repeat("H", 20))}
 	r, _ := book.Remedy("earning")
 	if got := f.trust(r); got.Trust != runbooks.Auto {
 		t.Fatalf("it has earned %+v", got)

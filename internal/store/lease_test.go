@@ -187,7 +187,7 @@ func testOnlyWhoHasAnIncidentDecidesOnIt(t *testing.T, where string) {
 	enter(t, s, "a")
 	enter(t, s, "b")
 	take(t, s, "a", 10)
-	agree := func([]incident.Touch) error { return nil }
+	agree := func([]*incident.Touch) error { return nil }
 	decide := func(name string) error {
 		_, err := s.AppendIf(store.As(ctx, name), inc.ID, inc.Version, agree, start, note("a decision"))
 		if err == nil {

@@ -53,10 +53,13 @@ type Store struct {
 	writer  *writer     // nil when it is open only for looking
 	closers []io.Closer // what else to give back, in this order
 	known   cache
+	touched atomic.Pointer[touched]
 	path    string // of SQLite's file, "" on PostgreSQL
 
 	within   bool        // several replicas of this process share it
 	outdated atomic.Bool // a newer piket has changed the schema
+
+	touching sync.Mutex // held by who brings touched up to date
 
 	mu      sync.Mutex
 	changed chan struct{}
