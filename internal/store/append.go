@@ -280,8 +280,8 @@ func (s *Store) project(ctx context.Context, x execer, old, next folded, now tim
 	if err != nil {
 		return err
 	}
-	if old.inc.Version > 0 && old.inc.Ongoing() {
+	if old.inc.Version > 0 && old.inc.Ongoing() && old.inc.Priority == next.inc.Priority {
 		return nil // it was offered when it was opened
 	}
-	return offer(ctx, x, r.id)
+	return offer(ctx, x, r)
 }
