@@ -35,7 +35,8 @@ ALTER TABLE leases ADD COLUMN priority TEXT NOT NULL DEFAULT '';
 ALTER TABLE leases ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;
 UPDATE leases SET priority = COALESCE((SELECT i.priority FROM incidents i WHERE i.id = leases.incident), ''),
 	opened = COALESCE((SELECT i.opened FROM incidents i WHERE i.id = leases.incident), 0);
-CREATE INDEX leases_free ON leases (priority, opened, incident) WHERE replica = '';
+DROP INDEX leases_by_replica;
+CREATE INDEX leases_by_replica ON leases (replica, priority, opened, incident);
 `
 
 // ErrLapsed says that a replica was not heard for its whole term: others may
