@@ -35,14 +35,14 @@ type Facts struct {
 	// needs it while the incident is asleep. No action is allowed on such facts.
 	Alone bool
 
-	Touched  []incident.Touch            // what was acted on lately, by any incident
-	Fallen   []string                    // servers of the site that fell at about the same time
-	Results  map[string][]incident.Touch // what each step was good for on this class of server, newest first
-	Around   string                      // the incident that is open for the server's whole rack or site, "" when none
-	PartOf   string                      // the incident of servers that fell together which names this one, "" when none does
-	Others   Others                      // who else is at work on the machine
-	Clock    string                      // why this machine's clock cannot be trusted, "" when it can
-	ClaimAge time.Duration               // how long this process has known, by its own watch, that the intent is claimed
+	Touched  []*incident.Touch            // what was acted on lately, by any incident
+	Fallen   []string                     // servers of the site that fell at about the same time
+	Results  map[string][]*incident.Touch // what each step was good for on this class of server, newest first
+	Around   string                       // the incident that is open for the server's whole rack or site, "" when none
+	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does
+	Others   Others                       // who else is at work on the machine
+	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
+	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
 }
 
 // Look is what was seen. The zero Look is no look at all: after a start piket
