@@ -204,3 +204,16 @@ func TestAnIntentNotesWhereItsServerStands(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Giving power back is sent by a process that has looked, too: another one may
+// have planned it.
+func TestPowerIsNotGivenBackByWhoHasNotLooked(t *testing.T) {
+	f := about(t, "s0r0u0")
+	owed := incident.Intended{Intent: "INC-1/I9", Server: "s0r0u0", Action: "power", Verb: "on", Duty: 1}
+	for ago, held := range map[time.Duration]bool{time.Second: false, time.Hour: true} {
+		f.Goal.At, f.Goal.Ended = f.Now.Add(-ago), f.Now.Add(-ago)
+		if why := f.forbids(owed); (why != "") != held {
+			t.Errorf("it looked %v ago: %q", ago, why)
+		}
+	}
+}

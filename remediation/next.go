@@ -192,14 +192,22 @@ func send(f Facts, intent incident.Intended) Move {
 	return Send{Intent: intent}
 }
 
+const unlooked = "this process has not looked at it lately"
+
 // forbids says why an intent may not be written or sent now, "" when it may. It
 // is asked when the intent is planned, and again in the transactions that write
 // it and that claim its one send. Power that piket cut itself is given back
-// whatever the guards say, unless everything is frozen.
+// whatever the guards say, unless everything is frozen, by a process that has
+// looked.
 func (f Facts) forbids(intent incident.Intended) string {
+	// Another process may have planned it while what this one remembers grew old.
+	oldest := f.Limits.Fresh + f.Limits.NotAfter
 	if intent.Duty > 0 {
-		if f.Frozen != "" {
+		switch {
+		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
+		case f.Goal.old(f.Now, oldest):
+			return unlooked
 		}
 		return ""
 	}
@@ -207,9 +215,8 @@ func (f Facts) forbids(intent incident.Intended) string {
 	if !ok {
 		return "the runbook has no such step"
 	}
-	// Another process may have planned it while what this one remembers grew old.
-	if oldest := f.Limits.Fresh + f.Limits.NotAfter; f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
-		return "this process has not looked at it lately"
+	if f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
+		return unlooked
 	}
 	if no := refuse(f, remedy); no != nil {
 		return "guard " + no.Guard + ": " + no.Why
