@@ -159,15 +159,15 @@ func TestNothingIsSentThatTheJournalHasAlready(t *testing.T) {
 	if why := check(t, w); why != "" {
 		t.Fatal(why)
 	}
-	db.touches = []incident.Touch{touch("A/I1", now)}
+	db.touches = []*incident.Touch{touch("A/I1", now)}
 	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
 		t.Fatalf("the first time: %v", err)
 	}
-	db.touches = []incident.Touch{touch("A/I1", now.Add(time.Second))}
+	db.touches = []*incident.Touch{touch("A/I1", now.Add(time.Second))}
 	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); !errors.Is(err, ledger.ErrDiffer) || w.Freeze.Why() == "" {
 		t.Errorf("the same again: %v, frozen: %q", err, w.Freeze.Why())
 	}
-	if err := w.Freeze.Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); err != nil {
@@ -182,7 +182,7 @@ func TestNothingIsSentUntilEveryReplicaHasComparedAfterAFailover(t *testing.T) {
 	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
 		t.Fatalf("at the start: %v", err)
 	}
-	db.touches = []incident.Touch{touch("A/I1", now)}
+	db.touches = []*incident.Touch{touch("A/I1", now)}
 	db.head.Timeline = 5
 	for range 2 {
 		if err := w.Note(t.Context(), sent("A/I2", 0)); !errors.Is(err, ledger.ErrSettling) {
