@@ -173,10 +173,10 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 	return ids, nil
 }
 
-// offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, x execer, id string) error {
-	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence) VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
-	return err
+// offer lets somebody take incidents that have changed, if nobody has them.
+func (s *Store) offer(ctx context.Context, x execer, ids []string) error {
+	return many(ctx, x, s.dialect.rows(), ids, `INSERT INTO leases (incident, replica, fence)`, ` ON CONFLICT (incident) DO NOTHING`,
+		func(id string) []any { return []any{id, "", 0} })
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's
