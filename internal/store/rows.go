@@ -134,13 +134,7 @@ func (r row) values(changed time.Time) []any {
 	return []any{r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, r.fell, r.hands, changed.UnixMicro()}
 }
 
-// Of most events an incident's row shows no more than that there is one more.
-// What is not named need not be written again in its index.
-const (
-	oneMore = ` ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, changed = excluded.changed`
-	anew    = oneMore + `, title = excluded.title, status = excluded.status, priority = excluded.priority,
-		held = excluded.held, fell = excluded.fell, hands = excluded.hands`
-)
+const insertRow = `INSERT INTO incidents (` + rowColumns + `, changed)`
 
 // project keeps the looked-up columns in step with the events.
 func (s *Store) project(ctx context.Context, x execer, list []*growth, now time.Time) error {
@@ -158,11 +152,11 @@ func (s *Store) project(ctx context.Context, x execer, list []*growth, now time.
 			offered = append(offered, is.id)
 		}
 	}
-	const insert = `INSERT INTO incidents (` + rowColumns + `, changed)`
-	columns := func(r row) []any { return r.values(now) }
-	err := many(ctx, x, s.dialect.rows(), longer, insert, oneMore, columns)
+	err := s.lengthen(ctx, x, longer, now)
 	if err == nil {
-		err = many(ctx, x, s.dialect.rows(), other, insert, anew, columns)
+		err = many(ctx, x, s.dialect.rows(), other, insertRow, ` ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head,
+			changed = excluded.changed, title = excluded.title, status = excluded.status, priority = excluded.priority,
+			held = excluded.held, fell = excluded.fell, hands = excluded.hands`, func(r row) []any { return r.values(now) })
 	}
 	switch s.dialect.violated(err) {
 	case "incidents.subject", "one_open_incident_per_subject":
@@ -174,4 +168,22 @@ func (s *Store) project(ctx context.Context, x execer, list []*growth, now time.
 		return err
 	}
 	return s.offer(ctx, x, offered)
+}
+
+// lengthen notes that timelines are longer, of which nothing else that is kept
+// has changed; so it is with most events. What is not named need not be written
+// again in its index.
+func (s *Store) lengthen(ctx context.Context, x execer, list []row, now time.Time) error {
+	if !s.dialect.single() { // each statement is a journey
+		return many(ctx, x, s.dialect.rows(), list, insertRow,
+			` ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head, changed = excluded.changed`,
+			func(r row) []any { return r.values(now) })
+	}
+	for _, r := range list {
+		_, err := x.ExecContext(ctx, `UPDATE incidents SET version = $1, head = $2, changed = $3 WHERE id = $4`, r.version, r.head, now.UnixMicro(), r.id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

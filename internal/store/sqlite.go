@@ -136,9 +136,9 @@ func (sqliteDialect) bound(ctx context.Context) (context.Context, context.Cancel
 
 func (sqliteDialect) single() bool { return true }
 
-// rows are few: a statement costs nothing on the way, each length of it is kept
-// prepared, and one of a hundred rows takes longer than a hundred of one row.
-func (sqliteDialect) rows() int { return 8 }
+// rows are few: a statement costs little on the way, each length of it is kept
+// prepared, and the driver looks for each parameter's name among all of them.
+func (sqliteDialect) rows() int { return 4 }
 
 func (sqliteDialect) checkpoint(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")

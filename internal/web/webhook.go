@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,11 +11,6 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/failpoint"
 )
-
-// maxSenders bounds how many notifications are taken in at once. Whoever comes
-// beyond that hears so at once: an answer that takes long is tried again as well,
-// and the first try would still be in the way.
-const maxSenders = 8
 
 // sendingTime is how long a notification may take to arrive.
 const sendingTime = 10 * time.Second
@@ -37,15 +33,12 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	select {
-	case a.senders <- struct{}{}:
-		defer func() { <-a.senders }()
-	default:
-		w.Header().Set("Retry-After", "5")
-		a.complain(w, r, complaint{http.StatusServiceUnavailable, fmt.Sprintf("%d notifications are being taken in already", maxSenders),
-			"nothing is promised; send the same notification again"})
+	alone, ok := a.senders.enter()
+	if !ok {
+		a.busy(w, r, "as many notifications as answers are quick for are being taken in already")
 		return
 	}
+	defer a.senders.leave()
 	// Who sends slowly must not keep a place from others. Not every listener of
 	// the tests has deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(sendingTime))
@@ -56,7 +49,15 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	failpoint.Reach(failpoint.WebhookRead)
-	if err := a.Receive(r.Context(), hook.Alerts, hook.Truncated); err != nil {
+	began := time.Now()
+	ctx, cancel := patience(r.Context(), alone, len(hook.Alerts))
+	defer cancel()
+	defer func() { a.senders.took(began, time.Now()) }()
+	if err := a.Receive(ctx, hook.Alerts, hook.Truncated); err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			a.busy(w, r, fmt.Sprintf("the alerts waited for %v to be written down", time.Since(began).Round(time.Millisecond)))
+			return
+		}
 		a.Log.Error("webhook not taken in", "alerts", len(hook.Alerts), "err", err)
 		w.Header().Set("Retry-After", "5")
 		a.complain(w, r, complaint{http.StatusServiceUnavailable, "the alerts could not be written down: " + err.Error(),
@@ -66,6 +67,12 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 	failpoint.Reach(failpoint.WebhookBeforeAnswer)
 	writeJSON(w, http.StatusOK, map[string]int{"accepted": len(hook.Alerts)})
 	failpoint.Reach(failpoint.WebhookAnswered)
+}
+
+// busy says that the sender should come again: it is overload, and no error.
+func (a *app) busy(w http.ResponseWriter, r *http.Request, why string) {
+	w.Header().Set("Retry-After", "5")
+	a.complain(w, r, complaint{http.StatusServiceUnavailable, why, "nothing is promised; send the same notification again"})
 }
 
 // readWebhook decodes the body. Its errors are complaints: none is cured by

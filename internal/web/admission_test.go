@@ -1,0 +1,75 @@
+package web
+
+import (
+	"testing"
+	"time"
+)
+
+// fill enters until it is refused, and returns how many came in.
+func fill(a *admission) (inside int) {
+	for {
+		if _, ok := a.enter(); !ok {
+			return inside
+		}
+		inside++
+	}
+}
+
+func drain(a *admission, many int) {
+	for range many {
+		a.leave()
+	}
+}
+
+func TestFewerAreTakenInAtOnceWhileAnswersAreSlow(t *testing.T) {
+	now := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	a := newAdmission()
+	for round, want := range []int{8, 4, 2, 1, 1} {
+		inside := fill(a)
+		if inside != want {
+			t.Errorf("round %d: %d were taken in at once, want %d", round, inside, want)
+		}
+		began := now
+		now = now.Add(slowAnswer + time.Millisecond)
+		for range inside { // all of them were slow, for one reason
+			a.took(began, now)
+		}
+		drain(a, inside)
+		now = now.Add(time.Millisecond)
+	}
+	quick := 0
+	for ; a.places < maxSenders; quick++ {
+		a.took(now, now.Add(slowAnswer))
+	}
+	if got := fill(a); got != maxSenders || quick < 2*maxSenders {
+		t.Errorf("after %d quick answers %d are taken in at once", quick, got)
+	}
+}
+
+func TestWhoIsAloneMayWait(t *testing.T) {
+	a := newAdmission()
+	for n, want := range []bool{true, false} {
+		if alone, _ := a.enter(); alone != want {
+			t.Errorf("number %d is alone: %v", n, alone)
+		}
+	}
+	for name, c := range map[string]struct {
+		alone  bool
+		alerts int
+		want   time.Duration // 0 for no bound
+	}{
+		"alone":       {true, 1, 0},
+		"one alert":   {false, 1, maxWaiting},
+		"many alerts": {false, manyAlerts, maxWaiting},
+		"ten times":   {false, 10 * manyAlerts, maxWaiting + 900*time.Millisecond},
+	} {
+		before := time.Now()
+		ctx, cancel := patience(t.Context(), c.alone, c.alerts)
+		until, bound := ctx.Deadline()
+		after := time.Now()
+		cancel()
+		if bound != (c.want > 0) || bound && (until.Before(before.Add(c.want)) || until.After(after.Add(c.want))) {
+			t.Errorf("%s: until %v, which is %v after it began", name, bound, until.Sub(before))
+		}
+	}
+}
