@@ -13,6 +13,7 @@ const (
 	maxSenders = 8                      // notifications that are taken in at once
 	slowAnswer = 250 * time.Millisecond // from here on fewer are taken in at once
 	maxWaiting = 400 * time.Millisecond // for a notification of manyAlerts, and aMoment more for each alert beyond
+	maxAlone   = 30 * time.Second       // for one that nobody else is in the way of
 	manyAlerts = 100
 	aMoment    = time.Millisecond
 )
@@ -25,10 +26,11 @@ type admission struct {
 	mu       sync.Mutex
 	places   float64 // from 1 to maxSenders
 	inside   int
-	narrowed time.Time // when the number was halved last
+	narrowed time.Time     // when the number was halved last
+	alone    time.Duration // how long one may wait that nobody else is in the way of
 }
 
-func newAdmission() *admission { return &admission{places: maxSenders} }
+func newAdmission() *admission { return &admission{places: maxSenders, alone: maxWaiting} }
 
 // enter takes a place, if there is one, and tells whether nobody else has one.
 func (a *admission) enter() (alone, ok bool) {
@@ -55,18 +57,31 @@ func (a *admission) took(began, ended time.Time) {
 	defer a.mu.Unlock()
 	switch {
 	case ended.Sub(began) <= slowAnswer:
-		a.places = min(maxSenders, a.places+1/a.places)
+		a.places, a.alone = min(maxSenders, a.places+1/a.places), maxWaiting
 	case began.After(a.narrowed):
 		a.places, a.narrowed = max(1, a.places/2), ended
 	}
 }
 
 // patience bounds how long a notification may wait to be written down; what
-// has begun to be written is waited for. Who is alone may wait as long as it
-// takes: on a store that is slow by itself, everybody would be refused for ever.
-func patience(ctx context.Context, alone bool, alerts int) (context.Context, context.CancelFunc) {
+// has begun to be written is waited for. Where one that was alone has waited in
+// vain the next may wait twice as long: on a store that is slow by itself,
+// everybody would be refused for ever.
+func (a *admission) patience(ctx context.Context, alone bool, alerts int) (context.Context, context.CancelFunc) {
+	wait := maxWaiting
 	if alone {
-		return context.WithCancel(ctx)
+		a.mu.Lock()
+		wait = a.alone
+		a.mu.Unlock()
 	}
-	return context.WithTimeout(ctx, maxWaiting+time.Duration(max(0, alerts-manyAlerts))*aMoment)
+	return context.WithTimeout(ctx, wait+time.Duration(max(0, alerts-manyAlerts))*aMoment)
+}
+
+// gaveUp learns from a notification that has waited in vain.
+func (a *admission) gaveUp(alone bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if alone {
+		a.alone = min(maxAlone, 2*a.alone)
+	}
 }

@@ -46,30 +46,39 @@ func TestFewerAreTakenInAtOnceWhileAnswersAreSlow(t *testing.T) {
 	}
 }
 
-func TestWhoIsAloneMayWait(t *testing.T) {
+func TestWhoIsAloneWaitsLongerEachTimeThatItWasInVain(t *testing.T) {
 	a := newAdmission()
 	for n, want := range []bool{true, false} {
 		if alone, _ := a.enter(); alone != want {
 			t.Errorf("number %d is alone: %v", n, alone)
 		}
 	}
-	for name, c := range map[string]struct {
+	now := time.Now()
+	quick := func() { a.took(now, now.Add(slowAnswer)) }
+	aloneInVain, otherInVain := func() { a.gaveUp(true) }, func() { a.gaveUp(false) }
+	for _, c := range []struct {
+		before func()
 		alone  bool
 		alerts int
-		want   time.Duration // 0 for no bound
+		want   time.Duration
 	}{
-		"alone":       {true, 1, 0},
-		"one alert":   {false, 1, maxWaiting},
-		"many alerts": {false, manyAlerts, maxWaiting},
-		"ten times":   {false, 10 * manyAlerts, maxWaiting + 900*time.Millisecond},
+		{quick, true, 1, maxWaiting},
+		{quick, false, manyAlerts, maxWaiting},
+		{quick, false, 10 * manyAlerts, maxWaiting + 900*time.Millisecond},
+		{otherInVain, true, 1, maxWaiting},
+		{aloneInVain, true, 1, 2 * maxWaiting},
+		{aloneInVain, true, 1, 4 * maxWaiting},
+		{aloneInVain, false, 1, maxWaiting},
+		{quick, true, 1, maxWaiting},
 	} {
+		c.before()
 		before := time.Now()
-		ctx, cancel := patience(t.Context(), c.alone, c.alerts)
-		until, bound := ctx.Deadline()
+		ctx, cancel := a.patience(t.Context(), c.alone, c.alerts)
+		until, _ := ctx.Deadline()
 		after := time.Now()
 		cancel()
-		if bound != (c.want > 0) || bound && (until.Before(before.Add(c.want)) || until.After(after.Add(c.want))) {
-			t.Errorf("%s: until %v, which is %v after it began", name, bound, until.Sub(before))
+		if until.Before(before.Add(c.want)) || until.After(after.Add(c.want)) {
+			t.Errorf("%+v: until %v after it began", c, until.Sub(before))
 		}
 	}
 }

@@ -50,11 +50,12 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 	}
 	failpoint.Reach(failpoint.WebhookRead)
 	began := time.Now()
-	ctx, cancel := patience(r.Context(), alone, len(hook.Alerts))
+	ctx, cancel := a.senders.patience(r.Context(), alone, len(hook.Alerts))
 	defer cancel()
 	defer func() { a.senders.took(began, time.Now()) }()
 	if err := a.Receive(ctx, hook.Alerts, hook.Truncated); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			a.senders.gaveUp(alone)
 			a.busy(w, r, fmt.Sprintf("the alerts waited for %v to be written down", time.Since(began).Round(time.Millisecond)))
 			return
 		}
