@@ -32,7 +32,7 @@ type writer struct {
 
 	conn  *sql.Conn            // kept between batches where the dialect allows it
 	stmts map[string]*sql.Stmt // prepared on conn
-	dirty int                  // batches since the last checkpoint
+	dirty int                  // what was written since the last checkpoint
 }
 
 // job is one caller's part of a batch.
@@ -171,7 +171,7 @@ func (w *writer) commit(jobs []*job) {
 	w.letGo(nil)
 	w.published(b.folded)
 	answer(good, nil)
-	w.checkpoint(ctx)
+	w.checkpoint(ctx, len(b.folded))
 }
 
 // failed says what an error of a commit means.
@@ -194,12 +194,16 @@ func (w *writer) breakDown(err error) error {
 	return *w.broken.Load()
 }
 
-// checkpointEvery is after how many batches what was written is moved into the
-// database file. SQLite would do so by itself, and would not say when it fails.
-const checkpointEvery = 100
+// What was written is moved into the database file after so many batches, of
+// which a large one counts as several: who waits meanwhile must not wait long.
+// SQLite would do so by itself, and would not say when it fails.
+const (
+	checkpointEvery = 100
+	largeBatch      = 16 // incidents
+)
 
-func (w *writer) checkpoint(ctx context.Context) {
-	if w.dirty++; w.dirty < checkpointEvery || w.conn == nil {
+func (w *writer) checkpoint(ctx context.Context, changed int) {
+	if w.dirty += 1 + changed/largeBatch; w.dirty < checkpointEvery || w.conn == nil {
 		return
 	}
 	w.dirty = 0

@@ -12,7 +12,7 @@ import (
 const (
 	maxSenders = 8                      // notifications that are taken in at once
 	slowAnswer = 250 * time.Millisecond // from here on fewer are taken in at once
-	maxWaiting = 400 * time.Millisecond // for a notification of manyAlerts, and aMoment more for each alert beyond
+	maxWaiting = 250 * time.Millisecond // for a notification of manyAlerts, and aMoment more for each alert beyond
 	maxAlone   = 30 * time.Second       // for one that nobody else is in the way of
 	manyAlerts = 100
 	aMoment    = time.Millisecond
