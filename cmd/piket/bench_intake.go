@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -36,7 +37,7 @@ func declareBenchIntake(c *cli, group *kingpinClause) {
 // intakeResult is what is printed.
 type intakeResult struct {
 	Alerts        int      `json:"alerts"`
-	Refused       int      `json:"refused"` // notifications that were not answered with 2xx
+	Refused       int      `json:"refused"` // answers of 503, after which the same notification was sent again
 	Incidents     int      `json:"incidents"`
 	Events        int      `json:"events"` // rows on the timelines
 	AlertsPerS    float64  `json:"alerts_per_second"`
@@ -132,8 +133,12 @@ func (f intakeFlags) notifications(at time.Time) (bodies [][]byte, err error) {
 	return bodies, nil
 }
 
-// sendAll posts bodies over so many connections and returns how long each
-// answer took, and how many were not 2xx.
+// refusedPause is how long a sender waits before it sends again what was refused.
+const refusedPause = 20 * time.Millisecond
+
+// sendAll posts bodies over so many connections, each until it is accepted, as
+// Alertmanager does. It returns how long each accepting answer took, and how
+// many notifications were refused on the way.
 func sendAll(ctx context.Context, url string, bodies [][]byte, senders int) (answers []time.Duration, refused int, err error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()
@@ -143,16 +148,9 @@ func sendAll(ctx context.Context, url string, bodies [][]byte, senders int) (ans
 	for range senders {
 		all.Go(func() {
 			for body := range queue {
-				began := time.Now()
-				status, failure := postAlerts(ctx, client, url, body)
+				took, tries, failure := sendOne(ctx, client, url, body)
 				mu.Lock()
-				answers = append(answers, time.Since(began))
-				if failure != nil {
-					err = failure
-				}
-				if status/100 != 2 {
-					refused++
-				}
+				answers, refused, err = append(answers, took), refused+tries-1, errors.Join(err, failure)
 				mu.Unlock()
 			}
 		})
@@ -165,11 +163,30 @@ func sendAll(ctx context.Context, url string, bodies [][]byte, senders int) (ans
 	return answers, refused, err
 }
 
+// sendOne posts body until it is accepted, and returns how long that answer took.
+func sendOne(ctx context.Context, client *http.Client, url string, body []byte) (took time.Duration, tries int, err error) {
+	for ctx.Err() == nil {
+		tries++
+		began := time.Now()
+		status, err := postAlerts(ctx, client, url, body)
+		switch {
+		case err != nil:
+			return 0, tries, err
+		case status/100 == 2:
+			return time.Since(began), tries, nil
+		case status != http.StatusServiceUnavailable:
+			return 0, tries, fmt.Errorf("a notification was answered %d", status)
+		}
+		waitUntil(ctx, time.Now().Add(refusedPause))
+	}
+	return 0, tries, ctx.Err()
+}
+
 func (r intakeResult) print(io console) error {
 	table := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "%d alerts over %s\n", r.Alerts, count(r.SendersCount, "connection", "connections"))
 	for _, row := range [][2]string{
-		{"alerts", fmt.Sprintf("%.0f per second, each on disk before its answer; %d notifications refused", r.AlertsPerS, r.Refused)},
+		{"alerts", fmt.Sprintf("%.0f per second, each on disk before its answer; %d times refused and sent again", r.AlertsPerS, r.Refused)},
 		{"written", fmt.Sprintf("%d events on %s, %.0f per second", r.Events, count(r.Incidents, "timeline", "timelines"), r.EventsPerS)},
 		{"bare inserts", fmt.Sprintf("%.0f sealed rows of %d bytes per second, same database and indexes", r.BarePerS, r.RowBytes)},
 		{"of the bare rate", fmt.Sprintf("%.0f %% as alerts, %.0f %% as events", 100*r.Ratio, 100*r.EventsRatio)},
