@@ -63,18 +63,18 @@ func (a *admission) took(began, ended time.Time) {
 	}
 }
 
-// patience bounds how long a notification may wait to be written down; what
-// has begun to be written is waited for. Where one that was alone has waited in
-// vain the next may wait twice as long: on a store that is slow by itself,
-// everybody would be refused for ever.
-func (a *admission) patience(ctx context.Context, alone bool, alerts int) (context.Context, context.CancelFunc) {
+// patience bounds how long a notification that has arrived may wait to be
+// written down; what has begun to be written is waited for. Where one that was
+// alone has waited in vain the next may wait twice as long: on a store that is
+// slow by itself, everybody would be refused for ever.
+func (a *admission) patience(ctx context.Context, alone bool, alerts int, arrived time.Time) (context.Context, context.CancelFunc) {
 	wait := maxWaiting
 	if alone {
 		a.mu.Lock()
 		wait = a.alone
 		a.mu.Unlock()
 	}
-	return context.WithTimeout(ctx, wait+time.Duration(max(0, alerts-manyAlerts))*aMoment)
+	return context.WithDeadline(ctx, arrived.Add(wait+time.Duration(max(0, alerts-manyAlerts))*aMoment))
 }
 
 // gaveUp learns from a notification that has waited in vain.

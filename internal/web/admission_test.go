@@ -72,13 +72,11 @@ func TestWhoIsAloneWaitsLongerEachTimeThatItWasInVain(t *testing.T) {
 		{quick, true, 1, maxWaiting},
 	} {
 		c.before()
-		before := time.Now()
-		ctx, cancel := a.patience(t.Context(), c.alone, c.alerts)
+		ctx, cancel := a.patience(t.Context(), c.alone, c.alerts, now)
 		until, _ := ctx.Deadline()
-		after := time.Now()
 		cancel()
-		if until.Before(before.Add(c.want)) || until.After(after.Add(c.want)) {
-			t.Errorf("%+v: until %v after it began", c, until.Sub(before))
+		if got := until.Sub(now); got != c.want {
+			t.Errorf("%+v: it may wait for %v", c, got)
 		}
 	}
 }

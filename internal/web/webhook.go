@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -42,15 +43,16 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 	// Who sends slowly must not keep a place from others. Not every listener of
 	// the tests has deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(sendingTime))
-	hook, err := readWebhook(r)
+	body := &arriving{Reader: r.Body, last: time.Now()}
+	hook, err := readWebhook(r, body)
 	if err != nil {
 		a.Log.Warn("webhook refused", "address", r.RemoteAddr, "err", err)
 		a.fail(w, r, err)
 		return
 	}
 	failpoint.Reach(failpoint.WebhookRead)
-	began := time.Now()
-	ctx, cancel := a.senders.patience(r.Context(), alone, len(hook.Alerts))
+	began := body.last // what the way here took is not ours to judge, what follows is
+	ctx, cancel := a.senders.patience(r.Context(), alone, len(hook.Alerts), began)
 	defer cancel()
 	defer func() { a.senders.took(began, time.Now()) }()
 	if err := a.Receive(ctx, hook.Alerts, hook.Truncated); err != nil {
@@ -76,15 +78,27 @@ func (a *app) busy(w http.ResponseWriter, r *http.Request, why string) {
 	a.complain(w, r, complaint{http.StatusServiceUnavailable, why, "nothing is promised; send the same notification again"})
 }
 
+// arriving is a body that knows when its last bytes came.
+type arriving struct {
+	io.Reader
+	last time.Time
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	a.last = time.Now()
+	return n, err
+}
+
 // readWebhook decodes the body. Its errors are complaints: none is cured by
 // sending the same bytes again.
-func readWebhook(r *http.Request) (alerts.Webhook, error) {
+func readWebhook(r *http.Request, body io.Reader) (alerts.Webhook, error) {
 	tooLarge := complaint{http.StatusRequestEntityTooLarge, fmt.Sprintf("the notification is larger than %d MiB", alerts.MaxWebhookBytes>>20),
 		"set max_alerts in Alertmanager's receiver"}
 	if r.ContentLength > alerts.MaxWebhookBytes {
 		return alerts.Webhook{}, tooLarge
 	}
-	hook, err := alerts.DecodeWebhook(r.Body)
+	hook, err := alerts.DecodeWebhook(body)
 	switch {
 	case errors.Is(err, alerts.ErrTooLarge):
 		return alerts.Webhook{}, tooLarge
