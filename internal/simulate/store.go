@@ -171,6 +171,22 @@ func concernsAction(p incident.Payload) bool {
 	return false
 }
 
+// change makes one of the changes that are asked of it together.
+func (m *model) change(c store.Change, now time.Time) (*incident.Incident, error) {
+	if c.ID == "" {
+		return m.create(now, c.Events)
+	}
+	return m.append(c.ID, c.Version, now, nil, time.Time{}, c.Events)
+}
+
+func (m *model) episode(name string) store.Episode {
+	e := m.episodes[name]
+	if k, ok := m.incidents[e.Incident]; ok {
+		e.Ongoing = k.inc.Ongoing()
+	}
+	return e
+}
+
 func (m *model) note(t *incident.Touch) {
 	for n := len(m.touches) - 1; n >= 0; n-- {
 		if m.touches[n].Intent == t.Intent {
@@ -255,11 +271,30 @@ func (s *session) OpenFor(_ context.Context, subject incident.Subject) (string, 
 	return s.w.db.open[subject.String()], nil
 }
 
-func (s *session) Episode(_ context.Context, name string) (store.Episode, error) {
+func (s *session) Episodes(_ context.Context, names []string) (map[string]store.Episode, error) {
 	if err := s.reach(); err != nil {
-		return store.Episode{}, err
+		return nil, err
 	}
-	return s.w.db.episodes[name], nil
+	known := map[string]store.Episode{}
+	for _, name := range names {
+		if e := s.w.db.episode(name); e.Incident != "" {
+			known[name] = e
+		}
+	}
+	return known, nil
+}
+
+func (s *session) Ongoing(_ context.Context, about []incident.Subject) (map[incident.Subject]*incident.Incident, error) {
+	if err := s.reach(); err != nil {
+		return nil, err
+	}
+	open := map[incident.Subject]*incident.Incident{}
+	for _, subject := range about {
+		if id := s.w.db.open[subject.String()]; id != "" {
+			open[subject] = s.w.db.incidents[id].inc
+		}
+	}
+	return open, nil
 }
 
 func (s *session) Touches(_ context.Context, since time.Time) ([]*incident.Touch, error) {
@@ -347,30 +382,65 @@ func (s *session) mine(_ context.Context, id string) error {
 	return nil
 }
 
-func (s *session) commit(write func(time.Time) (*incident.Incident, error), events []incident.Event) (*incident.Incident, error) {
+// Extend is one commit: a process dies before all of it or after all of it.
+func (s *session) Extend(_ context.Context, changes ...store.Change) []error {
+	errs := make([]error, len(changes))
+	lost := s.around(func(now time.Time) (done []func()) {
+		for n, c := range changes {
+			var inc *incident.Incident
+			if inc, errs[n] = s.w.db.change(c, now); errs[n] == nil {
+				done = append(done, func() { s.w.committed(s.r, inc, c.Events) })
+			}
+		}
+		return done
+	})
+	for n := range errs {
+		errs[n] = cmp.Or(errs[n], lost)
+	}
+	return errs
+}
+
+func (s *session) commit(write func(time.Time) (*incident.Incident, error), events []incident.Event) (inc *incident.Incident, err error) {
+	lost := s.around(func(now time.Time) []func() {
+		if inc, err = write(now); err != nil {
+			return nil
+		}
+		return []func(){func() { s.w.committed(s.r, inc, events) }}
+	})
+	if err = cmp.Or(err, lost); err != nil {
+		return nil, err
+	}
+	return inc, nil
+}
+
+// around is what happens before and after a commit, which write makes. write
+// returns how the world hears of what was stored, nothing when nothing was.
+func (s *session) around(write func(time.Time) (done []func())) error {
 	w, r := s.w, s.r
 	if err := s.reach(); err != nil {
-		return nil, err
+		return err
 	}
 	w.mayCrash(r, "before a commit", 0.001)
 	if w.failing && !w.down {
 		w.forgets()
 	}
-	inc, err := write(r.clock.Now())
-	if err != nil {
-		return nil, err
+	done := write(r.clock.Now())
+	if len(done) == 0 {
+		return nil
 	}
-	w.committed(r, inc, events)
+	for _, hear := range done {
+		hear()
+	}
 	w.mayCrash(r, "after a commit", 0.001)
 	if w.plan.has(lostCommits) && w.chance(0.01) {
 		w.happened(lostCommits)
 		w.sleep(w.between(100*time.Millisecond, 5*time.Second))
-		return nil, errLost
+		return errLost
 	}
 	if w.chance(0.3) {
 		w.sleep(w.between(time.Millisecond, 30*time.Millisecond))
 	}
-	return inc, nil
+	return nil
 }
 
 // ongoing lists the incidents on which something may still happen, in the order

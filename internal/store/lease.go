@@ -185,11 +185,11 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 	return ids, nil
 }
 
-// offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, x execer, r row) error {
-	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence, priority, opened) VALUES ($1, '', 0, $2, $3)
-		ON CONFLICT (incident) DO UPDATE SET priority = excluded.priority`, r.id, r.priority, r.opened)
-	return err
+// offer lets somebody take incidents that have changed, if nobody has them.
+func (s *Store) offer(ctx context.Context, x execer, list []row) error {
+	return many(ctx, x, s.dialect.rows(), list, `INSERT INTO leases (incident, replica, fence, priority, opened)`,
+		` ON CONFLICT (incident) DO UPDATE SET priority = excluded.priority`,
+		func(r row) []any { return []any{r.id, "", 0, r.priority, r.opened} })
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's

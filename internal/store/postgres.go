@@ -154,6 +154,9 @@ func (postgresDialect) bound(ctx context.Context) (context.Context, context.Canc
 
 func (postgresDialect) single() bool { return false }
 
+// rows are many: each statement is a journey to the server and back.
+func (postgresDialect) rows() int { return 100 }
+
 func (postgresDialect) checkpoint(context.Context, *sql.Conn) error { return nil }
 
 // fatal is never: the server ends itself when its disk fails under a commit.

@@ -3,11 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 )
@@ -132,13 +130,9 @@ func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
 func subjects(list []incident.Subject) string {
 	names := make([]string, len(list))
 	for i, subject := range list {
-		names[i] = plain(subject.String())
+		names[i] = subject.String()
 	}
-	text, err := json.Marshal(names)
-	if err != nil {
-		panic("store: a list of strings always encodes: " + err.Error())
-	}
-	return string(text)
+	return texts(names)
 }
 
 // OpenFor returns the id of the incident that is open for subject, "" when
@@ -153,29 +147,6 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 		return "", fmt.Errorf("look for %s: %w", subject, err)
 	}
 	return id, nil
-}
-
-// Episode is the last word on one stretch of trouble.
-type Episode struct {
-	Incident string // that it belongs to, "" when it was never seen
-	Status   alerts.Status
-	Recorded time.Time // when that status was written down
-}
-
-// Episode returns what is known of an alert's episode; the zero Episode when it
-// was never seen.
-func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
-	var e Episode
-	var recorded int64
-	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = $1`, plain(name)).Scan(&e.Incident, &e.Status, &recorded)
-	if err == sql.ErrNoRows {
-		return Episode{}, nil
-	}
-	if err != nil {
-		return Episode{}, fmt.Errorf("look for episode: %w", err)
-	}
-	e.Recorded = time.UnixMicro(recorded).UTC()
-	return e, nil
 }
 
 // intent that has been written down and not yet been judged.

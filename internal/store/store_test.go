@@ -339,7 +339,7 @@ func testReopeningKeepsEverything(t *testing.T, where string) {
 		t.Errorf("it happened at %v, want %v", after[1].At, want)
 	}
 	known, err := s.Episode(ctx, "probe/f/2026-01-05T03:00:00Z")
-	if want := (store.Episode{Incident: inc.ID, Status: alerts.Firing, Recorded: after[1].Recorded}); err != nil || known != want {
+	if want := (store.Episode{Incident: inc.ID, Status: alerts.Firing, Recorded: after[1].Recorded, Ongoing: true}); err != nil || known != want {
 		t.Errorf("episode: %+v, want %+v (%v)", known, want, err)
 	}
 	whole(t, s)

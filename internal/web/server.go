@@ -103,7 +103,7 @@ type app struct {
 	sessions *sessions
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
-	senders  chan struct{} // a place for each notification that is being taken in
+	senders  *admission    // of notifications
 	books    *books
 }
 
@@ -112,7 +112,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: newAdmission(), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {
