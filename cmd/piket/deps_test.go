@@ -21,6 +21,7 @@ internal/failpoint: # where the battery kills the program; nothing in one that i
 internal/secret:   # passwords that do not print
 internal/freeze:   internal/failpoint  # the big red button: a file, so that it works without a database
 internal/journal:  # what was about to be sent, beside a database that may forget
+internal/signed:   # links for people who have no sign-in
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
