@@ -51,7 +51,7 @@ func (i *Incident) Apply(e Event) {
 	case Restored:
 		i.restore(p, e.At)
 	case Relapsed:
-		i.relapse(e.At)
+		i.relapse(p, e.At)
 	case ClosureChecked:
 		i.Closure = &p
 	case Resolution:
@@ -66,9 +66,14 @@ func (i *Incident) Apply(e Event) {
 		i.order(e)
 	case MessageQueued, Delivered, Undelivered, CallTask, Called:
 		i.tell(e)
+	case ConfirmationAsked, CustomerAnswered, ComplaintSettled, Feedback:
+		i.confirmation(e)
+	case CallTaken, Bounced, UpdateDrafted, UpdateAgreed:
+		i.telling(e)
 	default:
 		i.advance(e)
 	}
+	i.news(e)
 }
 
 // pin takes a runbook. What was seen and concluded by another one says nothing
@@ -81,8 +86,13 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 }
 
 // relapse opens the incident again. Whoever was called before is called again,
-// and hands that were there before are not there now.
-func (i *Incident) relapse(at time.Time) {
+// and hands that were there before are not there now. What a customer says is
+// looked at before anything else: what was seen before says nothing about it.
+func (i *Incident) relapse(p Relapsed, at time.Time) {
+	if p.Customer != "" {
+		i.Goal = Goal{}
+	}
+	i.askAgain()
 	i.FellAt = at
 	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
 	i.Relapses++
@@ -362,10 +372,8 @@ func (i *Incident) tell(e Event) {
 			m.Tries, m.RetryAt, m.GivenUp = p.Try, p.RetryAt, p.RetryAt.IsZero()
 		}
 	case Called:
-		for _, c := range i.CallTasks {
-			if c.Task == p.Task {
-				c.Outcome, c.By = p.Outcome, p.By
-			}
+		if c := i.Call(p.Task); c != nil {
+			c.called(p)
 		}
 	}
 }
