@@ -33,7 +33,7 @@ func (i *Incident) Apply(e Event) {
 		i.alert(p.Alert)
 		i.AlertedAt = e.At
 	case Classified:
-		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
+		i.Impact, i.Urgency, i.Priority, i.JudgedBy = p.Impact, p.Urgency, p.Priority, p.By
 		i.Title = cmp.Or(p.Title, i.Title)
 	case Assigned:
 		i.Team = p.Team

@@ -30,6 +30,7 @@ type Incident struct {
 
 	Impact, Urgency Level
 	Priority        Priority
+	JudgedBy        string // the person who judged impact and urgency last, "" when a runbook did
 	Team            string
 	Owner           string // who acknowledged it, "" while nobody has
 	Customers       []string
