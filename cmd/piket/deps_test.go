@@ -44,7 +44,7 @@ internal/store/storetest: # a PostgreSQL to throw away, for tests
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
-internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory
+internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline

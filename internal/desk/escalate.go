@@ -86,6 +86,10 @@ func questionText(a *incident.Approval) string {
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic)
+	if topic == unconfirmedTopic || strings.HasPrefix(topic, overdueTopic) {
+		b.page(topic, subject, attentions(inc), b.managers())
+		return
+	}
 	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
 	if !pressing || inc.Owner != "" || inc.Team == "" {
 		people := b.onDuty()
@@ -100,6 +104,15 @@ func (b *batch) needed(topic string) {
 		topic: topic, subject: subject, body: attentions(inc),
 		rungs: rungsOf(b.onDuty(), rest), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
 	})
+}
+
+// managers are the incident managers [4.1], who see to it that customers hear
+// and that incidents end; where there are none, who is on duty.
+func (b *batch) managers() []inventory.Person {
+	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
+		return people
+	}
+	return b.onDuty()
 }
 
 // rungsOf asks those on duty one by one, then all others together. Who cannot

@@ -108,6 +108,7 @@ func (i *Incident) confirmation(e Event) {
 		next.Heard[p.Customer]++
 		if delete(next.Complaints, p.Customer); !p.Works {
 			next.Complaints[p.Customer] = p
+			i.retract(p.Customer)
 		}
 	case ComplaintSettled:
 		delete(next.Complaints, p.Customer)
@@ -136,15 +137,18 @@ func copiedMap[V any](m map[string]V) map[string]V {
 	return maps.Clone(m)
 }
 
-// askAgain forgets what was asked and answered before service failed again, but
-// not what does not work.
-func (i *Incident) askAgain() {
+// askAgain forgets what was asked before service failed again, and what was
+// answered, but not what does not work. The yes of others holds when it was a
+// customer who opened the incident again.
+func (i *Incident) askAgain(othersHold bool) {
 	if i.Confirmation == nil {
 		return
 	}
 	next := i.Confirmation.copied()
 	next.Asked, next.AskedAt = ConfirmationAsked{}, time.Time{}
-	clear(next.Answers)
+	if !othersHold {
+		clear(next.Answers)
+	}
 	i.Confirmation = next
 }
 

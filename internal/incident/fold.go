@@ -91,12 +91,13 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 func (i *Incident) relapse(p Relapsed, at time.Time) {
 	if p.Customer != "" {
 		i.Goal = Goal{}
+	} else {
+		i.disappoint()
 	}
-	i.askAgain()
+	i.askAgain(p.Customer != "")
 	i.FellAt = at
 	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
 	i.Relapses++
-	i.disappoint()
 	clear(i.Attentions)
 	if !i.Order.Open() {
 		i.Order = nil
@@ -107,9 +108,17 @@ func (i *Incident) relapse(p Relapsed, at time.Time) {
 // service is back: it is not, and their clock must not run from before that.
 func (i *Incident) disappoint() {
 	for customer := range i.ToldBack {
-		i.Told[customer] = time.Time{}
+		i.retract(customer)
 	}
-	clear(i.ToldBack)
+}
+
+// retract makes the next word due at once to one who was told that service is
+// back.
+func (i *Incident) retract(customer string) {
+	if _, back := i.ToldBack[customer]; back {
+		i.Told[customer] = time.Time{}
+		delete(i.ToldBack, customer)
+	}
 }
 
 // look books what was seen.
@@ -385,5 +394,6 @@ func (i *Incident) told(customer, purpose string, at time.Time) {
 		i.ToldBack[customer] = at
 	case purpose == "first" || purpose == "update":
 		i.Told[customer] = at
+		delete(i.ToldBack, customer) // whatever they heard before
 	}
 }

@@ -118,6 +118,11 @@ type Classified struct {
 	Was      string `json:"was,omitempty"`      // what it was before, in words
 }
 
+// Words says in short what was judged, for the judgement that takes its place.
+func (p Classified) Words() string {
+	return fmt.Sprintf("%s, impact %s, urgency %s", p.Priority, p.Impact, p.Urgency)
+}
+
 func (Classified) Kind() Kind { return "classified" }
 func (p Classified) Text() string {
 	text := fmt.Sprintf("Priority %s %s: impact %s, urgency %s (%s).", p.Priority, p.Priority.Word(), p.Impact, p.Urgency, p.Reason)
