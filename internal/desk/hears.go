@@ -62,11 +62,12 @@ func seemsOver(inc *incident.Incident) bool {
 func (b *batch) update(c inventory.Customer, every time.Duration) {
 	inc, now := b.facts.Incident, b.facts.Now
 	last, told := inc.Told[c.Name]
+	_, back := inc.ToldBack[c.Name]
 	switch {
 	case !told && b.believed():
 		b.tell(c, word{purpose: "first", next: b.nextWord(every)})
 	case !told || b.wellFor(c):
-	case last.IsZero(): // they were told that it is over, and it is not
+	case last.IsZero() || back: // they were told that it is over, and it is not
 		b.tell(c, word{purpose: "update", next: b.nextWord(every)})
 	case every == 0:
 	case last.Sub(now) >= maxAhead:

@@ -35,6 +35,8 @@ func world(t testing.TB) *inventory.Inventory {
 		People: []inventory.Person{
 			{Name: "noor", Email: "noor@example.net", Roles: []inventory.Role{inventory.Engineer}},
 			{Name: "sam", Roles: []inventory.Role{inventory.Engineer}},
+			{Name: "mila", Email: "mila@example.net", Roles: []inventory.Role{inventory.Manager}},
+			{Name: "cleo", Email: "cleo@example.net", Roles: []inventory.Role{inventory.Communications}},
 		},
 		Teams: []inventory.Team{
 			{Name: "network-and-server", Members: []string{"noor"}, OnDuty: []string{"noor"}},
