@@ -46,4 +46,6 @@ func AccountFor(f Facts, c inventory.Customer) Account {
 }
 
 // MayAnswer reports whether a customer's yes or no would be taken now.
-func MayAnswer(inc *incident.Incident, customer string) bool { return mayAnswer(inc, customer, false) == nil }
+func MayAnswer(inc *incident.Incident, customer string) bool {
+	return mayAnswer(inc, customer, false) == nil
+}

@@ -84,11 +84,11 @@ func (b *batch) overdue() {
 		if m.Customer == "" || m.Delivered || m.GivenUp || m.QueuedAt.Before(inc.FellAt) {
 			continue
 		}
-		b.late(m.Message, m.QueuedAt, fmt.Sprintf("the mail (%s) to %s is not delivered %v after it was due", m.Purpose, m.Customer, overdueAfter))
+		b.late(m.Message, m.QueuedAt, fmt.Sprintf("the mail (%s) to %s is not delivered %d minutes after it was due", m.Purpose, m.Customer, int(overdueAfter.Minutes())))
 	}
 	for _, c := range inc.CallTasks {
 		if c.Outcome == "" {
-			b.late(c.Task, c.Due, fmt.Sprintf("nobody has telephoned %s (%s) %v after it was due", c.Customer, c.Purpose, overdueAfter))
+			b.late(c.Task, c.Due, fmt.Sprintf("nobody has telephoned %s (%s) %d minutes after it was due", c.Customer, c.Purpose, int(overdueAfter.Minutes())))
 		}
 	}
 }
@@ -99,11 +99,8 @@ func (b *batch) late(word string, due time.Time, why string) {
 		b.later(at)
 		return
 	}
-	b.attention(overdueTopic+word, why)
+	b.attention(incident.OverdueTopic+word, why)
 }
-
-// overdueTopic begins what managers are called for about a late word.
-const overdueTopic = "overdue-"
 
 // Bounced records that a mail which was accepted came back, and has the customer
 // telephoned instead. Append it at the version of f.Incident.

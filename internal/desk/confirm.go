@@ -68,12 +68,9 @@ func (b *batch) confirmation() {
 	if b.facts.Now.Before(asked.GiveUpAt) {
 		b.later(asked.GiveUpAt)
 	} else {
-		b.attention(unconfirmedTopic, fmt.Sprintf("%s has not said whether everything works; the incident manager closes it with a reason", strings.Join(inc.Unconfirmed(), ", ")))
+		b.attention(incident.UnconfirmedTopic, fmt.Sprintf("%s has not said whether everything works; the incident manager closes it with a reason", strings.Join(inc.Unconfirmed(), ", ")))
 	}
 }
-
-// unconfirmedTopic is what managers are called for when customers do not answer.
-const unconfirmedTopic = "unconfirmed"
 
 // checkedOver reports whether all that piket can check about the end has been.
 func checkedOver(inc *incident.Incident) bool {
@@ -132,11 +129,8 @@ func CustomerAnswered(inc *incident.Incident, customer string, yes bool, words, 
 	if checkedOver(inc) || inc.Status == incident.BackInService {
 		payloads = append(payloads, incident.Relapsed{Reason: strings.TrimSuffix(p.Text(), "."), Customer: customer})
 	}
-	return append(payloads, incident.Attention{Topic: complaintTopic + customer, Why: strings.TrimSuffix(p.Text(), ".")}), nil
+	return append(payloads, incident.Attention{Topic: incident.ComplaintTopic + customer, Why: strings.TrimSuffix(p.Text(), ".")}), nil
 }
-
-// complaintTopic begins what who is on duty is called for.
-const complaintTopic = "complaint-"
 
 func answerOf(inc *incident.Incident, customer string) (incident.CustomerAnswered, bool) {
 	if inc.Confirmation == nil {

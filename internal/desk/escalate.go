@@ -86,7 +86,7 @@ func questionText(a *incident.Approval) string {
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic)
-	if topic == unconfirmedTopic || strings.HasPrefix(topic, overdueTopic) {
+	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
 		b.page(topic, subject, attentions(inc), b.managers())
 		return
 	}

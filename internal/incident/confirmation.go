@@ -106,17 +106,26 @@ func (i *Incident) confirmation(e Event) {
 	case CustomerAnswered:
 		next.Answers[p.Customer] = p
 		next.Heard[p.Customer]++
-		if delete(next.Complaints, p.Customer); !p.Works {
-			next.Complaints[p.Customer] = p
+		if next.Complaints[p.Customer] = p; p.Works {
+			i.content(next, p.Customer)
+		} else {
 			i.retract(p.Customer)
 		}
 	case ComplaintSettled:
-		delete(next.Complaints, p.Customer)
+		i.content(next, p.Customer)
 	case Feedback:
 		next.Feedback[p.Customer] = p
 		next.Heard[p.Customer]++
 	}
-	i.Confirmation = next
+	if i.Confirmation = next; i.Confirmed() {
+		delete(i.Attentions, UnconfirmedTopic)
+	}
+}
+
+// content ends a customer's complaint, and the call for a person about it.
+func (i *Incident) content(c *Confirmation, customer string) {
+	delete(c.Complaints, customer)
+	delete(i.Attentions, ComplaintTopic+customer)
 }
 
 // copied returns a copy that can be changed; of nil, an empty one.

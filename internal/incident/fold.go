@@ -359,6 +359,7 @@ func (i *Incident) replaceCalls(customer string) {
 	for _, c := range i.CallTasks {
 		if c.Customer == customer && c.Outcome == "" {
 			c.Outcome, c.By = "replaced", Piket
+			delete(i.Attentions, OverdueTopic+c.Task)
 		}
 	}
 }
@@ -375,6 +376,7 @@ func (i *Incident) tell(e Event) {
 	case Delivered:
 		if m := i.Message(p.Message); m != nil {
 			m.Delivered, m.Tries = true, m.Tries+1
+			delete(i.Attentions, OverdueTopic+p.Message)
 		}
 	case Undelivered:
 		if m := i.Message(p.Message); m != nil {
@@ -382,7 +384,9 @@ func (i *Incident) tell(e Event) {
 		}
 	case Called:
 		if c := i.Call(p.Task); c != nil {
-			c.called(p)
+			if c.called(p); c.Outcome != "" {
+				delete(i.Attentions, OverdueTopic+p.Task)
+			}
 		}
 	}
 }

@@ -68,6 +68,14 @@ func (p UpdateAgreed) Text() string {
 	return sentence("%s.", text)
 }
 
+// What calls for a person about customers. Each ends by itself when its reason
+// does.
+const (
+	OverdueTopic     = "overdue-"    // and the message or call: a word is late
+	ComplaintTopic   = "complaint-"  // and the customer: they say that not everything works
+	UnconfirmedTopic = "unconfirmed" // customers do not say whether it does
+)
+
 // telling books how customers are being told.
 func (i *Incident) telling(e Event) {
 	switch p := e.Payload.(type) {

@@ -40,7 +40,9 @@ func (g *guests) link(purpose, party string, expires time.Time) string {
 	return g.key.Sign(signed.Link{Purpose: purpose, Incident: g.id, Party: party, Expires: expires}.Path())
 }
 
-func (g *guests) confirmLink() string { return g.link(desk.ConfirmLink, "bakery", start.Add(time.Hour)) }
+func (g *guests) confirmLink() string {
+	return g.link(desk.ConfirmLink, "bakery", start.Add(time.Hour))
+}
 
 func TestALinkScannersVisitsChangeNothing(t *testing.T) { // [6.6]
 	g := newGuests(t)

@@ -195,7 +195,10 @@ type attentionsView struct {
 }
 
 func attentionsOf(h history, _ setting) *attentionsView {
-	points := h.attentions()
+	points := slices.DeleteFunc(h.attentions(), func(p incident.Attention) bool {
+		_, stands := h.inc.Attentions[p.Topic]
+		return !stands
+	})
 	if !h.inc.Ongoing() || len(points) == 0 {
 		return nil
 	}
