@@ -20,6 +20,7 @@ type Account struct {
 	Happened          []changed
 	Cause, Solution   string
 	Prevention        string
+	Silent            bool // something that is looked at does not answer
 	Complains, Agrees bool // their latest word
 	Words             string
 }
@@ -30,7 +31,7 @@ func AccountFor(f Facts, c inventory.Customer) Account {
 	s := tellStory(f, c, language, word{})
 	a := Account{
 		Language: language, Number: s.Number, Customer: s.Customer, Services: s.Services, Begun: s.Begun, Back: s.Back, Lasting: s.Lasting,
-		Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention,
+		Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention, Silent: !inc.Goal.Holds && (inc.Goal.Known || inc.Relapses == 0),
 	}
 	if inc.Status == incident.Open && !seemsOver(inc) {
 		a.Doing = s.Doing

@@ -100,6 +100,9 @@ func TestACustomersNoReopensWithTheirWords(t *testing.T) { // [6.6]
 	if page := g.ask("GET", g.confirmLink(), "").body; !strings.Contains(page, "engineer on duty has been called") || !strings.Contains(page, "the till") {
 		t.Errorf("the page is\n%s", page)
 	}
+	if page := g.ask("GET", g.confirmLink(), "").body; strings.Contains(page, "has not answered") || !strings.Contains(page, "answers, and is not all well") {
+		t.Errorf("the page says what no check has seen:\n%s", page)
+	}
 	board := g.ask("GET", "/incidents/"+g.id, "", "Cookie", g.signIn("noor")).body
 	if !strings.Contains(board, "the till") || !strings.Contains(board, `action="/incidents/`+g.id+`/settle"`) {
 		t.Errorf("the incident's page does not offer to settle it")

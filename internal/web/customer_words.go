@@ -3,7 +3,7 @@ package web
 // customerWords are the words of customers' pages, by language.
 var customerWords = map[string]map[string]string{
 	"en": {
-		"title": "Does everything work again?", "what": "What happened", "since": "did not answer from", "still": "has not answered since", "to": "to", "minutes": "minutes",
+		"title": "Does everything work again?", "what": "What happened", "since": "did not answer from", "still": "has not answered since", "unwell": "answers, and is not all well. It began at", "to": "to", "minutes": "minutes",
 		"backSince": "All our checks have been answering again since then.", "closed": "This incident has been closed.",
 		"cause": "Cause", "solution": "Solution", "prevention": "To prevent it from happening again",
 		"question": "Does everything work for you, too?", "yes": "Yes, everything works", "no": "No, not everything works", "words": "What does not work, or anything else you want to tell us",
@@ -15,7 +15,7 @@ var customerWords = map[string]map[string]string{
 		"feedbackThanks": "Thank you. You can still change your answer.", "feedbackWrong": "Please choose a number from 1 to 5.", "feedbackNotNow": "This can be answered once the incident is closed.",
 	},
 	"nl": {
-		"title": "Werkt alles weer?", "what": "Wat er is gebeurd", "since": "was niet bereikbaar van", "still": "is niet bereikbaar sinds", "to": "tot", "minutes": "minuten",
+		"title": "Werkt alles weer?", "what": "Wat er is gebeurd", "since": "was niet bereikbaar van", "still": "is niet bereikbaar sinds", "unwell": "is bereikbaar, maar nog niet helemaal in orde. Het begon om", "to": "tot", "minutes": "minuten",
 		"backSince": "Sindsdien slagen al onze controles weer.", "closed": "Deze storing is afgesloten.",
 		"cause": "Oorzaak", "solution": "Oplossing", "prevention": "Om herhaling te voorkomen",
 		"question": "Werkt ook bij u alles weer?", "yes": "Ja, alles werkt", "no": "Nee, niet alles werkt", "words": "Wat niet werkt, of wat u verder wilt melden",

@@ -253,7 +253,8 @@ func closeOf(h history, s setting) *closeView {
 func (v *closeView) listen(inc *incident.Incident, s setting) {
 	v.Complaints, v.MaySettle, v.MayAnswer = inc.Complaints(), warden.admits(s.me), reporter.admits(s.me)
 	for _, name := range inc.Unconfirmed() {
-		if desk.MayAnswer(inc, name) {
+		complains := slices.ContainsFunc(v.Complaints, func(c incident.CustomerAnswered) bool { return c.Customer == name })
+		if !complains && desk.MayAnswer(inc, name) {
 			v.Awaited = append(v.Awaited, name)
 		}
 	}
