@@ -227,7 +227,7 @@ func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 	if slices.ContainsFunc(inc.Attentions, func(a incident.Attention) bool { return a.Topic == "ladder-used-up" || a.Topic == "left-off" }) {
 		w.repair(inc.Subject)
 	}
-	if inc.Closure != nil && inc.Closure.Passed && deed("noor", "close", map[string]string{"cause": "c", "solution": "s", "prevention": "p"}) {
+	if inc.Closure != nil && inc.Closure.Passed && deed("noor", "close", map[string]string{"cause": "c", "solution": "s", "prevention": "p", "unconfirmed": "nobody asked them"}) {
 		w.discharge(inc.Subject.Name)
 	}
 }

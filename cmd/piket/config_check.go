@@ -1,7 +1,6 @@
 package main
 
 import (
-	"maps"
 	"net"
 	"net/mail"
 	"net/url"
@@ -37,6 +36,7 @@ func (c *configChecker) check() {
 	c.intake()
 	c.mail()
 	c.updates()
+	c.confirmation()
 	c.vantages()
 	c.timezone()
 	c.alertmanagers()
@@ -218,20 +218,27 @@ func (c *configChecker) smtpHost() string {
 }
 
 func (c *configChecker) updates() {
-	var valid []string
-	for _, priority := range incident.Priorities {
-		valid = append(valid, string(priority))
+	u := &c.config.Updates
+	for _, b := range []struct {
+		name  string
+		field *time.Duration
+	}{{"P1", &u.P1}, {"P2", &u.P2}, {"P3", &u.P3}, {"P4", &u.P4}} {
+		if c.doc.Given(b.field) {
+			c.between(b.name, b.field, *b.field, time.Minute, 7*day)
+		}
 	}
-	for _, priority := range slices.Sorted(maps.Keys(c.config.Updates)) {
-		pos := c.doc.Key(&c.config.Updates, priority)
-		if !slices.Contains(valid, priority) {
-			c.problems.AddUnknown(pos, "priority", priority, valid)
-			continue
-		}
-		every := c.config.Updates[priority]
-		if every < time.Minute || every > 7*day {
-			c.problems.Add(pos, "%s: want a duration from 1m to 1w, found %s", priority, model.Duration(every))
-		}
+}
+
+// confirmation checks that customers are waited for after they were reminded.
+func (c *configChecker) confirmation() {
+	f := &c.config.Confirmation
+	c.between("remind", &f.Remind, f.Remind, time.Hour, 14*day)
+	c.between("give_up", &f.GiveUp, f.GiveUp, 2*time.Hour, 30*day)
+	if f.GiveUp <= f.Remind {
+		c.add(&f.GiveUp, "give_up: want it after remind, %s", model.Duration(f.Remind))
+	}
+	if !slices.Contains(incident.ConfirmationNeeds, f.Needs) {
+		c.problems.AddUnknown(c.doc.At(&f.Needs), "needs", f.Needs, incident.ConfirmationNeeds)
 	}
 }
 

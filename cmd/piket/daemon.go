@@ -18,11 +18,11 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/freeze"
-	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
@@ -88,6 +88,7 @@ type Daemon struct {
 	hands    hands
 	rounds   []*rounds.Rounds
 	web      *web.Server
+	links    signed.Key // for people without a sign-in
 }
 
 // NewDaemon reads the configuration at path and opens the store. The caller
@@ -113,6 +114,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	}
 	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
+	}
+	if d.links, err = linksKey(s.config.Storage.Path, d.store); err != nil {
+		return nil, errors.Join(err, d.store.Close())
 	}
 	if s.config.Kdump.Listen != "" {
 		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
@@ -160,7 +164,7 @@ func (d *Daemon) assemble(config *Config) {
 		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
-	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
+	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message, Sign: d.links.Sign}
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
@@ -168,7 +172,7 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
-		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
+		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
 		Idle: d.idle,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
@@ -337,11 +341,10 @@ func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inv
 
 func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
-	updates := map[incident.Priority]time.Duration{}
-	for priority, every := range s.config.Updates {
-		updates[incident.Priority(priority)] = every
+	return desk.Policy{
+		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
+		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod,
 	}
-	return desk.Policy{Updates: updates, ExternalURL: s.config.Web.ExternalURL, Zone: s.zone}
 }
 
 func (d *Daemon) webConfig() web.Config {
@@ -349,7 +352,7 @@ func (d *Daemon) webConfig() web.Config {
 	return web.Config{
 		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
-		Updates: d.policy().Updates,
+		Updates: d.policy().Updates, Zone: d.policy().Zone,
 	}
 }
 

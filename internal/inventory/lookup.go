@@ -257,6 +257,11 @@ func engineers(people []Person) []Person {
 	return slices.DeleteFunc(people, func(p Person) bool { return !slices.Contains(p.Roles, Engineer) })
 }
 
+// WithRole returns the people who have a role, in the order of the files.
+func (inv *Inventory) WithRole(role Role) []Person {
+	return slices.DeleteFunc(slices.Clone(inv.People), func(p Person) bool { return !slices.Contains(p.Roles, role) })
+}
+
 // Wait returns how long one person of a team is left to answer before the next
 // is asked.
 func (inv *Inventory) Wait(team string) time.Duration {

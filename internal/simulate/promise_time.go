@@ -89,6 +89,9 @@ func (w *world) checkTold(inc *incident.Incident) {
 		skew = max(skew, time.Duration(r.skew.Load()).Abs())
 	}
 	for _, c := range inc.Customers {
+		if _, back := inc.ToldBack[c]; back {
+			continue // another customer has opened it again, and nothing that is looked at says so
+		}
 		from := max(since, w.watch.healthy, w.watch.joined[inc.ID+c])
 		told, heard := w.watch.told[inc.ID+c]
 		switch {

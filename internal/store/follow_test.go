@@ -93,7 +93,7 @@ func testEveryCommitIsTold(t *testing.T, where string) {
 		t.Error("the channel was not closed by the commit")
 	}
 	<-clk.Go(func() { clk.Wait(ctx, clk.Now().Add(1<<40), bell) }) // returns because the bell has rung
-	at := position(t, s) // on PostgreSQL followers may be told of the same commit once more
+	at := position(t, s)                                           // on PostgreSQL followers may be told of the same commit once more
 	if _, err := s.Append(ctx, inc.ID, 99, note("stale")); err == nil {
 		t.Fatal("a stale version was taken")
 	}

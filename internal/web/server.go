@@ -20,6 +20,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/probes"
@@ -46,6 +47,9 @@ type Server struct {
 	// Idle says why no machine is touched whatever is decided; without it nobody
 	// is told.
 	Idle func() error
+
+	// Links reads the links of people without a sign-in; the zero Key reads none.
+	Links signed.Key
 
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.
@@ -78,6 +82,7 @@ type Config struct {
 	Token       secret.Ref                          // bearer token of Alertmanager
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
+	Zone        *time.Location                      // of the times that customers read; nil means UTC
 }
 
 // defaultSessionTTL is one shift with its handover.
