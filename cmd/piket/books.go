@@ -82,7 +82,7 @@ func (b *books) close() error {
 // about writes down beside the store what is about to be sent.
 func (d *Daemon) about(id string, i incident.Intended) error {
 	err := d.books.engine.Append(journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
-	failpoint.Reach(failpoint.SendJournaled)
+	failpoint.Done(failpoint.SendJournaled, err)
 	return err
 }
 

@@ -3,8 +3,9 @@
 // they are nothing at all:
 //
 //	failpoint.Reach(failpoint.SendClaimed)
+//	failpoint.Done(failpoint.DeedDone, err) // only when err is nil
 //
-// compiles to no instruction. Built with the tag failpoints, a process kills
+// compile to no instruction. Built with the tag failpoints, a process kills
 // itself at the Nth time that it reaches the point named by PIKET_FAILPOINT
 // (NAME or NAME:N), and writes the name of every point that it reaches for the
 // first time to the file named by PIKET_FAILPOINT_LOG. The battery

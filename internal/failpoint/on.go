@@ -54,6 +54,14 @@ func Reach(p Point) {
 	}
 }
 
+// Done reaches the point of what has been done, unless it ended in err: what
+// failed did not come that far.
+func Done(p Point, err error) {
+	if err == nil {
+		Reach(p)
+	}
+}
+
 func note(p Point) {
 	path := os.Getenv(EnvLog)
 	if path == "" {

@@ -239,13 +239,13 @@ func (p *plan) commit() {
 func (p *plan) store(on *draft) {
 	before, after := on.moments()
 	failpoint.Reach(before)
-	defer failpoint.Reach(after)
 	var err error
 	if on.stored {
 		_, err = p.Store.Append(p.ctx, on.inc.ID, on.version, on.events...)
 	} else {
 		_, err = p.Store.Create(p.ctx, on.events...)
 	}
+	failpoint.Done(after, err)
 	for _, w := range on.words {
 		w.err = err
 	}

@@ -120,7 +120,7 @@ func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do d
 			events[n] = incident.Event{At: m.now, Actor: incident.Person(by.Name), Payload: p}
 		}
 		_, err = a.Store.Append(ctx, id, inc.Version, events...)
-		failpoint.Reach(failpoint.DeedDone)
+		failpoint.Done(failpoint.DeedDone, err)
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
