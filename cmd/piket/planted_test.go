@@ -15,19 +15,6 @@ import (
 	"time"
 )
 
-// bug is a mistake that breaks a promise, and the test that must notice.
-type bug struct {
-	what  string // what the program does wrong
-	file  string // below the module's root
-	edits []edit
-	tests string // package
-	run   string // pattern of -run
-}
-
-// edit replaces what stands exactly once in the file: a patch that no longer
-// fits fails, and does not rot.
-type edit struct{ from, to string }
-
 // Every bug of the list is planted into a copy of its file (`go build
 // -overlay`), and the test that guards the promise must fail by what it finds:
 // a copy that does not compile, or a test that fails without the bug, too,
@@ -36,9 +23,6 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(bugs) < 80 {
-		t.Errorf("%d bugs are planted, want at least 80", len(bugs))
 	}
 	well := healthy(t, root)
 	var mu sync.Mutex
@@ -110,21 +94,13 @@ func (b bug) isCaught(t *testing.T, root string) bool {
 // plant writes the file with its bug, and the overlay that puts it in place.
 func (b bug) plant(t *testing.T, root string) (overlay string) {
 	t.Helper()
-	path := filepath.Join(root, b.file)
-	text, err := os.ReadFile(path)
+	changed, err := b.changed(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := string(text)
-	for _, e := range b.edits {
-		if n := strings.Count(changed, e.from); n != 1 {
-			t.Fatalf("%s holds this %d times, not once:\n%s", b.file, n, e.from)
-		}
-		changed = strings.Replace(changed, e.from, e.to, 1)
-	}
 	dir := t.TempDir()
 	planted := filepath.Join(dir, "planted.go")
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: planted}})
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, b.file): planted}})
 	if err != nil {
 		t.Fatal(err)
 	}
