@@ -52,6 +52,7 @@ type ward struct {
 	mu      sync.Mutex
 	process *victim // nil while none runs
 	favour  failpoint.Point
+	aside   []string // beds that stay well until their point is favoured
 }
 
 // wardSpeed is how many seconds pass in one of the machine's.
@@ -84,6 +85,12 @@ var wards atomic.Int32
 // newWard builds everything and starts nothing but the lab.
 func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	t.Helper()
+	return newWardAt(t, wardSpeed, seed, racks, binary)
+}
+
+// newWardAt is newWard for a ward with a clock of another speed.
+func newWardAt(t *testing.T, speed float64, seed uint64, racks int, binary string) *ward {
+	t.Helper()
 	n := wards.Add(1)
 	port, err := net.Listen("tcp", fmt.Sprintf("127.77.%d.%d:0", n/250, 1+n%250))
 	if err != nil {
@@ -92,7 +99,7 @@ func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	address := port.Addr().String()
 	port.Close()
 	w := &ward{
-		t: t, dir: t.TempDir(), url: "http://" + address, speed: wardSpeed,
+		t: t, dir: keptDir(t), url: "http://" + address, speed: speed,
 		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: binary,
 	}
 	w.anchor = time.Now()
@@ -113,6 +120,20 @@ func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	w.tokens["alertmanager"] = "token-of-alertmanager"
 	w.configure()
 	return w
+}
+
+// keptDir is a directory for one test. It stays below the one that PIKET_KEEP
+// names, for whoever wants to know what happened.
+func keptDir(t *testing.T) string {
+	keep := os.Getenv("PIKET_KEEP")
+	if keep == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(keep, "ward-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // build makes the program as the battery needs it.
