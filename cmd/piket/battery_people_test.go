@@ -66,7 +66,7 @@ func (w *ward) crowd(ctx context.Context, breakers bool) {
 // always a well one beside it.
 func (w *ward) beds() []string {
 	beds := []string{"web-01", "web-02", "db-02", "mail-01"}
-	for n := range bedsRacks {
+	for n := range w.racks {
 		beds = append(beds, fmt.Sprintf("more-%03da", n+1))
 	}
 	return beds
@@ -81,9 +81,6 @@ var illnesses = [][]lab.Fault{
 	{lab.Hung}, {lab.Hung}, {lab.Hung}, {lab.Hung}, {lab.Hung}, {lab.Hung}, {lab.Off}, {lab.Off}, {lab.Crashed}, {lab.Crashed},
 	{lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCDropsReply}, {lab.BMCLies}, {lab.Dead},
 }
-
-// goneRack is the rack that loses its switch now and then.
-const goneRack = "more-001"
 
 // likely is what makes a point likely to be reached soon.
 var likely = map[failpoint.Point][]lab.Fault{
@@ -108,8 +105,13 @@ func (w *ward) breakSome(rng *rand.Rand) {
 			continue
 		}
 		illness := illnesses[rng.IntN(len(illnesses))]
-		if wanted := likely[favour]; wanted != nil && rng.IntN(2) == 0 {
-			illness = wanted
+		if len(favour) > 0 && rng.IntN(2) == 0 {
+			if wanted := likely[favour[rng.IntN(len(favour))]]; wanted != nil {
+				illness = wanted
+			}
+		}
+		if w.once && w.ledger.everSick[name] {
+			illness = []lab.Fault{lab.Crashed}
 		}
 		w.infect(name, illness)
 	}
@@ -129,10 +131,15 @@ func (w *ward) infect(name string, illness []lab.Fault) {
 	w.ledger.sick[name], w.ledger.everSick[name] = alert, true
 }
 
+// holdsAny reports whether one of the points begins so.
+func holdsAny(points []failpoint.Point, prefix string) bool {
+	return slices.ContainsFunc(points, func(p failpoint.Point) bool { return strings.HasPrefix(string(p), prefix) })
+}
+
 // stage brings about what a point needs that comes of no illness in passing.
 // The caller holds the ledger.
-func (w *ward) stage(favour failpoint.Point) {
-	if !strings.HasPrefix(string(favour), "ipmi-") {
+func (w *ward) stage(favour []failpoint.Point) {
+	if !holdsAny(favour, "ipmi-") {
 		return
 	}
 	for _, name := range w.aside {
@@ -214,6 +221,10 @@ func (w *ward) attend(rng *rand.Rand, mayDeny bool) {
 // knows: nobody knows what to do about it either, and it stays open.
 func unmatched(subject string) bool { return strings.HasPrefix(subject, "alert:") }
 
+// handsNeeded are the topics on which piket calls for people when it can do no
+// more itself.
+var handsNeeded = []string{"ladder-used-up", "left-off", "parts-still-down"}
+
 func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 	inc := s.Incident
 	deed := func(who, verb string, body map[string]string) bool {
@@ -240,7 +251,7 @@ func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 			deed("sem", "order", map[string]string{"order": o.Order, "state": next})
 		}
 	}
-	if slices.ContainsFunc(inc.Attentions, func(a incident.Attention) bool { return a.Topic == "ladder-used-up" || a.Topic == "left-off" }) {
+	if slices.ContainsFunc(inc.Attentions, func(a incident.Attention) bool { return slices.Contains(handsNeeded, a.Topic) }) {
 		w.repair(inc.Subject)
 	}
 	if inc.Closure != nil && inc.Closure.Passed && deed("noor", "close", map[string]string{"cause": "c", "solution": "s", "prevention": "p"}) {
@@ -286,18 +297,18 @@ func (w *ward) discharge(name string) {
 // and a rack that goes as a whole.
 func (w *ward) arrange(n int) {
 	w.mu.Lock()
-	favour := string(w.favour)
+	favour := w.favour
 	w.mu.Unlock()
-	freezing := strings.HasPrefix(favour, "freeze-")
+	freezing := holdsAny(favour, "freeze-")
 	switch {
 	case freezing && n%10 == 0, n%300 == 150:
 		w.freeze()
 	case freezing && n%10 == 5, n%300 == 200:
 		w.thaw()
 	case n%900 == 400:
-		_ = w.lab.BreakRack(goneRack) // it is in the plan
+		_ = w.lab.BreakRack(w.gone) // it is in the plan
 	case n%300 == 290:
-		_ = w.lab.HealRack(goneRack)
+		_ = w.lab.HealRack(w.gone)
 	}
 }
 

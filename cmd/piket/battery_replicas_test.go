@@ -55,19 +55,20 @@ mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
 guards:
   {hold_down: 5s, facts_fresh: 10s, in_flight: 20, per_rack: 2, per_customer: 20, per_site: 20, fleet_percent: 100,
-   site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 30s, together: 100, together_percent: 100, together_within: 1m, error_budget: 10}
+   site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 1m, together: 100, together_percent: 100, together_within: 1m, error_budget: 10}
 `
 
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.
-func newTrio(t *testing.T, seed uint64, names ...string) *trio {
+func newTrio(t *testing.T, seed uint64, racks int, names ...string) *trio {
 	t.Helper()
 	w := &ward{
+		racks: racks, gone: fmt.Sprintf("more-%03d", racks+1), once: true,
 		t: t, dir: keptDir(t), url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true,
 		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: build(t), clk: clock.Real(),
 	}
 	w.reached = filepath.Join(w.dir, "reached")
 	var err error
-	w.lab, err = lab.Start(context.Background(), lab.Options{Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 3 * time.Second, Racks: bedsRacks})
+	w.lab, err = lab.Start(context.Background(), lab.Options{Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 3 * time.Second, Racks: racks + 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,13 @@ type ward struct {
 	store     string // where the timelines are; "" for the storage directory
 	many      bool   // several replicas share them
 
+	racks int    // beside the lab's own four, of which one server each may be broken
+	gone  string // the rack that loses its switch now and then
+	once  bool   // a server whose power was touched is not hung again: it would be left alone for ten minutes
+
 	mu      sync.Mutex
 	process *victim // nil while none runs
-	favour  failpoint.Point
+	favour  []failpoint.Point
 	aside   []string // beds that stay well until their point is favoured
 }
 
@@ -99,7 +103,7 @@ func newWardAt(t *testing.T, speed float64, seed uint64, racks int, binary strin
 	address := port.Addr().String()
 	port.Close()
 	w := &ward{
-		t: t, dir: keptDir(t), url: "http://" + address, speed: speed,
+		t: t, dir: keptDir(t), url: "http://" + address, speed: speed, racks: bedsRacks, gone: "more-001",
 		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: binary,
 	}
 	w.anchor = time.Now()

@@ -18,6 +18,7 @@ import (
 type theatre struct {
 	name   string
 	speed  float64
+	share  int // percent of the kills
 	points []failpoint.Point
 }
 
@@ -34,7 +35,7 @@ var onTheWire = []failpoint.Point{
 // theatres run beside each other: most of a life is waiting.
 func theatres() []theatre {
 	others := slices.DeleteFunc(slices.Clone(failpoint.Points), func(p failpoint.Point) bool { return slices.Contains(onTheWire, p) })
-	return []theatre{{"on the wire", wardSpeed / 2, onTheWire}, {"elsewhere", wardSpeed, others}}
+	return []theatre{{"on the wire", wardSpeed / 2, 35, onTheWire}, {"elsewhere", wardSpeed, 65, others}}
 }
 
 // hunt kills the program in one theatre.
@@ -42,12 +43,16 @@ type hunt struct {
 	*ward
 	theatre
 	kills
-	vain   map[failpoint.Point]int // lives that were to end at a point and did not reach it
-	staged int                     // racks that were lost for a point
+	vain  int // lives in a row that were to end at a point and reached none
+	racks int // that were lost for a point
 }
 
-// perKill bounds a hunt by the number of its kills.
-const perKill = 6 * time.Second
+// A hunt is bounded by the number of its kills, with room for the points that are
+// hard to reach.
+const (
+	perKill  = 4 * time.Second
+	hardOnes = 4 * time.Minute
+)
 
 // run kills the program often enough and at each of the theatre's points, then
 // lets it recover and judges.
@@ -57,9 +62,9 @@ func (h *hunt) run(want int) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.crowd(ctx, true) }()
-	for limit := time.Now().Add(time.Duration(want) * perKill); h.Kills < want || h.unkilled() != ""; {
+	for limit := time.Now().Add(hardOnes + time.Duration(want)*perKill); h.Kills < want || h.unkilled() != ""; {
 		if time.Now().After(limit) {
-			h.t.Errorf("in %v there were %d of %d kills, and none at %s", time.Duration(want)*perKill, h.Kills, want, h.unkilled())
+			h.t.Errorf("in all the time there were %d of %d kills, and none at %q", h.Kills, want, h.unkilled())
 			break
 		}
 		h.live()
@@ -89,76 +94,129 @@ func (h *hunt) unkilled() failpoint.Point {
 const (
 	shortLife = time.Second
 	fairLife  = 2500 * time.Millisecond // for a point to be reached
-	mostLife  = 12 * time.Second        // for one that was not reached again and again
-	sceneLife = 25 * time.Second        // for one for which the world is arranged
+	mostLife  = 12 * time.Second        // when none was reached again and again
+	sceneLife = 25 * time.Second        // for a point for which the world is arranged
 	waitedOut = 80 * time.Second        // in the world: longer than an intent of a life before
 )
 
-// onceALife are the points that a life passes once.
-var onceALife = []failpoint.Point{failpoint.StoreOpened, failpoint.Serving, failpoint.ShutdownBegun, failpoint.ShutdownDrained}
-
-// live starts the program and sees to it that it is killed.
+// live starts the program and sees to it that it is killed: at the first of some
+// points that it reaches, or after a while.
 func (h *hunt) live() {
 	h.Restarts++
-	point, visit := failpoint.Point(""), 1
-	if h.rng.IntN(3) > 0 {
-		point, visit = h.choose(), 1+h.rng.IntN(3)
+	var deadly []failpoint.Point
+	visit := ""
+	switch h.rng.IntN(6) {
+	case 0, 1:
+	case 2:
+		deadly = []failpoint.Point{h.theatre.points[h.rng.IntN(len(h.theatre.points))]}
+		if !slices.Contains(onceALife, deadly[0]) && !staged(deadly) {
+			visit = fmt.Sprintf(":%d", 1+h.rng.IntN(3))
+		}
+	default:
+		deadly = h.rare()
 	}
-	if h.At[string(point)] == 0 || slices.Contains(onceALife, point) || staged(point) {
-		visit = 1
-	}
-	h.prefer(point)
-	defer h.scene(point)()
-	v := h.start(strings.TrimSuffix(fmt.Sprintf("%s:%d", point, visit), ":1"))
-	if !v.dies(h.span(v, point)) {
+	h.prefer(deadly)
+	defer h.scene(deadly)()
+	v := h.start(joined(deadly) + visit)
+	if v.dies(h.span(v, deadly)) {
+		h.vain = 0
+	} else {
 		v.kill()
-		h.vain[point]++
-		point = ""
+		h.vain++
+		deadly = nil
 	}
 	switch {
 	case !v.killed():
 		h.t.Errorf("piket ended by itself: %v\n%s", v.cmd.ProcessState, h.logTail())
 		return
-	case point == "":
+	case len(deadly) == 0:
 		h.Random++
+	case len(deadly) == 1:
+		h.At[string(deadly[0])]++
+		h.Named++
 	default:
-		h.At[string(point)]++
+		h.At[h.lastReached()]++
 		h.Named++
 	}
 	h.Kills++
 }
 
+// joined writes points as the program wants them.
+func joined(points []failpoint.Point) string {
+	names := make([]string, len(points))
+	for n, p := range points {
+		names[n] = string(p)
+	}
+	return strings.Join(names, ",")
+}
+
+// lastReached is the point that was reached last for the first time, which is
+// where a life ended that was to end at the first visit of any.
+func (h *hunt) lastReached() string {
+	points := h.reachedPoints(h.t)
+	return string(points[len(points)-1])
+}
+
 // span is how long a life may last, and tells it to stop when it is to die of
 // that.
-func (h *hunt) span(v *victim, point failpoint.Point) time.Duration {
+func (h *hunt) span(v *victim, deadly []failpoint.Point) time.Duration {
 	long := time.Duration(float64(waitedOut) / h.theatre.speed)
 	short := time.Duration(h.rng.Int64N(int64(shortLife)))
 	switch {
-	case strings.HasPrefix(string(point), "shutdown-"):
+	case holdsAny(deadly, "shutdown-"):
 		h.ready(long)
 		v.dies(short)
 		_ = v.cmd.Process.Signal(syscall.SIGTERM)
 		return long
-	case staged(point):
+	case staged(deadly):
 		return sceneLife
 	case h.Restarts%12 == 0:
 		return long
-	case point != "":
-		return min(fairLife*time.Duration(1+h.vain[point]), mostLife)
+	case len(deadly) > 0:
+		return min(fairLife*time.Duration(1+h.vain), mostLife)
 	}
 	return short
 }
 
 // prefer tells the people what is to be likely.
-func (w *ward) prefer(point failpoint.Point) {
+func (w *ward) prefer(points []failpoint.Point) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.favour = point
+	w.favour = points
 }
 
-// staged reports whether a point needs more than an illness in passing.
-func staged(point failpoint.Point) bool {
-	return strings.HasPrefix(string(point), "ipmi-") || strings.HasPrefix(string(point), "merge-")
+// onceALife are the points that a life passes once.
+var onceALife = []failpoint.Point{failpoint.StoreOpened, failpoint.Serving, failpoint.ShutdownBegun, failpoint.ShutdownDrained}
+
+// rare are the points at which the program was killed least. Those for which the
+// world has to be arranged, and those of a shutdown, which an operator brings
+// about, are by themselves: the others would always come first.
+func (h *hunt) rare() []failpoint.Point {
+	points := h.theatre.points
+	least := slices.MinFunc(points, func(p, q failpoint.Point) int { return h.At[string(p)] - h.At[string(q)] })
+	var common, scenes, stops []failpoint.Point
+	for _, p := range points {
+		switch {
+		case h.At[string(p)] > h.At[string(least)]:
+		case staged([]failpoint.Point{p}):
+			scenes = append(scenes, p)
+		case strings.HasPrefix(string(p), "shutdown-"):
+			stops = append(stops, p)
+		default:
+			common = append(common, p)
+		}
+	}
+	for _, list := range [][]failpoint.Point{common, scenes} {
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return stops[:1] // the second of them is never the first to come
+}
+
+// staged reports whether points need more than an illness in passing.
+func staged(points []failpoint.Point) bool {
+	return holdsAny(points, "ipmi-") || holdsAny(points, "merge-")
 }
 
 // spareRacks are lost for the points of a merge, each in its turn, so that
@@ -166,13 +224,13 @@ func staged(point failpoint.Point) bool {
 // is touched there belongs to nobody's illness.
 const spareRacks = 8
 
-// scene arranges the world for a point, and returns what undoes it.
-func (h *hunt) scene(point failpoint.Point) (undo func()) {
-	if !strings.HasPrefix(string(point), "merge-") {
+// scene arranges the world for points, and returns what undoes it.
+func (h *hunt) scene(points []failpoint.Point) (undo func()) {
+	if !holdsAny(points, "merge-") {
 		return func() {}
 	}
-	rack := fmt.Sprintf("more-%03d", bedsRacks+1+h.staged%spareRacks)
-	h.staged++
+	rack := fmt.Sprintf("more-%03d", bedsRacks+1+h.racks%spareRacks)
+	h.racks++
 	if err := h.lab.BreakRack(rack); err != nil {
 		h.t.Fatal(err)
 	}
@@ -185,21 +243,4 @@ func (h *hunt) scene(point failpoint.Point) (undo func()) {
 		defer h.ledger.mu.Unlock()
 		delete(h.ledger.sick, rack+"a")
 	}
-}
-
-// choose takes one of the points at which the program was killed least, or, as
-// those are hard to come by, any.
-func (h *hunt) choose() failpoint.Point {
-	points := h.theatre.points
-	if h.rng.IntN(2) == 0 {
-		return points[h.rng.IntN(len(points))]
-	}
-	least := slices.MinFunc(points, func(p, q failpoint.Point) int { return h.At[string(p)] - h.At[string(q)] })
-	var rare []failpoint.Point
-	for _, p := range points {
-		if h.At[string(p)] == h.At[string(least)] {
-			rare = append(rare, p)
-		}
-	}
-	return rare[h.rng.IntN(len(rare))]
 }

@@ -59,13 +59,13 @@ func TestKilledProgramKeepsItsPromises(t *testing.T) {
 			t.Run(world.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWardAt(t, world.speed, seed+uint64(n), bedsRacks+spareRacks, binary)
-				h := &hunt{ward: w, theatre: world, vain: map[failpoint.Point]int{}}
+				h := &hunt{ward: w, theatre: world}
 				h.At = map[string]int{}
-				h.run((want + 1) / 2)
+				h.run((want*world.share + 99) / 100)
 				mu.Lock()
 				defer mu.Unlock()
 				result.add(h.kills)
-				for _, p := range w.points(t) {
+				for _, p := range w.reachedPoints(t) {
 					reached[p] = true
 				}
 			})
@@ -90,8 +90,8 @@ const recoverTime = 2 * time.Minute
 // does.
 func (w *ward) recover(t *testing.T) {
 	t.Helper()
-	_ = w.lab.HealRack(goneRack) // it is in the plan
-	w.prefer("")
+	_ = w.lab.HealRack(w.gone) // it is in the plan
+	w.prefer(nil)
 	v := w.start("")
 	if !w.ready(10 * time.Second) {
 		t.Fatalf("piket does not start any more:\n%s", w.logTail())
@@ -163,8 +163,9 @@ func (w *ward) undelivered() string {
 	return ""
 }
 
-// points returns the points that were reached in any life.
-func (w *ward) points(t *testing.T) (reached []failpoint.Point) {
+// reachedPoints returns the points that lives reached for their first time, in
+// the order in which they did.
+func (w *ward) reachedPoints(t *testing.T) (reached []failpoint.Point) {
 	t.Helper()
 	text, err := os.ReadFile(w.reached)
 	if err != nil {

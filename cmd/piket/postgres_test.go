@@ -1,4 +1,4 @@
-//go:build battery
+//go:build battery && e2e
 
 package main
 
@@ -48,10 +48,11 @@ func TestReplicasThatDieKeepTheirPromises(t *testing.T) {
 	servers, replicas := number(t, "PIKET_PG_KILLS", 15), number(t, "PIKET_REPLICA_KILLS", 30)
 	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
 	t.Logf("seed %d (PIKET_SEED=%d makes the same choices again)", seed, seed)
-	f := newTrio(t, seed, "a", "b", "c")
+	f := newTrio(t, seed, 2*bedsRacks, "a", "b", "c")
 	for _, p := range f.replicas {
 		f.run(p)
 	}
+	f.allUp(t)
 	began, result := time.Now(), outages{Seed: seed}
 	ctx, cancel := context.WithCancel(t.Context())
 	var crowd sync.WaitGroup
@@ -187,7 +188,7 @@ func (f *trio) settleDown(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	_ = f.lab.HealRack(goneRack) // it is in the plan
+	_ = f.lab.HealRack(f.gone) // it is in the plan
 	f.thaw()
 	var crowd sync.WaitGroup
 	crowd.Go(func() { f.crowd(ctx, false) })
