@@ -178,17 +178,23 @@ func (w *ward) ofMachine(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * w.speed)
 }
 
+// acts reports whether an entry of the wire log is a command that changes
+// something: power, or a service. Each word of an SSH command is in quotes.
+func acts(e lab.WireEntry) bool {
+	return e.Power || strings.HasPrefix(strings.ReplaceAll(e.What, "'", ""), "systemctl restart ")
+}
+
 // judgeWire: each command on the wire belongs to the intent that was claimed
 // last for its server, and is the only one of it, and of its step's attempt.
 func (w *ward) judgeWire(f *findings, intents []*intent) {
 	attempts := map[string]int{}
 	for _, e := range w.lab.WireLog() {
-		if e.Power {
-			f.Power++
-		} else if !strings.HasPrefix(e.What, "systemctl") {
+		if !acts(e) {
 			continue
 		}
-		f.Sends++
+		if f.Sends++; e.Power {
+			f.Power++
+		}
 		var i *intent
 		for _, other := range intents {
 			if other.Server == e.Server && (other.Action == "power") == e.Power && !other.claimed.After(e.At) {
@@ -277,7 +283,7 @@ func (w *ward) judgeFreeze(f *findings) {
 	for _, span := range w.ledger.frozen {
 		from := span[0].Add(w.ofMachine(time.Second))
 		for _, e := range w.lab.WireLog() {
-			if (e.Power || strings.HasPrefix(e.What, "systemctl")) && e.At.After(from) && (span[1].IsZero() || e.At.Before(span[1])) {
+			if acts(e) && e.At.After(from) && (span[1].IsZero() || e.At.Before(span[1])) {
 				f.fault("%s was told %s while piket was frozen", e.Server, e.What)
 			}
 		}

@@ -113,7 +113,7 @@ func (h *hunt) live() {
 			visit = fmt.Sprintf(":%d", 1+h.rng.IntN(3))
 		}
 	default:
-		deadly = h.rare()
+		deadly = h.next()
 	}
 	h.prefer(deadly)
 	defer h.scene(deadly)()
@@ -188,16 +188,21 @@ func (w *ward) prefer(points []failpoint.Point) {
 // onceALife are the points that a life passes once.
 var onceALife = []failpoint.Point{failpoint.StoreOpened, failpoint.Serving, failpoint.ShutdownBegun, failpoint.ShutdownDrained}
 
-// rare are the points at which the program was killed least. Those for which the
-// world has to be arranged, and those of a shutdown, which an operator brings
-// about, are by themselves: the others would always come first.
-func (h *hunt) rare() []failpoint.Point {
-	points := h.theatre.points
-	least := slices.MinFunc(points, func(p, q failpoint.Point) int { return h.At[string(p)] - h.At[string(q)] })
+// atOnce is at how many points a life may end when there was one at each: the
+// first of all that are left would nearly always be the same.
+const atOnce = 3
+
+// next are the points at one of which a life is to end: all at which none did,
+// and afterwards some. Those for which the world has to be arranged, and those of
+// a shutdown, which an operator brings about, are by themselves: the others would
+// always come first.
+func (h *hunt) next() []failpoint.Point {
 	var common, scenes, stops []failpoint.Point
-	for _, p := range points {
+	all := h.unkilled() == ""
+	for _, n := range h.rng.Perm(len(h.theatre.points)) {
+		p := h.theatre.points[n]
 		switch {
-		case h.At[string(p)] > h.At[string(least)]:
+		case all && len(common) == atOnce, !all && h.At[string(p)] > 0:
 		case staged([]failpoint.Point{p}):
 			scenes = append(scenes, p)
 		case strings.HasPrefix(string(p), "shutdown-"):
@@ -211,7 +216,7 @@ func (h *hunt) rare() []failpoint.Point {
 			return list
 		}
 	}
-	return stops[:1] // the second of them is never the first to come
+	return stops[:1]
 }
 
 // staged reports whether points need more than an illness in passing.

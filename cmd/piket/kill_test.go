@@ -78,7 +78,7 @@ func TestKilledProgramKeepsItsPromises(t *testing.T) {
 			t.Errorf("nothing ever reached the point %s", p)
 		}
 	}
-	if result.Sends == 0 || result.Unknown == 0 || result.Approvals == 0 || result.Duties == 0 {
+	if result.Power == 0 || result.Sends == result.Power || result.Unknown == 0 || result.Approvals == 0 || result.Duties == 0 {
 		t.Errorf("too little happened to prove anything")
 	}
 }
