@@ -179,9 +179,9 @@ func (w *ward) ofMachine(d time.Duration) time.Duration {
 }
 
 // acts reports whether an entry of the wire log is a command that changes
-// something: power, or a service. Each word of an SSH command is in quotes.
+// something: power, a service, a reboot. Each word of an SSH command is in quotes.
 func acts(e lab.WireEntry) bool {
-	return e.Power || strings.HasPrefix(strings.ReplaceAll(e.What, "'", ""), "systemctl restart ")
+	return e.Power || strings.HasPrefix(strings.ReplaceAll(e.What, "'", ""), "systemctl ")
 }
 
 // judgeWire: each command on the wire belongs to the intent that was claimed

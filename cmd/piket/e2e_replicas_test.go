@@ -34,6 +34,7 @@ func TestThreeReplicasAct(t *testing.T) {
 // The same, with what takes longer: more moments to die at, one that stands
 // still, and a database that is cut off or killed.
 func TestThreeReplicasSurvive(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	f := newTrio(t, 1, bedsRacks, "a", "b", "c")
 	f.stories(t, []story{
 		{"the owner is killed when the yes comes", func(t *testing.T) { f.killedAt(t, "db-02", "approved") }},

@@ -45,6 +45,7 @@ const handful = 8
 // the server, while servers fall ill, alerts arrive and people answer. Afterwards
 // all is left in peace until it is over, and the world is held against the record.
 func TestReplicasThatDieKeepTheirPromises(t *testing.T) {
+	t.Parallel() // beside the other test of the battery on PostgreSQL: both wait for most of their time
 	servers, replicas := number(t, "PIKET_PG_KILLS", 15), number(t, "PIKET_REPLICA_KILLS", 30)
 	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
 	t.Logf("seed %d (PIKET_SEED=%d makes the same choices again)", seed, seed)
