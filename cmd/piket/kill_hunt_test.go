@@ -22,20 +22,27 @@ type theatre struct {
 	points []failpoint.Point
 }
 
-// onTheWire are the points of a send and of what precedes it. A plan holds for
-// 30 s: where time runs fast a busy machine does not come so far, above all with
-// IPMI, whose tool is a process for every command.
+// onTheWire are the points of a send and of what precedes it, overIPMI those of
+// the one driver that starts a process for every command. A plan holds for 30 s:
+// where time runs fast a busy machine does not come so far.
 var onTheWire = []failpoint.Point{
 	failpoint.SendPlanned, failpoint.DutyPlanned, failpoint.SendClaimed, failpoint.SendJournaled, failpoint.SendSessionOpen,
-	failpoint.SendIdentified, failpoint.RedfishBeforeSend, failpoint.RedfishSent, failpoint.IPMIBeforeSend, failpoint.IPMISent,
+	failpoint.SendIdentified, failpoint.RedfishBeforeSend, failpoint.RedfishSent,
 	failpoint.SSHBeforeSend, failpoint.SSHSent, failpoint.SendAnswered, failpoint.SendRecorded,
 	failpoint.ApprovalJudged, failpoint.MergeReported, failpoint.MergeAbsorbed,
 }
 
+var overIPMI = []failpoint.Point{failpoint.IPMIBeforeSend, failpoint.IPMISent}
+
 // theatres run beside each other: most of a life is waiting.
 func theatres() []theatre {
-	others := slices.DeleteFunc(slices.Clone(failpoint.Points), func(p failpoint.Point) bool { return slices.Contains(onTheWire, p) })
-	return []theatre{{"on the wire", wardSpeed / 2, 35, onTheWire}, {"elsewhere", wardSpeed, 65, others}}
+	special := slices.Concat(onTheWire, overIPMI)
+	others := slices.DeleteFunc(slices.Clone(failpoint.Points), func(p failpoint.Point) bool { return slices.Contains(special, p) })
+	return []theatre{
+		{"over IPMI", wardSpeed / 5, 5, overIPMI},
+		{"on the wire", wardSpeed / 2, 35, onTheWire},
+		{"elsewhere", wardSpeed, 60, others},
+	}
 }
 
 // hunt kills the program in one theatre.
