@@ -23,24 +23,48 @@ func (f Facts) others() []incident.Touch {
 	})
 }
 
+// standing is a server and the circles that an action on it counts against: the
+// ones of today and, because servers are moved and taken out of the inventory,
+// just when they are in trouble, the ones of when it was planned.
+type standing struct {
+	name    string
+	circles []incident.Circles
+}
+
+func circlesOf(s inventory.Server) incident.Circles {
+	return incident.Circles{Rack: s.Rack, Site: s.Site, Customers: s.Customers}
+}
+
+// standing says where what was touched counts. Without the inventory, and
+// without a note of when it was planned, it still counts for the fleet.
+func (f Facts) standing(t incident.Touch) standing {
+	s := standing{t.Server, []incident.Circles{t.Among}}
+	if server, ok := f.Inventory.Server(t.Server); ok {
+		s.circles = append(s.circles, circlesOf(server))
+	}
+	return s
+}
+
+func (s standing) in(same func(incident.Circles) bool) bool {
+	return slices.ContainsFunc(s.circles, same)
+}
+
 // inHand lists the other servers that count as piket's doing: acted on right
 // now, acted on a short while ago, or left with nobody knowing whether a command
 // was carried out. A machine that is being restarted is not a healthy one; where
 // it counted as such, limits have leaked until a whole cluster was restarted.
-func (f Facts) inHand() []inventory.Server {
-	var servers []inventory.Server
+func (f Facts) inHand() []standing {
+	var servers []standing
 	for _, t := range f.others() {
 		unsettled := t.Outcome == incident.OutcomeUnknown && t.Result != incident.Unclear && t.Result != incident.Helped
 		recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown
 		if t.Server == f.Incident.Subject.Name || !t.Live() && !recent && !unsettled {
 			continue
 		}
-		server, ok := f.Inventory.Server(t.Server)
-		if !ok {
-			server = inventory.Server{Name: t.Server} // gone from the inventory: it still counts for the fleet
-		}
-		if !slices.ContainsFunc(servers, func(s inventory.Server) bool { return s.Name == server.Name }) {
-			servers = append(servers, server)
+		if n := slices.IndexFunc(servers, func(s standing) bool { return s.name == t.Server }); n >= 0 {
+			servers[n].circles = append(servers[n].circles, t.Among)
+		} else {
+			servers = append(servers, f.standing(t))
 		}
 	}
 	return servers
@@ -65,30 +89,27 @@ func fewAtOnce(f Facts, _ runbooks.Remedy) *refusal {
 // servers may be in piket's hands at once.
 func smallRadius(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
-	shared := func(customer string) func(inventory.Server) bool {
-		return func(o inventory.Server) bool { return slices.Contains(o.Customers, customer) }
+	shared := func(customer string) func(incident.Circles) bool {
+		return func(o incident.Circles) bool { return slices.Contains(o.Customers, customer) }
 	}
-	circles := []struct {
+	type circle struct {
 		what  string
 		limit int
-		in    func(inventory.Server) bool
-	}{
-		{"rack " + server.Rack, f.Limits.Rack, func(o inventory.Server) bool { return server.Rack != "" && o.Rack == server.Rack }},
-		{"site " + server.Site, f.Limits.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
-		{"the fleet", f.fleetLimit(), func(inventory.Server) bool { return true }},
+		in    func(incident.Circles) bool
+	}
+	circles := []circle{
+		{"rack " + server.Rack, f.Limits.Rack, func(o incident.Circles) bool { return server.Rack != "" && o.Rack == server.Rack }},
+		{"site " + server.Site, f.Limits.Site, func(o incident.Circles) bool { return o.Site == server.Site }},
+		{"the fleet", f.fleetLimit(), func(incident.Circles) bool { return true }},
 	}
 	for _, c := range server.Customers {
-		circles = slices.Insert(circles, 1, struct {
-			what  string
-			limit int
-			in    func(inventory.Server) bool
-		}{"customer " + c, f.Limits.Customer, shared(c)})
+		circles = slices.Insert(circles, 1, circle{"customer " + c, f.Limits.Customer, shared(c)})
 	}
 	hand := f.inHand()
 	for _, c := range circles {
 		n := 0
 		for _, o := range hand {
-			if c.in(o) {
+			if o.in(c.in) {
 				n++
 			}
 		}
@@ -111,8 +132,8 @@ func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
 	for _, t := range f.others() {
-		o, _ := f.Inventory.Server(t.Server)
-		if f.Now.Sub(t.PlannedAt) < time.Hour && o.Site == server.Site {
+		here := f.standing(t).in(func(o incident.Circles) bool { return o.Site == server.Site })
+		if f.Now.Sub(t.PlannedAt) < time.Hour && here {
 			site = append(site, t.PlannedAt)
 		}
 		if f.Now.Sub(t.PlannedAt) < memorySpan && t.Server == server.Name {

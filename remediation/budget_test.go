@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,6 +85,13 @@ func refusedOne(t *incident.Touch) {
 func duty(t *incident.Touch) { t.Duty, t.Verb = 1, "on" }
 func ssh(t *incident.Touch)  { t.Action.Action, t.Verb = "ssh", "" }
 
+// among notes where the server stood when the action was planned.
+func among(rack, site, customer string) func(*incident.Touch) {
+	return func(t *incident.Touch) {
+		t.Among = incident.Circles{Rack: rack, Site: site, Customers: []string{customer}}
+	}
+}
+
 var cycle = runbooks.Remedy{ID: "power-cycle", Power: "cycle"}
 
 // What other incidents have touched, and which guard that wakes, "" when none.
@@ -117,6 +125,15 @@ func TestBudgetsHoldWhatOthersHaveTouched(t *testing.T) {
 		"itself, over SSH, a minute ago":          {[]incident.Touch{touch("s0r0u0", time.Minute, ssh)}, ""},
 		"itself, given its power back":            {[]incident.Touch{touch("s0r0u0", time.Minute, duty)}, ""},
 		"a server that has left the inventory":    {[]incident.Touch{touch("gone", 0, live)}, ""},
+		"it left, from another rack":              {[]incident.Touch{touch("gone", 0, live, among("s0r1", "s0", ""))}, ""},
+		"it left, from the same rack":             {[]incident.Touch{touch("gone", 0, live, among("s0r0", "s0", ""))}, "blast-radius"},
+		"it left, of the same customer":           {[]incident.Touch{touch("gone", 0, live, among("s1r0", "s1", "bakery"))}, "blast-radius"},
+		"two left, from the same site":            {[]incident.Touch{touch("gone", 0, live, among("s0r1", "s0", "")), touch("away", 0, live, among("s0r2", "s0", ""))}, "blast-radius"},
+		"it was moved away from the same rack":    {[]incident.Touch{touch("s1r0u1", 0, live, among("s0r0", "s0", ""))}, "blast-radius"},
+		"it was moved after the first of two":     {[]incident.Touch{touch("s1r0u1", 2*time.Minute, among("s1r0", "s1", "")), touch("s1r0u1", time.Minute, among("s0r0", "s0", ""))}, "blast-radius"},
+		"it was moved into the same rack":         {[]incident.Touch{touch("s0r0u1", 0, live, among("s1r0", "s1", ""))}, "blast-radius"},
+		"five on the site, moved away since": {[]incident.Touch{touch("s1r1u1", 40*time.Minute, among("s0r1", "s0", "")), touch("s1r1u1", 42*time.Minute, among("s0r1", "s0", "")),
+			touch("s1r1u1", 44*time.Minute, among("s0r1", "s0", "")), touch("s1r2u1", 46*time.Minute, among("s0r2", "s0", "")), touch("gone", 59*time.Minute, among("s0r2", "s0", ""))}, "rate"},
 	}
 	budgets := map[string]func(Facts, runbooks.Remedy) *refusal{
 		"few-at-once": fewAtOnce, "blast-radius": smallRadius, "rate": rarely, "cooldown": cooledDown,
@@ -165,5 +182,25 @@ func TestOwnIntentDoesNotStandInItsOwnWay(t *testing.T) {
 		if no := check(f, cycle); no != nil {
 			t.Errorf("%s: %+v", name, no)
 		}
+	}
+}
+
+// The inventory may have another place for it, or none, before the limits are
+// asked the next time.
+func TestAnIntentNotesWhereItsServerStands(t *testing.T) {
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := about(t, "s0r0u0")
+	f.Runbook = book
+	r, _ := book.Remedy("free")
+	p, why := newPlan(f, r)
+	if why != "" {
+		t.Fatal(why)
+	}
+	got := p.intent(f, r).Among
+	if got.Rack != "s0r0" || got.Site != "s0" || !slices.Equal(got.Customers, []string{"bakery"}) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -62,29 +61,15 @@ guards:
 func newTrio(t *testing.T, seed uint64, racks int, names ...string) *trio {
 	t.Helper()
 	w := &ward{
+		t: t, url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true, binary: build(t), clk: clock.Real(),
 		racks: racks, gone: fmt.Sprintf("more-%03d", racks+1), once: true,
-		t: t, dir: keptDir(t), url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: build(t), clk: clock.Real(),
-	}
-	w.reached = filepath.Join(w.dir, "reached")
-	var err error
-	w.lab, err = lab.Start(context.Background(), lab.Options{Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 3 * time.Second, Racks: racks + 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.lab.Close)
-	for _, person := range []string{"noor", "sem"} {
-		token, err := os.ReadFile(w.lab.TokenFile(person))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.tokens[person] = strings.TrimSpace(string(token))
 	}
 	f := &trio{ward: w, server: storetest.Own(t)}
-	w.configure() // the runbooks; every replica has a configuration of its own
+	w.furnish(seed, lab.Options{Boot: 3 * time.Second, Racks: racks + 1}) // with the runbooks; every replica has a configuration of its own
 	f.hurry()
 	url, socket := f.server.Database(t), f.server.Socket()
 	w.store = url
+	var err error
 	if f.timeline, err = store.Open(url, w.clk); err != nil {
 		t.Fatal(err)
 	}

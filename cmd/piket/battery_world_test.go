@@ -102,28 +102,32 @@ func newWardAt(t *testing.T, speed float64, seed uint64, racks int, binary strin
 	}
 	address := port.Addr().String()
 	port.Close()
-	w := &ward{
-		t: t, dir: keptDir(t), url: "http://" + address, speed: speed, racks: bedsRacks, gone: "more-001",
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: binary,
-	}
-	w.anchor = time.Now()
-	w.reached = filepath.Join(w.dir, "reached")
+	w := &ward{t: t, url: "http://" + address, speed: speed, anchor: time.Now(), binary: binary, racks: bedsRacks, gone: "more-001"}
 	w.clk = clock.Scaled(w.anchor, w.speed)
-	w.lab, err = lab.Start(context.Background(), lab.Options{Clock: w.clk, Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 30 * time.Second, Racks: racks})
-	if err != nil {
-		t.Fatal(err)
+	w.furnish(seed, lab.Options{Clock: w.clk, Boot: 30 * time.Second, Racks: racks})
+	return w
+}
+
+// furnish starts the lab, and writes the files of the program that is to stand
+// before it.
+func (w *ward) furnish(seed uint64, options lab.Options) {
+	w.t.Helper()
+	w.dir, w.rng, w.tokens = keptDir(w.t), rand.New(rand.NewPCG(seed, 0)), map[string]string{"alertmanager": "token-of-alertmanager"}
+	w.reached = filepath.Join(w.dir, "reached")
+	options.Dir, options.IPMI = filepath.Join(w.dir, "lab"), true
+	var err error
+	if w.lab, err = lab.Start(context.Background(), options); err != nil {
+		w.t.Fatal(err)
 	}
-	t.Cleanup(w.lab.Close)
+	w.t.Cleanup(w.lab.Close)
 	for _, person := range []string{"noor", "sem"} {
 		token, err := os.ReadFile(w.lab.TokenFile(person))
 		if err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		w.tokens[person] = strings.TrimSpace(string(token))
 	}
-	w.tokens["alertmanager"] = "token-of-alertmanager"
 	w.configure()
-	return w
 }
 
 // keptDir is a directory for one test. It stays below the one that PIKET_KEEP

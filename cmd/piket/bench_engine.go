@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -73,14 +72,10 @@ func (f engineFlags) run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	r, err := f.measure(ctx, w)
-	if err != nil {
-		return err
-	}
-	if io.json {
-		return json.NewEncoder(io.out).Encode(r)
-	}
+	return measured(ctx, io, w, f.measure)
+}
+
+func (r engineResult) print(io console) error {
 	table := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "%d of %d runs restored\n", r.Restored, r.Runs)
 	fmt.Fprintf(table, "  rate\t%.0f runs and %.0f events per second\n", r.PerSecond, r.EventsPS)

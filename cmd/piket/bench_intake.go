@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -62,15 +61,7 @@ func (f intakeFlags) run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	r, err := f.measure(ctx, w)
-	if err != nil {
-		return err
-	}
-	if io.json {
-		return json.NewEncoder(io.out).Encode(r)
-	}
-	return r.print(io)
+	return measured(ctx, io, w, f.measure)
 }
 
 func (f intakeFlags) measure(ctx context.Context, w *benchWorld) (r intakeResult, err error) {

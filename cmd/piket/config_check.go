@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/trusted"
 	"github.com/spinware/piket/internal/yamlpos"
 )
 
@@ -137,15 +137,19 @@ func (c *configChecker) address(name string, field *string) *url.URL {
 	return u
 }
 
-func (c *configChecker) web() {
-	field := &c.config.Web.ExternalURL
-	u := c.address("external_url", field)
-	if u == nil {
+// service checks the address of a service, if there is one; token says whether
+// one goes along.
+func (c *configChecker) service(name string, field *string, token bool) {
+	if *field == "" {
 		return
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		c.add(field, "external_url: a user name, a query or a fragment may not stand in it")
+	if err := trusted.Address(*field, token); err != nil {
+		c.add(field, "%s: %v", name, err)
 	}
+}
+
+func (c *configChecker) web() {
+	c.service("external_url", &c.config.Web.ExternalURL, false)
 }
 
 func (c *configChecker) storage() {
@@ -195,7 +199,7 @@ func (c *configChecker) mail() {
 	if (m.Username == "") != m.Password.IsZero() {
 		c.add(m, "mail: username and password belong together")
 	}
-	if m.TLS == "none" && m.Username != "" && !loopback(host) {
+	if m.TLS == "none" && m.Username != "" && !trusted.Loopback(host) {
 		c.add(&m.TLS, "tls: without it the password would be readable on the way to %s", host)
 	}
 }
@@ -211,11 +215,6 @@ func (c *configChecker) smtpHost() string {
 		c.add(field, "smtp: want HOST:PORT, found %q", *field)
 	}
 	return host
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
 func (c *configChecker) updates() {

@@ -85,6 +85,7 @@ type Daemon struct {
 	silences *silences.Poller
 	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
 	books    books
+	hands    hands
 	rounds   []*rounds.Rounds
 	web      *web.Server
 }
@@ -114,7 +115,7 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 		return nil, err
 	}
 	if s.config.Kdump.Listen != "" {
-		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
 			return nil, errors.Join(err, d.store.Close())
 		}
 	}
@@ -134,7 +135,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 // engine, the desk and the outbox follow the timeline, each for itself.
 func (d *Daemon) assemble(config *Config) {
 	beats := probes.NewHeartbeats(d.clk.Now)
-	do, look := d.hands(config)
+	d.hands = d.newHands(config)
+	d.metrics.watchHands(d.idle)
+	look := d.hands.look
 	kinds := d.metrics.probes.Around(allProbes(beats, look[executor.Probe], look[executor.Boot]))
 	scheduled := d.metrics.probes.Around(allProbes(beats, look[executor.Watch], look[executor.Boot]))
 	d.door = &intake.Door{
@@ -152,7 +155,7 @@ func (d *Daemon) assemble(config *Config) {
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
-		Actions: d.metrics.around(executor.Actions(do)),
+		Actions: d.metrics.around(executor.Actions(d.hands.do)),
 		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
@@ -166,6 +169,7 @@ func (d *Daemon) assemble(config *Config) {
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
+		Idle: d.idle,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
@@ -218,17 +222,25 @@ func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.O
 	return o
 }
 
-// alarm is the second way out, by what the configuration says now.
+// alarm is the second way out, by what the configuration says at each time.
 func (d *Daemon) alarm() *alarm {
-	config := d.settings.Load().config.Alarm
-	a := &alarm{clk: d.clk, log: d.log, trouble: d.ready, ways: []way{{"mail", d.mailOnDuty}}}
-	if config.Webhook != "" {
-		a.ways = append(a.ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, config.Webhook, text) }})
+	now := func() Alarm { return d.settings.Load().config.Alarm }
+	return &alarm{
+		clk: d.clk, log: d.log, trouble: d.trouble,
+		ways: func() []way {
+			ways := []way{{"mail", d.mailOnDuty}}
+			if to := now().Webhook; to != "" {
+				ways = append(ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, to, text) }})
+			}
+			return ways
+		},
+		alive: func(ctx context.Context) error {
+			if to := now().Watchdog; to != "" {
+				return post(ctx, to, "piket is alive")
+			}
+			return nil
+		},
 	}
-	if config.Watchdog != "" {
-		a.alive = func(ctx context.Context) error { return post(ctx, config.Watchdog, "piket is alive") }
-	}
-	return a
 }
 
 // mailOnDuty mails everybody on duty, past the store and its outbox.
@@ -352,7 +364,11 @@ func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
 	}.Send(ctx, m)
 }
 
-// ready says why the daemon cannot do its work, nil when it can.
+// trouble says why the daemon cannot do its work, nil when it can. Without its
+// hands it is still ready: alerts are taken in and people are told of them.
+func (d *Daemon) trouble() error { return errors.Join(d.ready(), d.idle()) }
+
+// ready says why the daemon cannot answer, nil when it can.
 func (d *Daemon) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

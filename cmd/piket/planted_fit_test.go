@@ -44,7 +44,7 @@ func (b bug) changed(root string) (string, error) {
 // each can still be planted, and that its test is still there, is asked with
 // every change.
 func TestEveryPlantedBugFitsTheProgram(t *testing.T) {
-	const atLeast = 91 // the list only grows
+	const atLeast = 104 // the list only grows
 	if len(bugs) < atLeast {
 		t.Errorf("%d bugs are planted, want at least %d", len(bugs), atLeast)
 	}

@@ -80,9 +80,17 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 	i.Runbook, i.PinnedAt = p, at
 }
 
+// Lasting is for how long service must be back before what was done for it is
+// known to have helped.
+const Lasting = time.Hour
+
 // relapse opens the incident again. Whoever was called before is called again,
-// and hands that were there before are not there now.
+// and hands that were there before are not there now. What was done has not
+// helped when that came soon: it may even have made matters worse.
 func (i *Incident) relapse(at time.Time) {
+	if a := i.Action; a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
+		a.Result = ShortLived
+	}
 	i.FellAt = at
 	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
 	i.Relapses++

@@ -124,9 +124,10 @@ type Result string
 
 // The results. What was refused or voided has none: it was never tried.
 const (
-	Helped  Result = "helped"  // service came back by it
-	Failed  Result = "failed"  // service did not come back in its time
-	Unclear Result = "unclear" // service came back, and whether by it is not known
+	Helped     Result = "helped"      // service came back by it
+	ShortLived Result = "short-lived" // service came back by it, and failed again within the hour
+	Failed     Result = "failed"      // service did not come back in its time
+	Unclear    Result = "unclear"     // service came back, and whether by it is not known
 )
 
 // Live reports whether the intent still holds its server: from the moment it

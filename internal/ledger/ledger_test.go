@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -111,7 +112,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if again := check(t, w); !strings.Contains(again, "A/I1") {
 		t.Fatalf("a minute later: %q", again)
 	}
-	if err := w.Freeze.Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	if why := check(t, w); why != "" {
@@ -121,7 +122,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if why := check(t, w); !strings.Contains(why, `"b"`) {
 		t.Errorf("another generation: %q", why)
 	}
-	if err := w.Freeze.Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -147,6 +148,50 @@ func TestThawingAFreezeOfOnesOwnAcceptsNothingUnseen(t *testing.T) {
 	}
 	if why := check(t, w); !strings.Contains(why, "A/I1") {
 		t.Errorf("noor does not hear of it: %q", why)
+	}
+}
+
+// Between two comparisons a database may forget, and then it has the same thing
+// planned and claimed again.
+func TestNothingIsSentThatTheJournalHasAlready(t *testing.T) {
+	db := &database{}
+	w, _ := watched(t, db)
+	if why := check(t, w); why != "" {
+		t.Fatal(why)
+	}
+	db.touches = []incident.Touch{touch("A/I1", now)}
+	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
+		t.Fatalf("the first time: %v", err)
+	}
+	db.touches = []incident.Touch{touch("A/I1", now.Add(time.Second))}
+	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); !errors.Is(err, ledger.ErrDiffer) || w.Freeze.Why() == "" {
+		t.Errorf("the same again: %v, frozen: %q", err, w.Freeze.Why())
+	}
+	if err := w.Freeze.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); err != nil {
+		t.Errorf("after a person has looked: %v", err)
+	}
+}
+
+// What another replica sent stands in a journal elsewhere.
+func TestNothingIsSentUntilEveryReplicaHasComparedAfterAFailover(t *testing.T) {
+	db := &database{head: ledger.Head{Generation: "a", Position: 2, Hash: "h2", Timeline: 4}, hashes: map[int64]string{2: "h2"}}
+	w, _ := watched(t, db)
+	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
+		t.Fatalf("at the start: %v", err)
+	}
+	db.touches = []incident.Touch{touch("A/I1", now)}
+	db.head.Timeline = 5
+	for range 2 {
+		if err := w.Note(t.Context(), sent("A/I2", 0)); !errors.Is(err, ledger.ErrSettling) {
+			t.Errorf("right after a failover: %v", err)
+		}
+	}
+	w.Clock.Wait(t.Context(), now.Add(ledger.Settle), nil)
+	if err := w.Note(t.Context(), sent("A/I2", 0)); err != nil {
+		t.Errorf("when all have compared: %v", err)
 	}
 }
 

@@ -165,7 +165,7 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 
 func concernsAction(p incident.Payload) bool {
 	switch p.(type) {
-	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Merged:
+	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Relapsed, incident.Merged:
 		return true
 	}
 	return false

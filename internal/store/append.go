@@ -136,7 +136,7 @@ func (s *Store) extend(ctx context.Context, b *batch, id string, old folded, eve
 // concernsAction reports whether an event can change what is known of an action.
 func concernsAction(p incident.Payload) bool {
 	switch p.(type) {
-	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Merged:
+	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Relapsed, incident.Merged:
 		return true
 	}
 	return false

@@ -317,8 +317,8 @@ func testFreezeOfOnePlaceIsThawedFromAnother(t *testing.T, where string) {
 	s, _ := leased(t, where)
 	says := func(place, want string, knows bool) {
 		t.Helper()
-		if why, known, err := s.Freezing(ctx, place); why != want || known != knows || err != nil {
-			t.Errorf("%s: %q %v (%v)", place, why, known, err)
+		if f, err := s.Freezing(ctx, place); f.Said != want || f.Known != knows || err != nil {
+			t.Errorf("%s: %+v (%v)", place, f, err)
 		}
 	}
 	says("a", "", false)

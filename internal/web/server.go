@@ -43,6 +43,10 @@ type Server struct {
 	// none.
 	Beat func(server, service string)
 
+	// Idle says why no machine is touched whatever is decided; without it nobody
+	// is told.
+	Idle func() error
+
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.
 	Vantages *vantage.Hub
@@ -55,6 +59,8 @@ type Server struct {
 	// Probes knows how everything is that is looked at; without it nobody is
 	// told.
 	Probes *probes.Scheduler
+
+	mostBlocked int // incidents gone through for /blocked, maxBlocked when 0
 }
 
 // Button is the big red button; [freeze.Switch] is one, for one process.
