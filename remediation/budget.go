@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,11 +17,16 @@ const memorySpan = 24 * time.Hour
 // others are the touches that count beside the intent that is being decided:
 // what was voided or refused never reached a machine, and giving power back
 // undoes what has been counted already.
-func (f Facts) others() []incident.Touch {
-	return slices.DeleteFunc(slices.Clone(f.Touched), func(t incident.Touch) bool {
-		own := f.Incident.Action.Live() && t.Intent == f.Incident.Action.Intent
-		return own || t.Voided || t.Outcome == incident.OutcomeRefused || t.Duty > 0
-	})
+func (f Facts) others() iter.Seq[*incident.Touch] {
+	own := f.Incident.Action
+	return func(yield func(*incident.Touch) bool) {
+		for _, t := range f.Touched {
+			mine := own.Live() && t.Intent == own.Intent
+			if !mine && !t.Voided && t.Outcome != incident.OutcomeRefused && t.Duty == 0 && !yield(t) {
+				return
+			}
+		}
+	}
 }
 
 // standing is a server and the circles that an action on it counts against: the
@@ -37,7 +43,7 @@ func circlesOf(s inventory.Server) incident.Circles {
 
 // standing says where what was touched counts. Without the inventory, and
 // without a note of when it was planned, it still counts for the fleet.
-func (f Facts) standing(t incident.Touch) standing {
+func (f Facts) standing(t *incident.Touch) standing {
 	s := standing{t.Server, []incident.Circles{t.Among}}
 	if server, ok := f.Inventory.Server(t.Server); ok {
 		s.circles = append(s.circles, circlesOf(server))
@@ -55,7 +61,7 @@ func (s standing) in(same func(incident.Circles) bool) bool {
 // it counted as such, limits have leaked until a whole cluster was restarted.
 func (f Facts) inHand() []standing {
 	var servers []standing
-	for _, t := range f.others() {
+	for t := range f.others() {
 		unsettled := t.Outcome == incident.OutcomeUnknown && t.Result != incident.Unclear && t.Result != incident.Helped
 		recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown
 		if t.Server == f.Incident.Subject.Name || !t.Live() && !recent && !unsettled {
@@ -131,7 +137,7 @@ func (f Facts) fleetLimit() int {
 func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
-	for _, t := range f.others() {
+	for t := range f.others() {
 		here := f.standing(t).in(func(o incident.Circles) bool { return o.Site == server.Site })
 		if f.Now.Sub(t.PlannedAt) < time.Hour && here {
 			site = append(site, t.PlannedAt)
@@ -165,7 +171,7 @@ func cooledDown(f Facts, r runbooks.Remedy) *refusal {
 	if r.Power == "" {
 		return nil
 	}
-	for _, t := range f.others() {
+	for t := range f.others() {
 		if until := t.PlannedAt.Add(f.Limits.Cooldown); t.Server == f.Incident.Subject.Name && t.Action.Action == "power" && f.Now.Before(until) {
 			return &refusal{Why: fmt.Sprintf("its power was touched at %s and is left alone for %v", clockTime(t.PlannedAt), f.Limits.Cooldown), Until: until}
 		}

@@ -48,7 +48,7 @@ func (f Facts) asked(r runbooks.Remedy) bool { return f.Runbook.Asks(r, f.condit
 // person is asked again.
 type ErrorBudget struct{ Of, Failed int }
 
-func spent(record []incident.Touch, b ErrorBudget) bool {
+func spent(record []*incident.Touch, b ErrorBudget) bool {
 	record = record[:min(len(record), b.Of)]
 	return count(record, incident.Failed)+count(record, incident.ShortLived) > b.Failed
 }
@@ -58,8 +58,8 @@ const earnedLeave = "earned: "
 
 // earned reports whether of the last tries, as many as were to be shown, nearly
 // all helped. One in ten may not have.
-func earned(record []incident.Touch, r runbooks.Remedy) bool {
-	record = slices.DeleteFunc(slices.Clone(record), func(t incident.Touch) bool { return t.Result == incident.Helped && !shows(t, r) })
+func earned(record []*incident.Touch, r runbooks.Remedy) bool {
+	record = slices.DeleteFunc(slices.Clone(record), func(t *incident.Touch) bool { return t.Result == incident.Helped && !shows(t, r) })
 	needed := r.Earn
 	if needed <= 0 || len(record) < needed {
 		return false
@@ -72,12 +72,12 @@ func earned(record []incident.Touch, r runbooks.Remedy) bool {
 // asking: somebody had agreed to it, or it was earned in its turn, and it was
 // what the step does today. What a runbook did by itself, or did under the same
 // name before it was changed, shows nothing. What failed counts in any case.
-func shows(t incident.Touch, r runbooks.Remedy) bool {
+func shows(t *incident.Touch, r runbooks.Remedy) bool {
 	agreed := t.Approval != "" || strings.HasPrefix(t.Unasked, earnedLeave)
 	return agreed && t.Verb == r.Power && runbooks.Fits(r.SSH, t.Command)
 }
 
-func count(record []incident.Touch, r incident.Result) (n int) {
+func count(record []*incident.Touch, r incident.Result) (n int) {
 	for _, t := range record {
 		if t.Result == r {
 			n++
@@ -88,7 +88,7 @@ func count(record []incident.Touch, r incident.Result) (n int) {
 
 // scorecard says what a step was good for, as a person is shown it who decides
 // about it: "fixed 18 of 29 on this model, median 4m10s".
-func scorecard(record []incident.Touch, server inventory.Server) string {
+func scorecard(record []*incident.Touch, server inventory.Server) string {
 	if len(record) == 0 {
 		return "never tried before " + onClass(server)
 	}

@@ -14,10 +14,10 @@ import (
 // minutes, F failed, U unclear, S helped for less than an hour. Somebody had
 // agreed to all of these. E helped where that had been earned before, A where
 // nobody was asked, and O was another command in those days.
-func tries(record string) []incident.Touch {
-	var list []incident.Touch
+func tries(record string) []*incident.Touch {
+	var list []*incident.Touch
 	for n, letter := range record {
-		t := incident.Touch{}
+		t := &incident.Touch{}
 		t.Verb, t.Approval = "cycle", "INC-2026-0001/A9"
 		switch letter {
 		case 'H', 'E', 'A', 'O':
@@ -99,7 +99,7 @@ func TestTrustIsEarnedAndSpent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected])
-			f.Runbook, f.Results = book, map[string][]incident.Touch{test.step: tries(test.record)}
+			f.Runbook, f.Results = book, map[string][]*incident.Touch{test.step: tries(test.record)}
 			r, _ := book.Remedy(test.step)
 			if got := f.trust(r); got.Trust != test.want {
 				t.Errorf("%q (%s), want %q", got.Trust, got.Why, test.want)
@@ -144,7 +144,7 @@ func TestWhatIsEarnedDoesNotAnswerForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := about(t, "s0r0u0")
-	f.Runbook, f.Results = book, map[string][]incident.Touch{"earning": tries(strings.Repeat("H", 20))}
+	f.Runbook, f.Results = book, map[string][]*incident.Touch{"earning": tries(strings.Repeat("H", 20))}
 	r, _ := book.Remedy("earning")
 	if got := f.trust(r); got.Trust != runbooks.Auto {
 		t.Fatalf("it has earned %+v", got)

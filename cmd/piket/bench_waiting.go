@@ -84,7 +84,7 @@ func (f waitingFlags) measure(ctx context.Context, w *benchWorld) (r waitingResu
 	if err := w.breakAll(ctx, "BenchDown", f.incidents); err != nil {
 		return r, err
 	}
-	if err := w.until(ctx, func([]store.Summary) bool { return keeper.seen() == f.incidents && keeper.quiet() }); err != nil {
+	if err := w.until(ctx, func() (bool, error) { return keeper.seen() == f.incidents && keeper.quiet(), nil }); err != nil {
 		return r, err
 	}
 	keeper.reset()
@@ -113,7 +113,7 @@ func (f waitingFlags) restart(ctx context.Context, w *benchWorld, keeper *punctu
 	}
 	w.door.Store = w.store
 	defer w.startUntil(ctx)()
-	err = w.until(ctx, func([]store.Summary) bool { return keeper.first.Load() != nil && keeper.seen() >= f.incidents })
+	err = w.until(ctx, func() (bool, error) { return keeper.first.Load() != nil && keeper.seen() >= f.incidents, nil })
 	if first := keeper.first.Load(); first != nil {
 		r.RestartMillis = float64(first.Sub(began).Microseconds()) / 1000
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/spinware/piket/alerts"
 )
@@ -77,6 +78,7 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 	if i.Runbook.Hash != p.Hash {
 		i.Goal, i.Verdict, i.Blocked = Goal{}, Concluded{}, Blocked{}
 	}
+	p.Source = unique.Make(p.Source).Value() // thousands of incidents share one text
 	i.Runbook, i.PinnedAt = p, at
 }
 

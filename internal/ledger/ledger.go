@@ -52,8 +52,8 @@ type Head struct {
 
 // Database is what a database says of itself, read at one moment.
 type Database struct {
-	Touches []incident.Touch // every action of the last [Span] at least
-	Host    string           // whose journal it is held against: what other replicas claimed stands in theirs
+	Touches []*incident.Touch // every action of the last [Span] at least
+	Host    string            // whose journal it is held against: what other replicas claimed stands in theirs
 	Head    Head
 	// HashAt is the hash of the event at the position of the newest checkpoint,
 	// "" when there is no such event.

@@ -34,7 +34,7 @@ var (
 // nil together: then only the intents are compared, and no checkpoints are made.
 type Watch struct {
 	Journal *journal.Journal
-	Touches func(ctx context.Context, since time.Time) ([]incident.Touch, error)
+	Touches func(ctx context.Context, since time.Time) ([]*incident.Touch, error)
 	Head    func(ctx context.Context) (Head, error)
 	HashAt  func(ctx context.Context, position int64) (string, error)
 	Host    string // what the owner of this process' claims begins with

@@ -58,7 +58,7 @@ func (w *world) remember() {
 			case 'f':
 				a.Result = incident.Failed
 			}
-			w.db.note(incident.Touch{Incident: id, Action: a})
+			w.db.note(&incident.Touch{Incident: id, Action: a})
 		}
 	}
 }

@@ -20,7 +20,7 @@ type model struct {
 	open      map[string]string // subject → incident
 	held      map[string]string // server → incident
 	episodes  map[string]store.Episode
-	touches   []incident.Touch // in the order in which they were planned
+	touches   []*incident.Touch // in the order in which they were planned
 	numbers   map[int]int
 	commits   uint64   // counts over every database of the world
 	marks     []uint64 // by event: the number of its commit
@@ -88,7 +88,7 @@ func (m *model) create(now time.Time, events []incident.Event) (*incident.Incide
 	return m.extend(id, now, events)
 }
 
-func (m *model) append(id string, version int, now time.Time, check func([]incident.Touch) error, since time.Time, events []incident.Event) (*incident.Incident, error) {
+func (m *model) append(id string, version int, now time.Time, check func([]*incident.Touch) error, since time.Time, events []incident.Event) (*incident.Incident, error) {
 	old, err := m.load(id)
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 	k := m.incidents[id]
 	inc := k.inc.Clone()
 	now = now.UTC().Truncate(time.Microsecond)
-	var intents []incident.Touch
+	var intents []*incident.Touch
 	for n, e := range events {
 		e.Incident, e.Seq, e.Recorded = id, inc.Version+1, now
 		if e.At.IsZero() {
@@ -127,7 +127,7 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 		inc.Apply(e)
 		events[n] = e
 		if inc.Action != nil && concernsAction(e.Payload) {
-			intents = append(intents, incident.Touch{Incident: id, Action: *inc.Action})
+			intents = append(intents, &incident.Touch{Incident: id, Action: *inc.Action})
 		}
 	}
 	if holder := m.held[inc.Held()]; inc.Held() != "" && holder != "" && holder != id {
@@ -171,7 +171,7 @@ func concernsAction(p incident.Payload) bool {
 	return false
 }
 
-func (m *model) note(t incident.Touch) {
+func (m *model) note(t *incident.Touch) {
 	for n := len(m.touches) - 1; n >= 0; n-- {
 		if m.touches[n].Intent == t.Intent {
 			m.touches[n] = t
@@ -181,27 +181,27 @@ func (m *model) note(t incident.Touch) {
 	m.touches = append(m.touches, t)
 }
 
-func (m *model) touched(since time.Time) []incident.Touch {
-	var list []incident.Touch
+func (m *model) touched(since time.Time) []*incident.Touch {
+	var list []*incident.Touch
 	for _, t := range m.touches {
 		if !t.Ended || !t.PlannedAt.Before(since) {
 			list = append(list, t)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b incident.Touch) int {
+	slices.SortStableFunc(list, func(a, b *incident.Touch) int {
 		return cmp.Or(a.PlannedAt.Compare(b.PlannedAt), cmp.Compare(a.Intent, b.Intent))
 	})
 	return list
 }
 
-func (m *model) results(runbook, step, class string, limit int) []incident.Touch {
-	var list []incident.Touch
+func (m *model) results(runbook, step, class string, limit int) []*incident.Touch {
+	var list []*incident.Touch
 	for _, t := range m.touches {
 		if t.Runbook == runbook && t.Step == step && t.Class == class && t.Duty == 0 && t.Result != "" {
 			list = append(list, t)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b incident.Touch) int {
+	slices.SortStableFunc(list, func(a, b *incident.Touch) int {
 		return cmp.Or(b.PlannedAt.Compare(a.PlannedAt), cmp.Compare(b.Intent, a.Intent))
 	})
 	return list[:min(len(list), limit)]
@@ -262,14 +262,14 @@ func (s *session) Episode(_ context.Context, name string) (store.Episode, error)
 	return s.w.db.episodes[name], nil
 }
 
-func (s *session) Touches(_ context.Context, since time.Time) ([]incident.Touch, error) {
+func (s *session) Touches(_ context.Context, since time.Time) ([]*incident.Touch, error) {
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
 	return s.w.db.touched(since), nil
 }
 
-func (s *session) Results(_ context.Context, runbook, step, class string, limit int) ([]incident.Touch, error) {
+func (s *session) Results(_ context.Context, runbook, step, class string, limit int) ([]*incident.Touch, error) {
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
@@ -300,7 +300,7 @@ func (s *session) Append(_ context.Context, id string, version int, events ...in
 	}, events)
 }
 
-func (s *session) AppendIf(_ context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
+func (s *session) AppendIf(_ context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
 	return s.commit(func(now time.Time) (*incident.Incident, error) {
 		return s.w.db.append(id, version, now, check, since, events)
 	}, events)

@@ -77,8 +77,8 @@ func (p *pair) step() {
 	}
 	payload, version, refuse := p.payload(inc), inc.Version-p.rng.IntN(5)/4, p.rng.IntN(4) == 0
 	since := p.clk.Now().Add(-time.Hour)
-	check := func(seen *[]incident.Touch) func([]incident.Touch) error {
-		return func(list []incident.Touch) error {
+	check := func(seen *[]*incident.Touch) func([]*incident.Touch) error {
+		return func(list []*incident.Touch) error {
 			*seen = list
 			if refuse {
 				return errAway
@@ -88,7 +88,7 @@ func (p *pair) step() {
 	}
 	var a, b *incident.Incident
 	var errA, errB error
-	var seenA, seenB []incident.Touch
+	var seenA, seenB []*incident.Touch
 	switch p.rng.IntN(4) {
 	case 0:
 		opened := incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: p.server()}, Site: "site-1"}

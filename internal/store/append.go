@@ -133,14 +133,20 @@ func (s *Store) extend(ctx context.Context, b *batch, id string, old folded, eve
 	return next, s.project(ctx, b, old, next, now)
 }
 
-// concernsAction reports whether an event can change what is known of an action.
-func concernsAction(p incident.Payload) bool {
-	switch p.(type) {
-	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Relapsed, incident.Merged:
-		return true
+// actionKinds are the events that can change what is known of an action.
+var actionKinds = kindsOf(incident.Intended{}, incident.Claimed{}, incident.Voided{}, incident.OutcomeRecorded{}, incident.Graded{},
+	incident.StepFailed{}, incident.Restored{}, incident.Relapsed{}, incident.Merged{})
+
+func kindsOf(list ...incident.Payload) map[string]bool {
+	kinds := map[string]bool{}
+	for _, p := range list {
+		kinds[string(p.Kind())] = true
 	}
-	return false
+	return kinds
 }
+
+// concernsAction reports whether an event can change what is known of an action.
+func concernsAction(p incident.Payload) bool { return actionKinds[string(p.Kind())] }
 
 // line is an event and its payload as it is stored.
 type line struct {
@@ -175,7 +181,7 @@ func (s *Store) insert(ctx context.Context, b *batch, lines []line) error {
 		}
 		args := make([]any, 0, 10*len(some))
 		for n, l := range some {
-			args = append(args, place(first, n), l.Incident, l.Seq, l.At.UnixMicro(), l.Recorded.UnixMicro(), l.Actor, string(l.Payload.Kind()), l.data, l.Prev, l.Hash)
+			args = append(args, nth(first, n), l.Incident, l.Seq, l.At.UnixMicro(), l.Recorded.UnixMicro(), l.Actor, string(l.Payload.Kind()), l.data, l.Prev, l.Hash)
 		}
 		_, err = b.ExecContext(ctx, `INSERT INTO events (position, incident, seq, at, recorded, actor, kind, data, prev, hash) VALUES `+values(len(some), 10), args...)
 		if err != nil {
@@ -190,8 +196,8 @@ func (s *Store) insert(ctx context.Context, b *batch, lines []line) error {
 	return nil
 }
 
-// place is the n-th position from the first, or whatever the database gives.
-func place(first any, n int) any {
+// nth is the n-th position from the first, or whatever the database gives.
+func nth(first any, n int) any {
 	if first, ok := first.(int64); ok {
 		return first + int64(n)
 	}
@@ -274,8 +280,8 @@ func (s *Store) project(ctx context.Context, x execer, old, next folded, now tim
 	if err != nil {
 		return err
 	}
-	if old.inc.Version > 0 && old.inc.Ongoing() {
+	if old.inc.Version > 0 && old.inc.Ongoing() && old.inc.Priority == next.inc.Priority {
 		return nil // it was offered when it was opened
 	}
-	return offer(ctx, x, r.id)
+	return offer(ctx, x, r)
 }

@@ -27,6 +27,18 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO leases (incident, replica, fence) SELECT id, '', 0 FROM incidents;
 `
 
+const pressingSchema = `
+CREATE INDEX intents_by_incident ON intents (incident);
+-- How pressing an incident is that nobody has, so that who takes some begins
+-- with the first and need not sort them all: of a storm there are very many.
+ALTER TABLE leases ADD COLUMN priority TEXT NOT NULL DEFAULT '';
+ALTER TABLE leases ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;
+UPDATE leases SET priority = COALESCE((SELECT i.priority FROM incidents i WHERE i.id = leases.incident), ''),
+	opened = COALESCE((SELECT i.opened FROM incidents i WHERE i.id = leases.incident), 0);
+DROP INDEX leases_by_replica;
+CREATE INDEX leases_by_replica ON leases (replica, priority, opened, incident);
+`
+
 // ErrLapsed says that a replica was not heard for its whole term: others may
 // have what it had. It must forget all of it and begin again under a new name.
 var ErrLapsed = errors.New("this replica was not heard for too long, and others may have its work")
@@ -150,7 +162,7 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 // Take gives a replica at most so many of the incidents that nobody has, the
 // most pressing and then the oldest first, and returns them.
 func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
-	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
+	const free = `SELECT l.incident FROM leases l WHERE l.replica = '' ORDER BY l.priority, l.opened, l.incident LIMIT $1`
 	if ids, err = column(ctx, s.read, free, 1); err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -174,8 +186,9 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 }
 
 // offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, x execer, id string) error {
-	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence) VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
+func offer(ctx context.Context, x execer, r row) error {
+	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence, priority, opened) VALUES ($1, '', 0, $2, $3)
+		ON CONFLICT (incident) DO UPDATE SET priority = excluded.priority`, r.id, r.priority, r.opened)
 	return err
 }
 

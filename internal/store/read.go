@@ -103,6 +103,31 @@ func readSummary(rows *sql.Rows) (m Summary, err error) {
 	return m, err
 }
 
+// Standing is what incidents are counted by.
+type Standing struct {
+	Priority incident.Priority
+	Status   incident.Status
+}
+
+// Count counts the incidents that are open or restored.
+func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') GROUP BY priority, status`)
+	if err != nil {
+		return nil, fmt.Errorf("count incidents: %w", err)
+	}
+	defer rows.Close()
+	counts := map[Standing]int{}
+	for rows.Next() {
+		var by Standing
+		var n int
+		if err := rows.Scan(&by.Priority, &by.Status, &n); err != nil {
+			return nil, fmt.Errorf("count incidents: %w", err)
+		}
+		counts[by] = n
+	}
+	return counts, rows.Err()
+}
+
 // subjects writes a list for SQL.
 func subjects(list []incident.Subject) string {
 	names := make([]string, len(list))
@@ -165,18 +190,22 @@ func (s *Store) Live(ctx context.Context) (int, error) {
 // Changes returns the incidents that have events after position, and the
 // position up to which that is true. Begin with 0 to be told of everything.
 func (s *Store) Changes(ctx context.Context, after int64) (ids []string, position int64, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > $1 GROUP BY incident ORDER BY 2`, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT incident, position FROM events WHERE position > $1 ORDER BY position`, after)
 	if err != nil {
 		return nil, after, fmt.Errorf("follow: %w", err)
 	}
 	defer rows.Close()
 	position = after
+	told := map[string]bool{}
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id, &position); err != nil {
 			return nil, after, fmt.Errorf("follow: %w", err)
 		}
-		ids = append(ids, id)
+		if !told[id] {
+			told[id] = true
+			ids = append(ids, id)
+		}
 	}
 	return ids, position, rows.Err()
 }

@@ -50,10 +50,9 @@ func (s *Store) openSQLite(dir string) error {
 	if err := s.migrate(write); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if s.read, err = openReader(path); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	s.read.SetMaxOpenConns(8)
 	s.path, s.writer = path, newWriter(write, s.dialect, s.published)
 	return s.begun(context.Background())
 }
@@ -65,7 +64,7 @@ func (s *Store) lookAtSQLite(dir string) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	var err error
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if s.read, err = openReader(path); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	s.path = path

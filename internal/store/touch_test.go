@@ -144,7 +144,7 @@ func testReservationsSeeEachOther(t *testing.T, where string) {
 		list = append(list, create(t, s, fmt.Sprintf("web-%02d", n)))
 	}
 	errs := together(len(list), func(n int) error {
-		_, err := s.AppendIf(ctx, list[n].ID, list[n].Version, func(touched []incident.Touch) error {
+		_, err := s.AppendIf(ctx, list[n].ID, list[n].Version, func(touched []*incident.Touch) error {
 			if len(touched) > 0 {
 				return full
 			}
