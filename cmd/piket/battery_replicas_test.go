@@ -52,15 +52,20 @@ web: {external_url: "%s"}
 intake: {alertmanager: {token_file: alertmanager.token}}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
-guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, server_per_day: 100, together: 100, together_percent: 100, together_within: 1m, per_site: 10, fleet_percent: 50, in_flight: 20}
+guards:
+  {hold_down: 5s, facts_fresh: 10s, in_flight: 20, per_rack: 2, per_customer: 20, per_site: 20, fleet_percent: 100,
+   site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 1m, together: 100, together_percent: 100, together_within: 1m, error_budget: 10}
 `
 
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.
-func newTrio(t *testing.T, seed uint64, names ...string) *trio {
+func newTrio(t *testing.T, seed uint64, racks int, names ...string) *trio {
 	t.Helper()
-	w := &ward{t: t, url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true, binary: build(t), clk: clock.Real()}
+	w := &ward{
+		t: t, url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true, binary: build(t), clk: clock.Real(),
+		racks: racks, gone: fmt.Sprintf("more-%03d", racks+1), once: true,
+	}
 	f := &trio{ward: w, server: storetest.Own(t)}
-	w.furnish(seed, lab.Options{Boot: 3 * time.Second, Racks: bedsRacks}) // with the runbooks; every replica has a configuration of its own
+	w.furnish(seed, lab.Options{Boot: 3 * time.Second, Racks: racks + 1}) // with the runbooks; every replica has a configuration of its own
 	f.hurry()
 	url, socket := f.server.Database(t), f.server.Socket()
 	w.store = url

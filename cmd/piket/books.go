@@ -83,6 +83,6 @@ func (d *Daemon) about(id string, i incident.Intended) error {
 	ctx, cancel := context.WithTimeout(context.Background(), comparing)
 	defer cancel()
 	err := d.books.watch.Note(ctx, journal.Record{Kind: ledger.Intent, At: d.clk.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: remediation.Clause(i.What(), 500)})
-	failpoint.Reach(failpoint.SendJournaled)
+	failpoint.Done(failpoint.SendJournaled, err)
 	return err
 }

@@ -23,7 +23,7 @@ const takeover = 10 * time.Second
 // Three replicas of the installed daemon on one PostgreSQL, one lab. The stories
 // follow each other; in the end the lab's wire log is held against the record.
 func TestThreeReplicasAct(t *testing.T) {
-	f := newTrio(t, 1, "a", "b", "c")
+	f := newTrio(t, 1, bedsRacks, "a", "b", "c")
 	f.stories(t, []story{
 		{"a yes through any replica leads to one power cycle", f.oneCycle},
 		{"a freeze through one stops all within a second, and a thaw through another ends it", f.freezeAll},
@@ -35,7 +35,8 @@ func TestThreeReplicasAct(t *testing.T) {
 // The same, with what takes longer: more moments to die at, one that stands
 // still, and a database that is cut off or killed.
 func TestThreeReplicasSurvive(t *testing.T) {
-	f := newTrio(t, 1, "a", "b", "c")
+	t.Parallel() // most of it is waiting
+	f := newTrio(t, 1, bedsRacks, "a", "b", "c")
 	f.stories(t, []story{
 		{"the owner is killed when the yes comes", func(t *testing.T) { f.killedAt(t, "db-02", "approved") }},
 		{"the owner is killed when it knows the outcome", func(t *testing.T) { f.killedAt(t, "more-001a", "outcome") }},

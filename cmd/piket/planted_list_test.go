@@ -1,5 +1,3 @@
-//go:build battery
-
 package main
 
 // bugs only grows: a bug that was caught once must be caught for ever. Whoever

@@ -49,7 +49,7 @@ func (p *plan) commit() {
 		for n, on := range together {
 			fail(on.words, errs[n])
 			_, after := on.moments()
-			failpoint.Reach(after)
+			failpoint.Done(after, errs[n])
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	accepted, err := o.Send(sending, Mail{
 		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(),
 	})
-	failpoint.Reach(failpoint.MailDelivered)
+	failpoint.Done(failpoint.MailDelivered, err)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -98,7 +98,7 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	}
 	// What was delivered is written down even while piket is being stopped.
 	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
-	failpoint.Reach(failpoint.MailMarked)
+	failpoint.Done(failpoint.MailMarked, err)
 	return err
 }
 

@@ -160,7 +160,7 @@ func (a *app) append(ctx context.Context, id, actor string, judge func(moment) (
 			events[n] = incident.Event{At: m.now, Actor: actor, Payload: p}
 		}
 		_, err = a.Store.Append(ctx, id, inc.Version, events...)
-		failpoint.Reach(failpoint.DeedDone)
+		failpoint.Done(failpoint.DeedDone, err)
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
