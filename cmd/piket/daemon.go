@@ -273,6 +273,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
+		d.clk.Go(func() { d.calendar().run(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
@@ -329,7 +330,7 @@ func (d *Daemon) policy() desk.Policy {
 	for priority, every := range s.config.Updates {
 		updates[incident.Priority(priority)] = every
 	}
-	return desk.Policy{Updates: updates, ExternalURL: s.config.Web.ExternalURL, Zone: s.zone}
+	return desk.Policy{Updates: updates, ExternalURL: s.config.Web.ExternalURL, Zone: s.zone, Review: s.config.Review.Within}
 }
 
 func (d *Daemon) webConfig() web.Config {
@@ -337,7 +338,7 @@ func (d *Daemon) webConfig() web.Config {
 	return web.Config{
 		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
-		Updates: d.policy().Updates,
+		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2,
 	}
 }
 

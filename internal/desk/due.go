@@ -28,6 +28,7 @@ type Policy struct {
 	Updates     map[incident.Priority]time.Duration // a priority that is not in it is not told
 	ExternalURL string                              // of piket's own page; "" leaves links out
 	Zone        *time.Location                      // of the times that customers read; nil means UTC
+	Review      time.Duration                       // from closing a P1 or P2 to when its review is due; 0 means that none is
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -40,6 +41,9 @@ func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b := &batch{facts: f}
 	b.pages()
 	b.customers()
+	b.lookback()
+	b.duty()
+	b.calendar()
 	return b.duties, b.next
 }
 

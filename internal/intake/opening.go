@@ -93,13 +93,22 @@ func unjudged(title, why string) []incident.Payload {
 	}
 }
 
+// dated is what holds for a date: no trouble, and no machine's business.
+func dated() []incident.Payload {
+	return []incident.Payload{incident.Classified{
+		Impact: incident.Low, Urgency: incident.Low, Priority: incident.PriorityOf(incident.Low, incident.Low), Reason: "it falls due by the calendar",
+	}}
+}
+
 // opening is how every timeline begins: opened, the alert, the priority, the
 // team, the runbook.
 func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
 	payloads := []incident.Payload{
 		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
 	}
-	if book := d.Runbooks().Select(a.Labels); book != nil {
+	if about.subject.OfCalendar() {
+		payloads = append(payloads, dated()...)
+	} else if book := d.Runbooks().Select(a.Labels); book != nil {
 		payloads = append(payloads, judged(book, "", "as the runbook "+book.Name+" says")...)
 	} else {
 		payloads = append(payloads, unjudged("", "no runbook judges it")...)

@@ -91,6 +91,12 @@ func multiply(b *testing.B, where, id string, all int) {
 		b.Fatal(err)
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if driver == "sqlite" {
+		if _, err := db.Exec("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000"); err != nil {
+			b.Fatal(err)
+		}
+	}
 	series = fmt.Sprintf(series, all-1)
 	const name, later = `'INC-2027-' || (1000000 + c.n)`, `c.n * 20000000`
 	for _, statement := range []string{

@@ -31,6 +31,8 @@ type Filter struct {
 	Site    string
 	About   []incident.Subject // only what is about one of these; none means anything
 	Limit   int                // 0 means 1000
+
+	Calendar bool // those that are about a date, instead of those that are about trouble
 }
 
 // Load returns an incident as its events add up to it, or ErrNotFound. The
@@ -88,7 +90,8 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
 		FROM incidents WHERE (NOT $1 OR status IN ('open', 'restored')) AND ($2 = '' OR site = $2)
 		AND ($3 = '[]' OR subject IN (`+s.dialect.elements("$3")+`))
-		ORDER BY opened DESC, id DESC LIMIT $4`, f.Ongoing, plain(f.Site), subjects(f.About), limit)
+		AND $4 = (subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%')
+		ORDER BY opened DESC, id DESC LIMIT $5`, f.Ongoing, plain(f.Site), subjects(f.About), f.Calendar, limit)
 	list, err := collect(rows, err, readSummary)
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)

@@ -72,6 +72,8 @@ type Config struct {
 	Token       secret.Ref                          // bearer token of Alertmanager
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
+	Zone        *time.Location                      // of the days and times of reports, UTC when nil
+	NIS2        bool                                // whether an incident may be marked as significant
 }
 
 // defaultSessionTTL is one shift with its handover.
