@@ -108,7 +108,7 @@ func (c *calendar) raise(ctx context.Context, name string, period report.Period,
 	if err != nil || known.Incident != "" {
 		return err
 	}
-	figures, err := figuresOf(ctx, c.store, period, updates, c.clk.Now())
+	figures, err := report.Sum(period, updates, c.clk.Now(), c.store.Timelines(ctx, period.From, period.To, report.Kinds))
 	if err != nil {
 		return err
 	}
@@ -118,16 +118,4 @@ func (c *calendar) raise(ctx context.Context, name string, period report.Period,
 		a.Annotations["summary"] = "Yearly evaluation of the incident policy, " + period.Of
 	}
 	return c.receive(ctx, []alerts.Alert{a}, 0)
-}
-
-// figuresOf adds up a period, in one pass over its timelines.
-func figuresOf(ctx context.Context, s *store.Store, period report.Period, updates report.Updates, now time.Time) (report.Figures, error) {
-	trends := report.NewTrends(period, updates, now)
-	for events, err := range s.Timelines(ctx, period.From, period.To, report.Kinds) {
-		if err != nil {
-			return report.Figures{}, err
-		}
-		trends.Add(events)
-	}
-	return trends.Figures(), nil
 }

@@ -40,7 +40,7 @@ func (b *batch) calendar() {
 		}
 	case "policy":
 		b.nag(nag{
-			topic: "policy", first: inc.OpenedAt, every: evaluateAgain, people: b.managers(), path: "/incidents/" + inc.ID,
+			topic: "policy", first: inc.OpenedAt, every: evaluateAgain, people: b.managers(), path: "/reports",
 			subject: fmt.Sprintf("[%s] %s", inc.ID, inc.Title),
 			body:    "Go through the incident policy with these figures, note what shall change, and close this record. You hear of it every month until then.\n\n" + figures,
 		})

@@ -36,14 +36,11 @@ func benchmarkMonth(b *testing.B, where string, incidents int) {
 	month := report.At("month", opened)
 	before := busy(b)
 	for b.Loop() {
-		trends := report.NewTrends(month, updates, month.To)
-		for events, err := range s.Timelines(context.Background(), month.From, month.To, report.Kinds) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			trends.Add(events)
+		f, err := report.Sum(month, updates, month.To, s.Timelines(context.Background(), month.From, month.To, report.Kinds))
+		if err != nil {
+			b.Fatal(err)
 		}
-		if f := trends.Figures(); f.Incidents != incidents || f.Alone.Of != incidents || f.Updates.Of != 2*incidents {
+		if f.Incidents != incidents || f.Alone.Of != incidents || f.Updates.Of != 2*incidents {
 			b.Fatalf("%+v", f)
 		}
 	}

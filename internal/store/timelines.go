@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 // No event of before this version leaves anything unfinished.
 const unfinishedSchema = `
 ALTER TABLE incidents ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0; -- 1 while people owe something on it, also when it is closed
-CREATE INDEX incidents_by_opening ON incidents (opened);
+CREATE INDEX incidents_by_opening ON incidents (opened, id);
 `
 
 // Timelines returns the timelines of all incidents that were opened from one
@@ -69,7 +71,7 @@ func (s *Store) readTimelines(ctx context.Context, from, to time.Time, kinds []i
 	rows, err := s.read.QueryContext(ctx, `SELECT e.incident, e.seq, e.at, e.actor, e.kind, e.data
 		FROM incidents i JOIN events e ON e.incident = i.id
 		WHERE i.opened >= $1 AND i.opened < $2 AND (e.kind IN (`+s.dialect.elements("$3")+`) OR e.actor LIKE 'person:%')
-		ORDER BY i.id, e.seq`, from.UnixMicro(), to.UnixMicro(), string(names))
+		ORDER BY i.opened, i.id`, from.UnixMicro(), to.UnixMicro(), string(names))
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,10 @@ func (s *Store) readTimelines(ctx context.Context, from, to time.Time, kinds []i
 	return nil
 }
 
+// decodeAll reads a timeline. The database may have its events in any order:
+// sorting them here spares it a sort of everything.
 func decodeAll(timeline []rawEvent) ([]incident.Event, error) {
+	slices.SortFunc(timeline, func(a, b rawEvent) int { return cmp.Compare(a.seq, b.seq) })
 	events := make([]incident.Event, len(timeline))
 	for n, e := range timeline {
 		payload, err := incident.Decode(incident.Kind(e.kind), e.data)

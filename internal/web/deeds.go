@@ -33,6 +33,7 @@ type said struct {
 	State      string `json:"state"`
 	Task       string `json:"task"`
 	Outcome    string `json:"outcome"`
+	saidOfReview
 }
 
 // moment is what a deed is judged on.
@@ -41,6 +42,8 @@ type moment struct {
 	inventory *inventory.Inventory
 	by        inventory.Person
 	now       time.Time
+	config    Config
+	events    func() ([]incident.Event, error) // the whole timeline
 }
 
 // deed judges what a person says and returns what to append for it.
@@ -68,6 +71,17 @@ var deeds = map[string]deed{
 		return desk.ReportCall(m.incident, m.by, s.Task, s.Outcome)
 	},
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
+
+	"review": moment.writeReview,
+	"share":  func(m moment, _ said) ([]incident.Payload, error) { return m.shareReview() },
+	"done": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.FinishAction(m.incident, m.by, s.ID, s.Words)
+	},
+	"significant": moment.markSignificant,
+	"duty": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.ReportDuty(m.incident, m.by, incident.DutyStage(s.Stage), s.Reference)
+	},
+	"evaluate": func(m moment, s said) ([]incident.Payload, error) { return desk.Evaluate(m.incident, m.by, s.Words) },
 }
 
 func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
@@ -108,7 +122,8 @@ func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do d
 		if err != nil {
 			return err
 		}
-		m := moment{incident: inc, inventory: a.Inventory(), by: by, now: a.Clock.Now()}
+		m := moment{incident: inc, inventory: a.Inventory(), by: by, now: a.Clock.Now(), config: a.Config()}
+		m.events = func() ([]incident.Event, error) { return a.Store.Events(ctx, id, 0) }
 		payloads, err := do(m, s)
 		if err != nil {
 			return err
@@ -128,8 +143,11 @@ func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do d
 	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
 }
 
-// pageDeed serves a deed that comes from a form.
-func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
+// pageDeed serves a deed that comes from a form of an incident's page.
+func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) { return deedOn("", name) }
+
+// deedOn serves a deed that comes from a form of a page below an incident's.
+func deedOn(below, name string) func(*app, http.ResponseWriter, *http.Request) {
 	do := deeds[name]
 	return func(a *app, w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
@@ -137,7 +155,7 @@ func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		http.Redirect(w, r, "/incidents/"+id, http.StatusSeeOther)
+		http.Redirect(w, r, "/incidents/"+id+below, http.StatusSeeOther)
 	}
 }
 
@@ -164,6 +182,7 @@ func saidInForm(r *http.Request) said {
 		Approval: f("approval"), PlanHash: f("plan_hash"), Reason: f("reason"), Words: f("words"),
 		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"), Unchecked: f("unchecked"),
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
+		saidOfReview: saidOfReviewInForm(r),
 	}
 }
 

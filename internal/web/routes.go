@@ -78,6 +78,14 @@ var routes = []route{
 	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
+	{"GET /api/incidents/{id}/review", reader, (*app).reviewPage},
+	{"POST /api/incidents/{id}/review", warden, apiDeed("review")},
+	{"POST /api/incidents/{id}/share", warden, apiDeed("share")},
+	{"POST /api/incidents/{id}/done", reporter, apiDeed("done")},
+	{"POST /api/incidents/{id}/significant", warden, apiDeed("significant")},
+	{"POST /api/incidents/{id}/duty", warden, apiDeed("duty")},
+	{"POST /api/incidents/{id}/evaluate", warden, apiDeed("evaluate")},
+	{"GET /api/v1/reports/{kind}/{of}", reader, (*app).reportOf},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
@@ -106,6 +114,16 @@ var routes = []route{
 	{"POST /incidents/{id}/order", hands, pageDeed("order")},
 	{"POST /incidents/{id}/call", hands, pageDeed("call")},
 	{"POST /incidents/{id}/over", hands, pageDeed("over")},
+
+	{"GET /reports", reader, (*app).reportsPage},
+	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
+	{"POST /incidents/{id}/evaluate", warden, pageDeed("evaluate")},
+	{"GET /incidents/{id}/review", reader, (*app).reviewPage},
+	{"POST /incidents/{id}/review", warden, deedOn("/review", "review")},
+	{"POST /incidents/{id}/share", warden, deedOn("/review", "share")},
+	{"POST /incidents/{id}/done", reporter, deedOn("/review", "done")},
+	{"POST /incidents/{id}/significant", warden, deedOn("/review", "significant")},
+	{"POST /incidents/{id}/duty", warden, deedOn("/review", "duty")},
 }
 
 // maxFormBytes bounds what a person or their program may send in one request.

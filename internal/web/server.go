@@ -9,6 +9,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -93,6 +94,8 @@ func (c Config) updates() map[incident.Priority]time.Duration {
 	return c.Updates
 }
 
+func (c Config) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
+
 // app is a Server at work: what it must remember between requests.
 type app struct {
 	*Server
@@ -100,6 +103,7 @@ type app struct {
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
 	senders  chan struct{} // a place for each notification that is being taken in
+	reports  chan struct{} // a place for each report that is being added up
 	books    *books
 }
 
@@ -108,7 +112,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), reports: make(chan struct{}, maxReports), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {
