@@ -64,7 +64,7 @@ func (a *app) reportsPage(w http.ResponseWriter, r *http.Request) {
 
 // reportOf serves one period, as a page or as a file.
 func (a *app) reportOf(w http.ResponseWriter, r *http.Request) {
-	period, err := report.Parse(r.PathValue("kind"), r.PathValue("of"), a.Config().zone())
+	period, err := a.period(r.PathValue("kind"), r.PathValue("of"))
 	if err != nil {
 		a.complain(w, r, complaint{http.StatusNotFound, err.Error(), "choose one at /reports"})
 		return
@@ -79,6 +79,15 @@ func (a *app) reportOf(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.sendDocument(w, r, "incidents-"+period.Kind+"-"+period.Of, f, f.Document(period.From.Location()))
+}
+
+// period reads which one is asked for; "now" is the one that is not over yet.
+func (a *app) period(kind, of string) (report.Period, error) {
+	now := a.Clock.Now().In(a.Config().zone())
+	if of == "now" && slices.Contains(report.PeriodKinds, kind) {
+		return report.At(kind, now), nil
+	}
+	return report.Parse(kind, of, now.Location())
 }
 
 // figures adds a period up, when it is its turn.

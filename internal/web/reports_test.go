@@ -67,7 +67,7 @@ func TestAReportIsAPageAndComesInEveryFormat(t *testing.T) {
 	if empty := s.as("guest", "GET", "/reports/year/2024", ""); empty.status != http.StatusOK || !strings.Contains(empty.body, "There was no incident.") {
 		t.Errorf("an empty year: %d", empty.status)
 	}
-	for path, status := range map[string]int{"/reports/month/2026-13": 404, "/reports/day/2026-11-01": 404, "/api/v1/reports/month/2026-11?format=doc": 404} {
+	for path, status := range map[string]int{"/api/v1/reports/week/now": 200, "/api/v1/reports/day/now": 404, "/reports/month/2026-13": 404, "/reports/day/2026-11-01": 404, "/api/v1/reports/month/2026-11?format=doc": 404} {
 		if got := s.as("guest", "GET", path, ""); got.status != status {
 			t.Errorf("%s: %d", path, got.status)
 		}
