@@ -30,6 +30,7 @@ type reportsView struct {
 	Document      report.Document
 	Incidents     barsView
 	Restore       barsView
+	Restored      bool // anything was
 	Kinds         []periodsView
 	Formats       []string
 	Evaluations   []evaluationView
@@ -114,7 +115,7 @@ func (a *app) showReport(w http.ResponseWriter, r *http.Request, p report.Period
 	me := personOf(r)
 	view := reportsView{
 		frame: a.frame(r, "Incidents of "+p.Title(), me), Period: p, Before: p.Before(), After: p.After(),
-		Document: f.Document(p.From.Location()), Incidents: barsOf(f.Bars()), Restore: restoreBars(f),
+		Document: f.Document(p.From.Location()), Incidents: barsOf(f.Bars()), Restore: restoreBars(f), Restored: f.Restore.Known > 0,
 		Kinds: choices(a.Clock.Now().In(a.Config().zone()), p), Formats: []string{"pdf", "csv", "json", "md", "html"}, Lead: warden.admits(me),
 	}
 	view.Document.Sections[0].Bars = report.Bars{} // drawn by the page
