@@ -37,35 +37,41 @@ const clientTimeout = 30 * time.Second
 // do sends one request and decodes the answer into out (nil: is not read). An
 // error that piket answered carries its hint.
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	request, err := c.request(ctx, method, path, in)
-	if err != nil {
+	answer, err := c.fetch(ctx, method, path, in)
+	if err != nil || out == nil {
 		return err
-	}
-	transport, err := c.transport()
-	if err != nil {
-		return err
-	}
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	if err != nil {
-		return withHint(fmt.Errorf("reach piket: %w", err), "is it running there? name it with --piket.url")
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("read piket's answer: %w", err)
-	}
-	if response.StatusCode/100 != 2 {
-		return refusal(response.StatusCode, answer)
-	}
-	if out == nil {
-		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return withHint(fmt.Errorf("read piket's answer: %w", err), "is it a piket that answers at "+c.base+"?")
 	}
 	return nil
+}
+
+// fetch sends one request and returns the answer as it is.
+func (c *client) fetch(ctx context.Context, method, path string, in any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	defer cancel()
+	request, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := c.transport()
+	if err != nil {
+		return nil, err
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("reach piket: %w", err), "is it running there? name it with --piket.url")
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read piket's answer: %w", err)
+	}
+	if response.StatusCode/100 != 2 {
+		return nil, refusal(response.StatusCode, answer)
+	}
+	return answer, nil
 }
 
 func (c *client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {

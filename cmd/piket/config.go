@@ -40,9 +40,37 @@ type Config struct {
 	Executor  Apart             `yaml:"executor"` // the process that holds the keys, if it is another one
 	Timezone  string            `yaml:"timezone"` // of the times that customers read
 
-	Confirmation Confirmation    `yaml:"confirmation"` // how customers are asked whether everything works again
+	Confirmation Confirmation `yaml:"confirmation"` // how customers are asked whether everything works again
+	Reports      Reports      `yaml:"reports"`      // which are mailed to the managers
+	Review       Review       `yaml:"review"`
+	NIS2         bool         `yaml:"nis2"` // whether an incident may be marked as significant
+
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+}
+
+// Reports says which reports are mailed when their period is over. The yearly
+// evaluation of the policy always is.
+type Reports struct {
+	Week    bool `yaml:"week"`
+	Month   bool `yaml:"month"`
+	Quarter bool `yaml:"quarter"`
+}
+
+// kinds lists the periods of the reports that are mailed.
+func (r Reports) kinds() []string {
+	var kinds []string
+	for kind, on := range map[string]bool{"week": r.Week, "month": r.Month, "quarter": r.Quarter} {
+		if on {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Review says when people must have looked back on a P1 or P2.
+type Review struct {
+	Within time.Duration `yaml:"within"` // from closing
 }
 
 // Storage is the directory that holds everything piket must not lose, and the
@@ -206,6 +234,8 @@ func defaultConfig() *Config {
 		Guards:   defaultGuards(),
 		Updates:  Updates{P1: desk.DefaultUpdates[incident.P1]},
 		Timezone: "UTC",
+		Reports:  Reports{Month: true, Quarter: true},
+		Review:   Review{Within: desk.DefaultReview},
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},

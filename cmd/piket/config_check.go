@@ -67,6 +67,7 @@ func (c *configChecker) bounds() {
 		{"facts_fresh", &g.FactsFresh, 10 * time.Second, time.Hour},
 		{"cooldown", &g.Cooldown, time.Minute, 7 * day},
 		{"together_within", &g.TogetherWithin, 10 * time.Second, time.Hour},
+		{"within", &c.config.Review.Within, day, 90 * day},
 	} {
 		c.between(b.name, b.field, *b.field, b.least, b.most)
 	}

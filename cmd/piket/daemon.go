@@ -289,6 +289,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
+		d.clk.Go(func() { d.calendar().run(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
@@ -343,7 +344,7 @@ func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
 	return desk.Policy{
 		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
-		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod,
+		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
 	}
 }
 
@@ -352,7 +353,7 @@ func (d *Daemon) webConfig() web.Config {
 	return web.Config{
 		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
-		Updates: d.policy().Updates, Zone: d.policy().Zone,
+		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2,
 	}
 }
 

@@ -46,6 +46,7 @@ internal/store/storetest: # a PostgreSQL to throw away, for tests
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
 internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
+internal/report: internal/incident  # what management reads, off timelines; pure
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret internal/trusted probes  # level 3 for what it imports; it follows no timeline
@@ -55,7 +56,7 @@ remediation/bmc:        internal/failpoint internal/incident internal/inventory 
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
-internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/secret internal/signed internal/store internal/vantage probes remediation runbooks
+internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/report internal/secret internal/signed internal/store internal/vantage probes remediation runbooks
 internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/journal internal/ledger internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 

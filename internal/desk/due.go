@@ -30,8 +30,9 @@ type Policy struct {
 	ExternalURL string                              // of piket's own page; "" leaves links out
 	Zone        *time.Location                      // of the times that customers read; nil means UTC
 
-	Confirmation Confirmation // how they are asked whether everything works again
-	Nod          bool         // whether updates wait for the communications manager
+	Confirmation Confirmation  // how they are asked whether everything works again
+	Nod          bool          // whether updates wait for the communications manager
+	Review       time.Duration // from closing a P1 or P2 to when its review is due; 0 means that none is
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -46,6 +47,9 @@ func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b.customers()
 	b.confirmation()
 	b.overdue()
+	b.lookback()
+	b.duty()
+	b.calendar()
 	return b.duties, b.next
 }
 

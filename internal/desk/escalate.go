@@ -120,7 +120,7 @@ func complaintText(inc *incident.Incident, topic string) string {
 // managers are the incident managers [4.1], who see to it that customers hear
 // and that incidents end; where there are none, who is on duty.
 func (b *batch) managers() []inventory.Person {
-	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
+	if people := Managers(b.facts.Inventory); len(people) > 0 {
 		return people
 	}
 	return b.onDuty()
@@ -165,8 +165,13 @@ func (b *batch) relay(r relay) {
 
 // mail asks people, all in one message that says who they are.
 func (b *batch) mail(topic, subject, body string, people []inventory.Person) {
+	b.mailAt("/incidents/"+b.facts.Incident.ID, topic, subject, body, people)
+}
+
+// mailAt is mail with a link to another page than the incident's.
+func (b *batch) mailAt(path, topic, subject, body string, people []inventory.Person) {
 	if url := b.facts.Policy.ExternalURL; url != "" {
-		body += "\n" + url + "/incidents/" + b.facts.Incident.ID + "\n"
+		body += "\n" + url + path + "\n"
 	}
 	m := incident.MessageQueued{Message: b.id("M"), Purpose: b.purpose(topic), Topic: topic, Subject: subject}
 	for _, p := range people {

@@ -17,6 +17,12 @@ func (i *Incident) Clone() *Incident {
 	if c.Approval != nil {
 		c.Approval.Yes = slices.Clone(i.Approval.Yes)
 	}
+	if c.Review = clone(i.Review); c.Review != nil {
+		c.Review.Done, c.Review.DoneAt = maps.Clone(i.Review.Done), maps.Clone(i.Review.DoneAt)
+	}
+	if c.Duty = clone(i.Duty); c.Duty != nil {
+		c.Duty.Reported, c.Duty.ReportedAt = maps.Clone(i.Duty.Reported), maps.Clone(i.Duty.ReportedAt)
+	}
 	c.Messages, c.CallTasks = cloneEach(i.Messages), cloneEach(i.CallTasks)
 	c.Steps = make(map[string]*Step, len(i.Steps))
 	for id, step := range i.Steps {

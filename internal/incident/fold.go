@@ -71,6 +71,10 @@ func (i *Incident) Apply(e Event) {
 		i.confirmation(e)
 	case CallTaken, Bounced, UpdateDrafted, UpdateAgreed:
 		i.telling(e)
+	case ReviewDue, ReviewWritten, ReviewShared, ActionDone:
+		i.reviewed(e)
+	case Significant, DutyReported:
+		i.dutiful(e)
 	default:
 		i.advance(e)
 	}

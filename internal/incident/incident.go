@@ -73,6 +73,8 @@ type Incident struct {
 	Closure      *ClosureChecked
 	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
 	Resolution   *Resolution
+	Review       *Review // nil before anything is said of one
+	Duty         *Duty   // under NIS2, nil while nobody called it significant
 
 	Messages  []*Message
 	CallTasks []*Call

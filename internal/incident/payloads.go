@@ -58,6 +58,12 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"bounced":            read[Bounced],
 	"update_drafted":     read[UpdateDrafted],
 	"update_agreed":      read[UpdateAgreed],
+	"review_due":         read[ReviewDue],
+	"review_written":     read[ReviewWritten],
+	"review_shared":      read[ReviewShared],
+	"action_done":        read[ActionDone],
+	"significant":        read[Significant],
+	"duty_reported":      read[DutyReported],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -68,9 +74,9 @@ func read[P Payload](data []byte) (Payload, error) {
 
 // Subject is what an incident is about: one server, one rack, what hangs on one
 // power feed, one site, piket's own view, or, for an alert that is about none of
-// them, that alert.
+// them, that alert; or a date, see [Subject.OfCalendar].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy"
 	Name string `json:"name"`
 }
 

@@ -43,6 +43,9 @@ func (a about) subjects() []incident.Subject {
 // those that are about a whole site or rack, by the label for that; and
 // otherwise it is about itself.
 func (d *Door) about(a alerts.Alert) about {
+	if kind := ofCalendar(a); kind != "" {
+		return about{subject: incident.Subject{Kind: kind, Name: a.Labels["period"]}, title: plain(a.Summary())}
+	}
 	inv := d.Inventory()
 	s, unknown := d.server(inv, a)
 	if s.Name != "" {
@@ -73,6 +76,15 @@ func (d *Door) about(a alerts.Alert) about {
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
 		title: named(plain(a.Summary()), site.Name), unknown: unknown,
 	}
+}
+
+// ofCalendar returns the kind of record that a date opens, "" for what is about
+// trouble.
+func ofCalendar(a alerts.Alert) string {
+	if a.Source != alerts.Calendar {
+		return ""
+	}
+	return map[string]string{alerts.ReportDue: "report", alerts.PolicyDue: "policy"}[a.Name()]
 }
 
 // server finds the server that an alert is about; when there is none, it says

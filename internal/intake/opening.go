@@ -99,20 +99,23 @@ func unjudged(title, why string) []incident.Payload {
 	}
 }
 
+// dated is what holds for a date: no trouble, and no machine's business.
+func dated() []incident.Payload {
+	return []incident.Payload{incident.Classified{
+		Impact: incident.Low, Urgency: incident.Low, Priority: incident.PriorityOf(incident.Low, incident.Low), Reason: "it falls due by the calendar",
+	}}
+}
+
 // opening is how every timeline begins: opened, the alert, the priority, the
 // team, the runbook.
 func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
 	payloads := []incident.Payload{
 		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
 	}
-	book := d.Runbooks().Select(a.Labels)
-	said := unjudged("", "no runbook judges it")
-	if book != nil {
-		said = judged(book, "", "as the runbook "+book.Name+" says")
-	}
-	payloads = append(payloads, said...)
-	if p, ok := judgedByReporter(said[0].(incident.Classified), book != nil, a); ok {
-		payloads = append(payloads, p)
+	if about.subject.OfCalendar() {
+		payloads = append(payloads, dated()...)
+	} else {
+		payloads = append(payloads, d.classified(a)...)
 	}
 	if about.unknown != "" {
 		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
@@ -128,6 +131,19 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
 	}
 	return events
+}
+
+// classified is what the runbook for an alert says of an incident that it opens,
+// and what the person who reports it does.
+func (d *Door) classified(a alerts.Alert) []incident.Payload {
+	book, said := d.Runbooks().Select(a.Labels), unjudged("", "no runbook judges it")
+	if book != nil {
+		said = judged(book, "", "as the runbook "+book.Name+" says")
+	}
+	if p, ok := judgedByReporter(said[0].(incident.Classified), book != nil, a); ok {
+		said = append(said, p)
+	}
+	return said
 }
 
 // judgedByReporter is the classification by the answers of a person who reports

@@ -80,6 +80,8 @@ func (p *plan) place(w *word) (string, error) {
 		return p.rests(known, w), nil
 	case a.Status == alerts.Resolved && known.Incident == "":
 		return unmatched, nil
+	case a.Source == alerts.Calendar && known.Incident != "":
+		return duplicate, nil // a date comes once, also when its record is closed
 	case a.Status == alerts.Firing && known.Status == alerts.Resolved:
 		if p.Clock.Now().Sub(known.Recorded) < overtaken {
 			return late, nil

@@ -74,7 +74,7 @@ func (s *Store) Enter(ctx context.Context, replica string, term time.Duration) (
 		}
 		// What somebody has is theirs until they are gone, however long it is over.
 		if _, err := x.ExecContext(ctx, `DELETE FROM leases WHERE replica = '' AND incident IN
-			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
+			(SELECT id FROM incidents WHERE status NOT IN ('open', 'restored') AND unfinished = 0 AND changed < $1)`, now.Add(-settled).UnixMicro()); err != nil {
 			return folded{}, err
 		}
 		_, err = x.ExecContext(ctx, `INSERT INTO replicas (name, heard, until) VALUES ($1, $2, $3)`, replica, now.UnixMicro(), now.Add(term).UnixMicro())

@@ -29,6 +29,8 @@ type Filter struct {
 	Site    string
 	About   []incident.Subject // only what is about one of these; none means anything
 	Limit   int                // 0 means 1000
+
+	Calendar bool // those that are about a date, instead of those that are about trouble
 }
 
 // Load returns an incident as its events add up to it, or ErrNotFound. The
@@ -77,6 +79,10 @@ func scan(rows *sql.Rows, more ...any) (incident.Event, []byte, error) {
 	return e, []byte(data), err
 }
 
+// ofCalendar is what tells records that are about a date from trouble, see
+// [incident.Subject.OfCalendar].
+const ofCalendar = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%')`
+
 // List returns summaries, newest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	limit := f.Limit
@@ -86,7 +92,8 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
 		FROM incidents WHERE (NOT $1 OR status IN ('open', 'restored')) AND ($2 = '' OR site = $2)
 		AND ($3 = '[]' OR subject IN (`+s.dialect.elements("$3")+`))
-		ORDER BY opened DESC, id DESC LIMIT $4`, f.Ongoing, plain(f.Site), subjects(f.About), limit)
+		AND $4 = `+ofCalendar+`
+		ORDER BY opened DESC, id DESC LIMIT $5`, f.Ongoing, plain(f.Site), subjects(f.About), f.Calendar, limit)
 	list, err := collect(rows, err, readSummary)
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)
@@ -109,7 +116,7 @@ type Standing struct {
 
 // Count counts the incidents that are open or restored.
 func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') GROUP BY priority, status`)
+	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') AND NOT `+ofCalendar+` GROUP BY priority, status`)
 	if err != nil {
 		return nil, fmt.Errorf("count incidents: %w", err)
 	}

@@ -112,26 +112,34 @@ type row struct {
 	held     sql.NullString
 	fell     int64
 	hands    int // 1 while they are at work
+
+	unfinished int // 1 while people owe something on it, also when it is closed
 }
 
-const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held, fell, hands`
+const rowColumns = `id, version, head, subject, title, status, priority, site, opened, held, fell, hands, unfinished`
 
 // rowOf reads the row off an incident.
 func rowOf(f folded) row {
-	inc, held, hands := f.inc, f.inc.Held(), 0
-	if inc.Order.AtWork() {
-		hands = 1
-	}
+	inc, held := f.inc, f.inc.Held()
 	return row{
 		id: inc.ID, version: inc.Version, head: f.head, subject: plain(inc.Subject.String()), title: plain(inc.Title),
 		status: string(inc.Status), priority: string(inc.Priority), site: plain(inc.Site), opened: inc.OpenedAt.UnixMicro(),
-		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.FellAt.UnixMicro(), hands: hands,
+		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.FellAt.UnixMicro(), hands: oneIf(inc.Order.AtWork()),
+		unfinished: oneIf(inc.Unfinished()),
 	}
+}
+
+// oneIf writes a truth as both databases keep it.
+func oneIf(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // values are the row's columns, and when it changed.
 func (r row) values(changed time.Time) []any {
-	return []any{r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, r.fell, r.hands, changed.UnixMicro()}
+	return []any{r.id, r.version, r.head, r.subject, r.title, r.status, r.priority, r.site, r.opened, r.held, r.fell, r.hands, r.unfinished, changed.UnixMicro()}
 }
 
 const insertRow = `INSERT INTO incidents (` + rowColumns + `, changed)`
@@ -155,7 +163,7 @@ func (s *Store) project(ctx context.Context, x execer, list []*growth, now time.
 	if err == nil {
 		err = many(ctx, x, s.dialect.rows(), other, insertRow, ` ON CONFLICT (id) DO UPDATE SET version = excluded.version, head = excluded.head,
 			changed = excluded.changed, title = excluded.title, status = excluded.status, priority = excluded.priority,
-			held = excluded.held, fell = excluded.fell, hands = excluded.hands`, func(r row) []any { return r.values(now) })
+			held = excluded.held, fell = excluded.fell, hands = excluded.hands, unfinished = excluded.unfinished`, func(r row) []any { return r.values(now) })
 	}
 	switch s.dialect.violated(err) {
 	case "incidents.subject", "one_open_incident_per_subject":

@@ -118,7 +118,7 @@ func (v *verifier) count(ctx context.Context) error {
 func (v *verifier) lookups(ctx context.Context) error {
 	err := v.each(ctx, "read incidents", `SELECT `+rowColumns+` FROM incidents`, func(rows *sql.Rows) error {
 		var r row
-		err := rows.Scan(&r.id, &r.version, &r.head, &r.subject, &r.title, &r.status, &r.priority, &r.site, &r.opened, &r.held, &r.fell, &r.hands)
+		err := rows.Scan(&r.id, &r.version, &r.head, &r.subject, &r.title, &r.status, &r.priority, &r.site, &r.opened, &r.held, &r.fell, &r.hands, &r.unfinished)
 		v.listed[r.id] = r
 		return err
 	})

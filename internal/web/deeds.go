@@ -42,6 +42,7 @@ type said struct {
 	Customer    string `json:"customer"`
 	Answer      string `json:"answer"` // what a customer said: "yes" or "no"
 	Draft       string `json:"draft"`  // of an update
+	saidOfReview
 }
 
 // moment is what a deed is judged on.
@@ -50,6 +51,8 @@ type moment struct {
 	inventory *inventory.Inventory
 	by        inventory.Person
 	now       time.Time
+	config    Config
+	events    func() ([]incident.Event, error) // the whole timeline
 }
 
 // deed judges what a person says and returns what to append for it.
@@ -92,6 +95,17 @@ var deeds = map[string]deed{
 		return desk.AgreeToUpdate(m.incident, m.by, s.Draft, s.Words, m.now)
 	},
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
+
+	"review": moment.writeReview,
+	"share":  func(m moment, _ said) ([]incident.Payload, error) { return m.shareReview() },
+	"done": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.FinishAction(m.incident, m.by, s.ID, s.Words)
+	},
+	"significant": moment.markSignificant,
+	"duty": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.ReportDuty(m.incident, m.by, incident.DutyStage(s.Stage), s.Reference)
+	},
+	"evaluate": func(m moment, s said) ([]incident.Payload, error) { return desk.Evaluate(m.incident, m.by, s.Words) },
 }
 
 func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
@@ -148,7 +162,8 @@ func (a *app) append(ctx context.Context, id, actor string, judge func(moment) (
 		if err != nil {
 			return err
 		}
-		m := moment{incident: inc, inventory: a.Inventory(), now: a.Clock.Now()}
+		m := moment{incident: inc, inventory: a.Inventory(), now: a.Clock.Now(), config: a.Config()}
+		m.events = func() ([]incident.Event, error) { return a.Store.Events(ctx, id, 0) }
 		payloads, err := judge(m)
 		if err != nil || len(payloads) == 0 {
 			return err
@@ -168,8 +183,11 @@ func (a *app) append(ctx context.Context, id, actor string, judge func(moment) (
 	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
 }
 
-// pageDeed serves a deed that comes from a form.
-func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
+// pageDeed serves a deed that comes from a form of an incident's page.
+func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) { return deedOn("", name) }
+
+// deedOn serves a deed that comes from a form of a page below an incident's.
+func deedOn(below, name string) func(*app, http.ResponseWriter, *http.Request) {
 	do := deeds[name]
 	return func(a *app, w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
@@ -177,7 +195,7 @@ func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		http.Redirect(w, r, "/incidents/"+id, http.StatusSeeOther)
+		http.Redirect(w, r, "/incidents/"+id+below, http.StatusSeeOther)
 	}
 }
 
@@ -206,6 +224,7 @@ func saidInForm(r *http.Request) said {
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
 		Measures: f("measures"), Unconfirmed: f("unconfirmed"), Impact: f("impact"), Urgency: f("urgency"), Priority: f("priority"),
 		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"),
+		saidOfReview: saidOfReviewInForm(r),
 	}
 }
 

@@ -88,6 +88,14 @@ var routes = []route{
 	{"POST /api/incidents/{id}/confirm", reporter, apiDeed("confirm")},
 	{"POST /api/incidents/{id}/settle", warden, apiDeed("settle")},
 	{"POST /api/incidents/{id}/nod", spokesman, apiDeed("nod")},
+	{"GET /api/incidents/{id}/review", reader, (*app).reviewPage},
+	{"POST /api/incidents/{id}/review", warden, apiDeed("review")},
+	{"POST /api/incidents/{id}/share", warden, apiDeed("share")},
+	{"POST /api/incidents/{id}/done", reporter, apiDeed("done")},
+	{"POST /api/incidents/{id}/significant", warden, apiDeed("significant")},
+	{"POST /api/incidents/{id}/duty", warden, apiDeed("duty")},
+	{"POST /api/incidents/{id}/evaluate", warden, apiDeed("evaluate")},
+	{"GET /api/v1/reports/{kind}/{of}", reader, (*app).reportOf},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
@@ -127,6 +135,16 @@ var routes = []route{
 	{"POST /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirm},
 	{"GET /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedbackPage},
 	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
+
+	{"GET /reports", reader, (*app).reportsPage},
+	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
+	{"POST /incidents/{id}/evaluate", warden, pageDeed("evaluate")},
+	{"GET /incidents/{id}/review", reader, (*app).reviewPage},
+	{"POST /incidents/{id}/review", warden, deedOn("/review", "review")},
+	{"POST /incidents/{id}/share", warden, deedOn("/review", "share")},
+	{"POST /incidents/{id}/done", reporter, deedOn("/review", "done")},
+	{"POST /incidents/{id}/significant", warden, deedOn("/review", "significant")},
+	{"POST /incidents/{id}/duty", warden, deedOn("/review", "duty")},
 }
 
 // maxFormBytes bounds what a person or their program may send in one request.

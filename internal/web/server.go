@@ -9,6 +9,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -82,7 +83,8 @@ type Config struct {
 	Token       secret.Ref                          // bearer token of Alertmanager
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
-	Zone        *time.Location                      // of the times that customers read; nil means UTC
+	Zone        *time.Location                      // of the times that customers read, and of the days of reports; nil means UTC
+	NIS2        bool                                // whether an incident may be marked as significant
 }
 
 // defaultSessionTTL is one shift with its handover.
@@ -102,6 +104,8 @@ func (c Config) updates() map[incident.Priority]time.Duration {
 	return c.Updates
 }
 
+func (c Config) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
+
 // app is a Server at work: what it must remember between requests.
 type app struct {
 	*Server
@@ -109,6 +113,7 @@ type app struct {
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
 	senders  *admission    // of notifications
+	reports  chan struct{} // a place for each report that is being added up
 	books    *books
 }
 
@@ -117,7 +122,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), senders: newAdmission(), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: newAdmission(), reports: make(chan struct{}, maxReports), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {
