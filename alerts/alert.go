@@ -46,6 +46,15 @@ const (
 	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
 )
 
+// Names of what falls due by the calendar. Only what comes from the source
+// Calendar is one: a sender from outside cannot make a date.
+const (
+	Calendar  = "calendar"            // as a source
+	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
+	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
+	Figures   = "figures"             // as an annotation: the figures of the period, as text
+)
+
 // Fingerprint is the same for the same label set, whatever the order. It is
 // Alertmanager's own (a 64-bit FNV-1a over the sorted pairs), so that an alert
 // of ours and the same alert through Alertmanager carry one identity.
@@ -68,7 +77,7 @@ func (l Labels) String() string {
 
 // Alert is one report that something is wrong, or no longer is.
 type Alert struct {
-	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person"
+	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person", Calendar
 	Status      Status    `json:"status"`
 	Labels      Labels    `json:"labels"`
 	Annotations Labels    `json:"annotations,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -24,6 +25,7 @@ type command func(ctx context.Context, io console) error
 type console struct {
 	out, err io.Writer
 	json     bool
+	format   string // what --output says: "text", "json", or one of documentFormats
 }
 
 // say prints what piket answered, as JSON or in a line.
@@ -41,6 +43,8 @@ func (c console) say(answer json.RawMessage, format string, args ...any) error {
 type cli struct {
 	app  *kingpin.Application
 	runs map[string]command
+
+	documents map[string]bool // commands that print a document, in more formats than the others
 }
 
 // add declares a leaf; its full name ("incident list") finds it again.
@@ -57,16 +61,16 @@ func (c *cli) add(parent interface {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &cli{app: kingpin.New("piket", "Answers first when a server in a datacenter stops answering."), runs: map[string]command{}}
+	c := &cli{app: kingpin.New("piket", "Answers first when a server in a datacenter stops answering."), runs: map[string]command{}, documents: map[string]bool{}}
 	c.app.UsageWriter(stdout).ErrorWriter(stderr).Version(version.Print("piket"))
 	c.app.HelpFlag.Short('h')
 	ended, status := false, 0
 	c.app.Terminate(func(code int) { ended, status = true, code })
-	output := c.app.Flag("output", "How to print results: text or json.").Default("text").Enum("text", "json")
+	output := c.app.Flag("output", "How to print results: text or json; reports and reviews also as csv, md, html or pdf.").Default("text").Enum(append([]string{"text", "json"}, documentFormats...)...)
 	for _, declare := range []func(*cli){
 		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
-		declareBackup,
+		declareBackup, declareReports,
 	} {
 		declare(c)
 	}
@@ -77,8 +81,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		complain(stderr, withHint(err, "see piket --help"))
 		return 2
+	case slices.Contains(documentFormats, *output) && !c.documents[selected]:
+		complain(stderr, withHint(fmt.Errorf("piket %s cannot be printed as %s", selected, *output), "use --output text or --output json"))
+		return 2
 	}
-	if err := c.runs[selected](ctx, console{out: stdout, err: stderr, json: *output == "json"}); err != nil {
+	if err := c.runs[selected](ctx, console{out: stdout, err: stderr, json: *output == "json", format: *output}); err != nil {
 		complain(stderr, err)
 		return 1
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // client talks to a running piket as one person.
@@ -37,35 +37,41 @@ const clientTimeout = 30 * time.Second
 // do sends one request and decodes the answer into out (nil: is not read). An
 // error that piket answered carries its hint.
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	request, err := c.request(ctx, method, path, in)
-	if err != nil {
+	answer, err := c.fetch(ctx, method, path, in)
+	if err != nil || out == nil {
 		return err
-	}
-	transport, err := c.transport()
-	if err != nil {
-		return err
-	}
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	if err != nil {
-		return withHint(fmt.Errorf("reach piket: %w", err), "is it running there? name it with --piket.url")
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("read piket's answer: %w", err)
-	}
-	if response.StatusCode/100 != 2 {
-		return refusal(response.StatusCode, answer)
-	}
-	if out == nil {
-		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return withHint(fmt.Errorf("read piket's answer: %w", err), "is it a piket that answers at "+c.base+"?")
 	}
 	return nil
+}
+
+// fetch sends one request and returns the answer as it is.
+func (c *client) fetch(ctx context.Context, method, path string, in any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	defer cancel()
+	request, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := c.transport()
+	if err != nil {
+		return nil, err
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("reach piket: %w", err), "is it running there? name it with --piket.url")
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read piket's answer: %w", err)
+	}
+	if response.StatusCode/100 != 2 {
+		return nil, refusal(response.StatusCode, answer)
+	}
+	return answer, nil
 }
 
 func (c *client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
@@ -109,18 +115,11 @@ func (c *client) token() (string, error) {
 
 func (c *client) transport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	if c.caFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(c.caFile)
+	roots, err := trusted.CAs(c.caFile)
 	if err != nil {
-		return nil, fmt.Errorf("read --ca-file: %w", err)
+		return nil, fmt.Errorf("--ca-file: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("--ca-file " + c.caFile + " holds no certificate")
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil
 }
 

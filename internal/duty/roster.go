@@ -126,7 +126,7 @@ func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover
 func Opening(team string) alerts.Alert {
 	labels := alerts.Labels{"alertname": alerts.DutyRoster, "team": team}
 	return alerts.Alert{
-		Source: incident.Piket, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
-		Annotations: alerts.Labels{"summary": "Who takes over the duty of the team " + team},
+		Source: alerts.Calendar, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
+		Annotations: alerts.Labels{"summary": "Duty roster of the team " + team},
 	}
 }

@@ -43,6 +43,9 @@ func (a about) subjects() []incident.Subject {
 // those that are about a whole site or rack, by the label for that; and
 // otherwise it is about itself.
 func (d *Door) about(a alerts.Alert) about {
+	if subject := ofCalendar(a); subject.Kind != "" {
+		return about{subject: subject, title: plain(a.Summary())}
+	}
 	inv := d.Inventory()
 	s, unknown := d.server(inv, a)
 	if s.Name != "" {
@@ -73,6 +76,23 @@ func (d *Door) about(a alerts.Alert) about {
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
 		title: named(plain(a.Summary()), site.Name), unknown: unknown,
 	}
+}
+
+// ofCalendar returns the subject of a record that is about a date or a roster,
+// the zero one for what is about trouble.
+func ofCalendar(a alerts.Alert) incident.Subject {
+	if a.Source != alerts.Calendar {
+		return incident.Subject{}
+	}
+	switch a.Name() {
+	case alerts.ReportDue:
+		return incident.Subject{Kind: "report", Name: a.Labels["period"]}
+	case alerts.PolicyDue:
+		return incident.Subject{Kind: "policy", Name: a.Labels["period"]}
+	case alerts.DutyRoster:
+		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
+	}
+	return incident.Subject{}
 }
 
 // server finds the server that an alert is about; when there is none, it says

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -290,4 +291,17 @@ func (t tally) top() []Count {
 	}
 	slices.SortFunc(list, func(a, b Count) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
 	return list[:min(len(list), most)]
+}
+
+// Sum adds up a period as of now, in one pass over its timelines. The error is
+// that of reading them.
+func Sum(p Period, updates Updates, now time.Time, timelines iter.Seq2[[]incident.Event, error]) (Figures, error) {
+	t := NewTrends(p, updates, now)
+	for events, err := range timelines {
+		if err != nil {
+			return Figures{}, err
+		}
+		t.Add(events)
+	}
+	return t.Figures(), nil
 }

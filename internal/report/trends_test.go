@@ -41,9 +41,9 @@ func TestTheWorkedExampleInFigures(t *testing.T) {
 		"calls":       {f.Calls, report.Share{Part: 0, Of: 1}},
 		"repeated":    {len(f.Repeated), 0},
 		// From the outcome to service being back.
-		"steps":       {fmt.Sprint(f.Steps), "[{server-unreachable power-cycle 1 1 0 0 {1 0 0 5m59s 5m59s}}]"},
-		"first day":   {fmt.Sprint(f.Parts[0].Counts), "[1 0 0 0]"},
-		"days":        {len(f.Parts), 31},
+		"steps":     {fmt.Sprint(f.Steps), "[{server-unreachable power-cycle 1 1 0 0 {1 0 0 5m59s 5m59s}}]"},
+		"first day": {fmt.Sprint(f.Parts[0].Counts), "[1 0 0 0]"},
+		"days":      {len(f.Parts), 31},
 	} {
 		if fmt.Sprint(pair[0]) != fmt.Sprint(pair[1]) {
 			t.Errorf("%s: got %v, want %v", what, pair[0], pair[1])

@@ -3,11 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 )
@@ -31,6 +29,8 @@ type Filter struct {
 	Site    string
 	About   []incident.Subject // only what is about one of these; none means anything
 	Limit   int                // 0 means 1000
+
+	Calendar bool // those that are about a date, instead of those that are about trouble
 }
 
 // Load returns an incident as its events add up to it, or ErrNotFound. The
@@ -79,6 +79,10 @@ func scan(rows *sql.Rows, more ...any) (incident.Event, []byte, error) {
 	return e, []byte(data), err
 }
 
+// ofCalendar is what tells records that are about a date or a roster from trouble, see
+// [incident.Subject.OfCalendar].
+const ofCalendar = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%' OR subject LIKE 'roster:%')`
+
 // List returns summaries, newest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	limit := f.Limit
@@ -88,7 +92,8 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
 		FROM incidents WHERE (NOT $1 OR status IN ('open', 'restored')) AND ($2 = '' OR site = $2)
 		AND ($3 = '[]' OR subject IN (`+s.dialect.elements("$3")+`))
-		ORDER BY opened DESC, id DESC LIMIT $4`, f.Ongoing, plain(f.Site), subjects(f.About), limit)
+		AND $4 = `+ofCalendar+`
+		ORDER BY opened DESC, id DESC LIMIT $5`, f.Ongoing, plain(f.Site), subjects(f.About), f.Calendar, limit)
 	list, err := collect(rows, err, readSummary)
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)
@@ -103,17 +108,38 @@ func readSummary(rows *sql.Rows) (m Summary, err error) {
 	return m, err
 }
 
+// Standing is what incidents are counted by.
+type Standing struct {
+	Priority incident.Priority
+	Status   incident.Status
+}
+
+// Count counts the incidents that are open or restored.
+func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') AND NOT `+ofCalendar+` GROUP BY priority, status`)
+	if err != nil {
+		return nil, fmt.Errorf("count incidents: %w", err)
+	}
+	defer rows.Close()
+	counts := map[Standing]int{}
+	for rows.Next() {
+		var by Standing
+		var n int
+		if err := rows.Scan(&by.Priority, &by.Status, &n); err != nil {
+			return nil, fmt.Errorf("count incidents: %w", err)
+		}
+		counts[by] = n
+	}
+	return counts, rows.Err()
+}
+
 // subjects writes a list for SQL.
 func subjects(list []incident.Subject) string {
 	names := make([]string, len(list))
 	for i, subject := range list {
-		names[i] = plain(subject.String())
+		names[i] = subject.String()
 	}
-	text, err := json.Marshal(names)
-	if err != nil {
-		panic("store: a list of strings always encodes: " + err.Error())
-	}
-	return string(text)
+	return texts(names)
 }
 
 // OpenFor returns the id of the incident that is open for subject, "" when
@@ -130,29 +156,6 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
-// Episode is the last word on one stretch of trouble.
-type Episode struct {
-	Incident string // that it belongs to, "" when it was never seen
-	Status   alerts.Status
-	Recorded time.Time // when that status was written down
-}
-
-// Episode returns what is known of an alert's episode; the zero Episode when it
-// was never seen.
-func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
-	var e Episode
-	var recorded int64
-	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = $1`, plain(name)).Scan(&e.Incident, &e.Status, &recorded)
-	if err == sql.ErrNoRows {
-		return Episode{}, nil
-	}
-	if err != nil {
-		return Episode{}, fmt.Errorf("look for episode: %w", err)
-	}
-	e.Recorded = time.UnixMicro(recorded).UTC()
-	return e, nil
-}
-
 // intent that has been written down and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {
 	var live int
@@ -165,18 +168,22 @@ func (s *Store) Live(ctx context.Context) (int, error) {
 // Changes returns the incidents that have events after position, and the
 // position up to which that is true. Begin with 0 to be told of everything.
 func (s *Store) Changes(ctx context.Context, after int64) (ids []string, position int64, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > $1 GROUP BY incident ORDER BY 2`, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT incident, position FROM events WHERE position > $1 ORDER BY position`, after)
 	if err != nil {
 		return nil, after, fmt.Errorf("follow: %w", err)
 	}
 	defer rows.Close()
 	position = after
+	told := map[string]bool{}
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id, &position); err != nil {
 			return nil, after, fmt.Errorf("follow: %w", err)
 		}
-		ids = append(ids, id)
+		if !told[id] {
+			told[id] = true
+			ids = append(ids, id)
+		}
 	}
 	return ids, position, rows.Err()
 }

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,13 +17,13 @@ import (
 // No event of before this version leaves anything unfinished.
 const unfinishedSchema = `
 ALTER TABLE incidents ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0; -- 1 while people owe something on it, also when it is closed
-CREATE INDEX incidents_by_opening ON incidents (opened);
+CREATE INDEX incidents_by_opening ON incidents (opened, id);
 `
 
 // Timelines returns the timelines of all incidents that were opened from one
 // moment up to but not including another, one after the other; each cut down to
-// the events of some kinds and those that persons wrote, and without what links
-// an event to the one before. It is one query, and holds few timelines at a time:
+// the events of some kinds and those that persons wrote, without what links an
+// event to the one before, and messages without their text and what follows it. It is one query, and holds few timelines at a time:
 // while one is looked at, the next are being read. The error ends it; trying
 // again makes sense.
 func (s *Store) Timelines(ctx context.Context, from, to time.Time, kinds []incident.Kind) iter.Seq2[[]incident.Event, error] {
@@ -69,7 +72,7 @@ func (s *Store) readTimelines(ctx context.Context, from, to time.Time, kinds []i
 	rows, err := s.read.QueryContext(ctx, `SELECT e.incident, e.seq, e.at, e.actor, e.kind, e.data
 		FROM incidents i JOIN events e ON e.incident = i.id
 		WHERE i.opened >= $1 AND i.opened < $2 AND (e.kind IN (`+s.dialect.elements("$3")+`) OR e.actor LIKE 'person:%')
-		ORDER BY i.id, e.seq`, from.UnixMicro(), to.UnixMicro(), string(names))
+		ORDER BY i.opened, i.id`, from.UnixMicro(), to.UnixMicro(), string(names))
 	if err != nil {
 		return err
 	}
@@ -105,10 +108,26 @@ func (s *Store) readTimelines(ctx context.Context, from, to time.Time, kinds []i
 	return nil
 }
 
+// withoutText cuts the text of a message off before it is decoded: it is most of
+// what lies in a timeline. The marks cannot stand within a string of JSON, where
+// a quote has a backslash before it.
+func withoutText(e rawEvent) []byte {
+	if e.kind != "message" {
+		return e.data
+	}
+	if before, _, found := bytes.Cut(e.data, []byte(`,"body":"`)); found {
+		return append(before, '}')
+	}
+	return e.data
+}
+
+// decodeAll reads a timeline. The database may have its events in any order:
+// sorting them here spares it a sort of everything.
 func decodeAll(timeline []rawEvent) ([]incident.Event, error) {
+	slices.SortFunc(timeline, func(a, b rawEvent) int { return cmp.Compare(a.seq, b.seq) })
 	events := make([]incident.Event, len(timeline))
 	for n, e := range timeline {
-		payload, err := incident.Decode(incident.Kind(e.kind), e.data)
+		payload, err := incident.Decode(incident.Kind(e.kind), withoutText(e))
 		if err != nil {
 			return nil, fmt.Errorf("read event %d of %s: %w", e.seq, e.incident, err)
 		}

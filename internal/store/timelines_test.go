@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -22,23 +23,28 @@ func testTimelines(t *testing.T, where string) {
 	t.Cleanup(func() { s.Close() })
 	before := create(t, s, "web-01")
 	forward(clk, time.Hour)
-	first := create(t, s, "web-02", note("left out"), incident.Event{Actor: "person:noor", Payload: incident.Note{By: "noor", Words: "a person's"}})
+	mail := incident.MessageQueued{Message: "M1", Purpose: "first", Customer: "acme", To: []string{"it@acme.example.net"}, Subject: `,"body":"`, Body: "long", Topic: "x"}
+	first := create(t, s, "web-02", note("left out"), event(mail), incident.Event{Actor: "person:noor", Payload: incident.Note{By: "noor", Words: "a person's"}})
 	second := create(t, s, "web-03", event(incident.Restored{How: "it answers"}))
 	forward(clk, time.Hour)
 	after := create(t, s, "web-04")
 
 	var got []string
-	for events, err := range s.Timelines(ctx, first.OpenedAt, after.OpenedAt, []incident.Kind{"opened", "restored"}) {
+	for events, err := range s.Timelines(ctx, first.OpenedAt, after.OpenedAt, []incident.Kind{"opened", "restored", "message"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		line := events[0].Incident + ":"
 		for _, e := range events {
 			line += " " + string(e.Payload.Kind())
+			mail.Body, mail.Topic = "", ""
+			if m, ok := e.Payload.(incident.MessageQueued); ok && !reflect.DeepEqual(m, mail) {
+				t.Errorf("the message is %+v, want %+v", m, mail)
+			}
 		}
 		got = append(got, line)
 	}
-	want := []string{first.ID + ": opened note", second.ID + ": opened restored"}
+	want := []string{first.ID + ": opened message note", second.ID + ": opened restored"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %q, want %q; %s was opened before", got, want, before.ID)
 	}

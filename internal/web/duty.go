@@ -160,13 +160,9 @@ func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
 	person, now := personOf(r), a.Clock.Now()
 	a.render(w, http.StatusOK, "duty.html", dutyView{
 		frame: a.frame(r, "On duty", person), Report: report, May: warden.admits(person),
-		Zone: now.Local().Format("MST"), Soon: now.Local().Truncate(time.Minute).Format(formTime),
+		Zone: now.In(a.Config().zone()).Format("MST"), Soon: now.In(a.Config().zone()).Truncate(time.Minute).Format(formTime),
 	})
 }
-
-// formTime is how a browser writes a moment in a form: without a zone, so that
-// the page says which one it means.
-const formTime = "2006-01-02T15:04"
 
 // dutyDeed is one thing that a person can say of a team's duty.
 type dutyDeed func(*app, context.Context, string, inventory.Person, covering) error
@@ -176,10 +172,8 @@ func dutyForm(do dutyDeed) func(*app, http.ResponseWriter, *http.Request) {
 		c := covering{Person: r.PostFormValue("person"), Why: r.PostFormValue("why"), Cover: r.PostFormValue("cover")}
 		var err error
 		for field, into := range map[string]*time.Time{"from": &c.From, "until": &c.Until} {
-			if text := r.PostFormValue(field); text != "" && err == nil {
-				if *into, err = time.ParseInLocation(formTime, text, time.Local); err != nil {
-					err = fmt.Errorf("cover: %w: %s, such as 2026-01-05T18:00", desk.ErrIncomplete, field)
-				}
+			if err == nil {
+				*into, err = a.Config().readTime(r.PostFormValue(field))
 			}
 		}
 		if err == nil {

@@ -91,7 +91,7 @@ func (a *app) blind() bool {
 }
 
 func (a *app) links(here string, person inventory.Person) []link {
-	links := []link{{Path: "/", Title: "Board"}, {Path: "/blocked", Title: "Held back"}, {Path: "/duty", Title: "On duty"}}
+	links := []link{{Path: "/", Title: "Board"}, {Path: "/blocked", Title: "Held back"}, {Path: "/duty", Title: "On duty"}, {Path: "/reports", Title: "Reports"}}
 	if reporter.admits(person) {
 		links = append(links, link{Path: "/report", Title: "Report trouble"})
 	}

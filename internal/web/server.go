@@ -9,6 +9,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/probes"
@@ -46,6 +48,13 @@ type Server struct {
 	// none.
 	Beat func(server, service string)
 
+	// Idle says why no machine is touched whatever is decided; without it nobody
+	// is told.
+	Idle func() error
+
+	// Links reads the links of people without a sign-in; the zero Key reads none.
+	Links signed.Key
+
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.
 	Vantages *vantage.Hub
@@ -58,6 +67,8 @@ type Server struct {
 	// Probes knows how everything is that is looked at; without it nobody is
 	// told.
 	Probes *probes.Scheduler
+
+	mostBlocked int // incidents gone through for /blocked, maxBlocked when 0
 }
 
 // Button is the big red button; [freeze.Switch] is one, for one process.
@@ -75,6 +86,8 @@ type Config struct {
 	Token       secret.Ref                          // bearer token of Alertmanager
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
+	Zone        *time.Location                      // of the times that customers read, and of the days of reports; nil means UTC
+	NIS2        bool                                // whether an incident may be marked as significant
 }
 
 // defaultSessionTTL is one shift with its handover.
@@ -94,13 +107,16 @@ func (c Config) updates() map[incident.Priority]time.Duration {
 	return c.Updates
 }
 
+func (c Config) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
+
 // app is a Server at work: what it must remember between requests.
 type app struct {
 	*Server
 	sessions *sessions
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
-	senders  chan struct{} // a place for each notification that is being taken in
+	senders  *admission    // of notifications
+	reports  chan struct{} // a place for each report that is being added up
 	books    *books
 }
 
@@ -109,7 +125,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: newAdmission(), reports: make(chan struct{}, maxReports), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {
