@@ -44,3 +44,18 @@ func TestAPersonsJudgementStandsAgainstWhatTheyKnew(t *testing.T) {
 		t.Errorf("after something worse: %s", got.Priority)
 	}
 }
+
+// [2.2] A person who reports that it is worse than anybody knew is believed, also
+// when their report joins what is open; one who thinks it is less changes nothing.
+func TestAReportThatJoinsCanOnlyRaise(t *testing.T) {
+	for level, want := range map[string]incident.Priority{"high": incident.P1, "low": incident.P2} {
+		p := newPlace(t)
+		p.take(firing(alerts.ServiceDown, "server", "web-07", "service", "shop"))
+		a := firing("ReportedByPerson", "server", "web-07", "report", "1")
+		a.Source, a.Annotations = "person", alerts.Labels{"summary": "all is gone", "impact": level, "urgency": level, "reporter": "sam"}
+		p.take(a)
+		if got := p.only(); got.Priority != want || len(got.Alerts) != 2 {
+			t.Errorf("%s: %s, %d alerts", level, got.Priority, len(got.Alerts))
+		}
+	}
+}

@@ -52,6 +52,10 @@ func (d *Door) raise(inc *incident.Incident, about about, a alerts.Alert) []inci
 	if inc.JudgedBy != "" && slices.ContainsFunc(inc.Alerts, func(known alerts.Alert) bool { return known.Name() == a.Name() }) {
 		return nil
 	}
+	before := incident.Classified{Impact: inc.Impact, Urgency: inc.Urgency, Priority: inc.Priority}
+	if p, ok := judgedByReporter(before, true, a); ok {
+		return []incident.Payload{p}
+	}
 	own := inc.Subject == about.subject
 	title := ""
 	if own {
