@@ -17,6 +17,7 @@ import (
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
@@ -61,6 +62,8 @@ func newSite(t *testing.T, change ...func(*web.Server)) *site {
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "piket_up 1\n") }),
 		Reload:  func() error { return nil }, Ready: func() error { return nil },
 	}
+	s.server.Duty = &duty.Roster{Store: db, Clock: clk, Source: s.server.Inventory, Log: s.server.Log}
+	s.server.Inventory = s.server.Duty.Inventory
 	for _, f := range change {
 		f(s.server)
 	}
