@@ -11,6 +11,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // DefaultCertWarn is in days. Certificates that renew themselves do so with 30
@@ -41,16 +43,11 @@ func secure(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, 
 // trust makes the TLS configuration that believes caFile, or the system's list
 // of authorities when that is "".
 func trust(caFile string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, CurvePreferences: curves}
-	if caFile == "" {
-		return config, nil
-	}
-	pool, err := readCAs(caFile)
+	roots, err := trusted.CAs(caFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
-	config.RootCAs = pool
-	return config, nil
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, CurvePreferences: curves}, nil
 }
 
 // handshakeBroke judges a handshake. A certificate that is not trusted is

@@ -253,8 +253,8 @@ func TestHTTPSTrustsOnlyTheNamedAuthority(t *testing.T) {
 		{"authority of the system's list", server.URL, "", Unknown, "is signed by"},
 		{"other name", elsewhere, right, Unknown, "and not for localhost"},
 		{"no TLS at all", "https://" + plain, right, Down, "plain HTTP and not in TLS"},
-		{"file that is missing", server.URL, right + ".gone", Unknown, "read CA file"},
-		{"file without a certificate", server.URL, empty, Unknown, "no certificate in"},
+		{"file that is missing", server.URL, right + ".gone", Unknown, "read certificates"},
+		{"file without a certificate", server.URL, empty, Unknown, "holds no certificate"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -113,7 +113,7 @@ func TestCertificatesAreJudgedTheSameWithAndWithoutAPageBehind(t *testing.T) {
 		{"not yet valid", serving(ca.issue(2*aDay+time.Hour, 9*aDay+time.Hour)), ca.file, Unknown, "or this machine's clock is slow", 9},
 		{"other authority", good, other.file, Unknown, "is signed by \"Test authority\", which is not trusted", 60},
 		{"authority of the system's list", good, "", Unknown, "not trusted here", 60},
-		{"no such file", good, ca.file + ".gone", Unknown, "read CA file", nil},
+		{"no such file", good, ca.file + ".gone", Unknown, "read certificates", nil},
 		{"old version", &tls.Config{Certificates: good.Certificates, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, ca.file, Unknown, "protocol version", nil},
 		{"wants our certificate", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert}, ca.file, Unknown, "refuses piket's TLS handshake", nil},
 		{"no certificate for the name", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}, ca.file, Unknown, "refuses piket's TLS handshake", nil},

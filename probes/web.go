@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 )
 
@@ -41,18 +39,6 @@ func (t Target) client(redirect func(*http.Request, []*http.Request) error) (*ht
 		return nil, err
 	}
 	return &http.Client{CheckRedirect: redirect, Transport: lone{config, dial}}, nil
-}
-
-func readCAs(path string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read CA file: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("read CA file: no certificate in %s", path)
-	}
-	return pool, nil
 }
 
 func get(ctx context.Context, client *http.Client, address string) (*http.Response, error) {

@@ -33,7 +33,7 @@ func (l Looker) neighbours(ctx context.Context, v view) incident.Check {
 // others lists whom to ask: in the rack, on the feed and not in the rack, and
 // the rest.
 func (v view) others() (beside, fed, elsewhere []inventory.Server) {
-	for _, s := range v.inventory.ServersOn(v.site.Name) {
+	for s := range v.inventory.ServersOn(v.site.Name) {
 		switch {
 		case s.Name == v.subject.Name:
 		case s.Rack != "" && s.Rack == v.server.Rack:

@@ -68,13 +68,13 @@ func TestEveryGuardIsAsked(t *testing.T) {
 		"its whole rack is in trouble":    {"around", func(f *Facts) { f.Around = "INC-3" }},
 		"hands are in its rack":           {"interlock", func(f *Facts) { f.Others.Hands = "INC-3" }},
 		"five others are acted on": {"few-at-once", func(f *Facts) {
-			f.Touched = []incident.Touch{touch("s1r0u1", 0, live), touch("s1r1u1", 0, live), touch("s1r2u1", 0, live), touch("s1r3u1", 0, live), touch("s1r3u3", 0, live)}
+			f.Touched = []*incident.Touch{touch("s1r0u1", 0, live), touch("s1r1u1", 0, live), touch("s1r2u1", 0, live), touch("s1r3u1", 0, live), touch("s1r3u3", 0, live)}
 		}},
-		"another of its rack is acted on": {"blast-radius", func(f *Facts) { f.Touched = []incident.Touch{touch("s0r0u1", 0, live)} }},
+		"another of its rack is acted on": {"blast-radius", func(f *Facts) { f.Touched = []*incident.Touch{touch("s0r0u1", 0, live)} }},
 		"it was acted on thrice today": {"rate", func(f *Facts) {
-			f.Touched = []incident.Touch{touch("s0r0u0", 5*time.Hour), touch("s0r0u0", 9*time.Hour), touch("s0r0u0", 23*time.Hour)}
+			f.Touched = []*incident.Touch{touch("s0r0u0", 5*time.Hour), touch("s0r0u0", 9*time.Hour), touch("s0r0u0", 23*time.Hour)}
 		}},
-		"its power was cut a while ago":  {"cooldown", func(f *Facts) { f.Touched = []incident.Touch{touch("s0r0u0", 20*time.Minute)} }},
+		"its power was cut a while ago":  {"cooldown", func(f *Facts) { f.Touched = []*incident.Touch{touch("s0r0u0", 20*time.Minute)} }},
 		"it was tried once":              {"", func(f *Facts) { tried(f, incident.OutcomeDone) }},
 		"one try ended in the dark":      {"attempts", func(f *Facts) { tried(f, incident.OutcomeUnknown) }},
 		"the step may be tried no more":  {"attempts", func(f *Facts) { f.Incident.Steps = map[string]*incident.Step{cycle.ID: {Attempts: 2}} }},

@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,31 +17,60 @@ const memorySpan = 24 * time.Hour
 // others are the touches that count beside the intent that is being decided:
 // what was voided or refused never reached a machine, and giving power back
 // undoes what has been counted already.
-func (f Facts) others() []incident.Touch {
-	return slices.DeleteFunc(slices.Clone(f.Touched), func(t incident.Touch) bool {
-		own := f.Incident.Action.Live() && t.Intent == f.Incident.Action.Intent
-		return own || t.Voided || t.Outcome == incident.OutcomeRefused || t.Duty > 0
-	})
+func (f Facts) others() iter.Seq[*incident.Touch] {
+	own := f.Incident.Action
+	return func(yield func(*incident.Touch) bool) {
+		for _, t := range f.Touched {
+			mine := own.Live() && t.Intent == own.Intent
+			if !mine && !t.Voided && t.Outcome != incident.OutcomeRefused && t.Duty == 0 && !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// standing is a server and the circles that an action on it counts against: the
+// ones of today and, because servers are moved and taken out of the inventory,
+// just when they are in trouble, the ones of when it was planned.
+type standing struct {
+	name    string
+	circles []incident.Circles
+}
+
+func circlesOf(s inventory.Server) incident.Circles {
+	return incident.Circles{Rack: s.Rack, Site: s.Site, Customers: s.Customers}
+}
+
+// standing says where what was touched counts. Without the inventory, and
+// without a note of when it was planned, it still counts for the fleet.
+func (f Facts) standing(t *incident.Touch) standing {
+	s := standing{t.Server, []incident.Circles{t.Among}}
+	if server, ok := f.Inventory.Server(t.Server); ok {
+		s.circles = append(s.circles, circlesOf(server))
+	}
+	return s
+}
+
+func (s standing) in(same func(incident.Circles) bool) bool {
+	return slices.ContainsFunc(s.circles, same)
 }
 
 // inHand lists the other servers that count as piket's doing: acted on right
 // now, acted on a short while ago, or left with nobody knowing whether a command
 // was carried out. A machine that is being restarted is not a healthy one; where
 // it counted as such, limits have leaked until a whole cluster was restarted.
-func (f Facts) inHand() []inventory.Server {
-	var servers []inventory.Server
-	for _, t := range f.others() {
+func (f Facts) inHand() []standing {
+	var servers []standing
+	for t := range f.others() {
 		unsettled := t.Outcome == incident.OutcomeUnknown && t.Result != incident.Unclear && t.Result != incident.Helped
 		recent := f.Now.Sub(t.PlannedAt) < f.Limits.Cooldown
 		if t.Server == f.Incident.Subject.Name || !t.Live() && !recent && !unsettled {
 			continue
 		}
-		server, ok := f.Inventory.Server(t.Server)
-		if !ok {
-			server = inventory.Server{Name: t.Server} // gone from the inventory: it still counts for the fleet
-		}
-		if !slices.ContainsFunc(servers, func(s inventory.Server) bool { return s.Name == server.Name }) {
-			servers = append(servers, server)
+		if n := slices.IndexFunc(servers, func(s standing) bool { return s.name == t.Server }); n >= 0 {
+			servers[n].circles = append(servers[n].circles, t.Among)
+		} else {
+			servers = append(servers, f.standing(t))
 		}
 	}
 	return servers
@@ -65,30 +95,27 @@ func fewAtOnce(f Facts, _ runbooks.Remedy) *refusal {
 // servers may be in piket's hands at once.
 func smallRadius(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
-	shared := func(customer string) func(inventory.Server) bool {
-		return func(o inventory.Server) bool { return slices.Contains(o.Customers, customer) }
+	shared := func(customer string) func(incident.Circles) bool {
+		return func(o incident.Circles) bool { return slices.Contains(o.Customers, customer) }
 	}
-	circles := []struct {
+	type circle struct {
 		what  string
 		limit int
-		in    func(inventory.Server) bool
-	}{
-		{"rack " + server.Rack, f.Limits.Rack, func(o inventory.Server) bool { return server.Rack != "" && o.Rack == server.Rack }},
-		{"site " + server.Site, f.Limits.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
-		{"the fleet", f.fleetLimit(), func(inventory.Server) bool { return true }},
+		in    func(incident.Circles) bool
+	}
+	circles := []circle{
+		{"rack " + server.Rack, f.Limits.Rack, func(o incident.Circles) bool { return server.Rack != "" && o.Rack == server.Rack }},
+		{"site " + server.Site, f.Limits.Site, func(o incident.Circles) bool { return o.Site == server.Site }},
+		{"the fleet", f.fleetLimit(), func(incident.Circles) bool { return true }},
 	}
 	for _, c := range server.Customers {
-		circles = slices.Insert(circles, 1, struct {
-			what  string
-			limit int
-			in    func(inventory.Server) bool
-		}{"customer " + c, f.Limits.Customer, shared(c)})
+		circles = slices.Insert(circles, 1, circle{"customer " + c, f.Limits.Customer, shared(c)})
 	}
 	hand := f.inHand()
 	for _, c := range circles {
 		n := 0
 		for _, o := range hand {
-			if c.in(o) {
+			if o.in(c.in) {
 				n++
 			}
 		}
@@ -110,9 +137,9 @@ func (f Facts) fleetLimit() int {
 func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
-	for _, t := range f.others() {
-		o, _ := f.Inventory.Server(t.Server)
-		if f.Now.Sub(t.PlannedAt) < time.Hour && o.Site == server.Site {
+	for t := range f.others() {
+		here := f.standing(t).in(func(o incident.Circles) bool { return o.Site == server.Site })
+		if f.Now.Sub(t.PlannedAt) < time.Hour && here {
 			site = append(site, t.PlannedAt)
 		}
 		if f.Now.Sub(t.PlannedAt) < memorySpan && t.Server == server.Name {
@@ -144,7 +171,7 @@ func cooledDown(f Facts, r runbooks.Remedy) *refusal {
 	if r.Power == "" {
 		return nil
 	}
-	for _, t := range f.others() {
+	for t := range f.others() {
 		if until := t.PlannedAt.Add(f.Limits.Cooldown); t.Server == f.Incident.Subject.Name && t.Action.Action == "power" && f.Now.Before(until) {
 			return &refusal{Why: fmt.Sprintf("its power was touched at %s and is left alone for %v", clockTime(t.PlannedAt), f.Limits.Cooldown), Until: until}
 		}

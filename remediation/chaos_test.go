@@ -33,7 +33,7 @@ type chaos struct {
 	sent    map[string]bool // intents
 	unknown map[string]bool // steps that had an unknown outcome
 	perStep map[string]int  // sends per step, duty apart
-	touched []incident.Touch
+	touched []*incident.Touch
 	history []incident.Payload
 }
 
@@ -224,7 +224,7 @@ func (c *chaos) send(i incident.Intended) {
 	if outcome != "" { // otherwise piket was killed right here
 		c.write(incident.OutcomeRecorded{Intent: i.Intent, Outcome: outcome, Detail: "chaos"})
 	}
-	c.touched = append(c.touched, incident.Touch{Incident: c.inc.ID, Action: *c.inc.Action})
+	c.touched = append(c.touched, &incident.Touch{Incident: c.inc.ID, Action: *c.inc.Action})
 }
 
 func (c *chaos) watch(power bool) {

@@ -88,7 +88,7 @@ func TestProcessThatHasNotLookedLatelySendsNothing(t *testing.T) {
 // unclaimed is a store on which nothing is claimed.
 type unclaimed struct{ remediation.Timelines }
 
-func (s unclaimed) AppendIf(ctx context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
+func (s unclaimed) AppendIf(ctx context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
 	if _, claim := events[0].Payload.(incident.Claimed); claim {
 		return nil, store.ErrConflict
 	}

@@ -174,7 +174,7 @@ func (e *Engine) append(ctx context.Context, inc *incident.Incident, payloads ..
 	}
 	failpoint.Reach(failpoint.EngineDeciding)
 	_, err := e.Store.Append(ctx, inc.ID, inc.Version, events...)
-	failpoint.Reach(failpoint.EngineDecided)
+	failpoint.Done(failpoint.EngineDecided, err)
 	return err
 }
 
@@ -261,7 +261,7 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 		Message: fmt.Sprintf("%s/M%d", inc.ID, inc.Version+2), Purpose: "work-order",
 		To: order.Email, Subject: subject, Body: body,
 	})
-	failpoint.Reach(failpoint.OrderWritten)
+	failpoint.Done(failpoint.OrderWritten, err)
 	return err
 }
 

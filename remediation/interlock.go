@@ -19,7 +19,7 @@ type Others struct {
 
 // dumpTime is how long a machine is left alone after it has said that it is
 // writing a crash dump. A large memory takes longer; while it says so, the time
-// begins anew.
+// begins anew, and who listens ends it: anybody could say so.
 const dumpTime = 2 * time.Minute
 
 // maxAhead is how far ahead a BMC's clock may be to be believed.
@@ -47,7 +47,7 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return nil
 	case o.Hands != "":
 		return &refusal{Why: "hands are at work in its rack, for " + o.Hands, Until: soon}
-	case f.Now.Sub(o.Dumping) < dumpTime:
+	case f.Now.Sub(o.Dumping).Abs() < dumpTime: // it may have spoken since the facts were taken; a clock that was set back makes no day of it
 		return &refusal{Why: "it says that it is writing a crash dump, last at " + clockTime(o.Dumping), Until: soon}
 	}
 	bmc, _ := f.finding("bmc")

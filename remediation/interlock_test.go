@@ -26,6 +26,8 @@ func TestNobodyCutsPowerUnderSomebodyElsesWork(t *testing.T) {
 		"hands, for a restart":          {Others{Hands: "INC-2"}, nil, restart, ""},
 		"a crash dump":                  {Others{Dumping: noon.Add(-time.Minute)}, nil, cycle, "crash dump"},
 		"a crash dump that has ended":   {Others{Dumping: noon.Add(-3 * time.Minute)}, nil, cycle, ""},
+		"one that began this moment":    {Others{Dumping: noon.Add(time.Second)}, nil, cycle, "crash dump"},
+		"one before a clock was set":    {Others{Dumping: noon.Add(time.Hour)}, nil, cycle, ""},
 		"a firmware job":                {Others{}, map[string]any{"task": "BIOS update, 40 %"}, cycle, "BIOS update"},
 		"a firmware job, for a restart": {Others{}, map[string]any{"task": "BIOS update, 40 %"}, restart, ""},
 		"somebody on the console":       {Others{}, map[string]any{"console": "kvm by ops"}, cycle, "kvm by ops"},

@@ -35,14 +35,14 @@ type Facts struct {
 	// needs it while the incident is asleep. No action is allowed on such facts.
 	Alone bool
 
-	Touched  []incident.Touch            // what was acted on lately, by any incident
-	Fallen   []string                    // servers of the site that fell at about the same time
-	Results  map[string][]incident.Touch // what each step was good for on this class of server, newest first
-	Around   string                      // the incident that is open for the server's whole rack or site, "" when none
-	PartOf   string                      // the incident of servers that fell together which names this one, "" when none does
-	Others   Others                      // who else is at work on the machine
-	Clock    string                      // why this machine's clock cannot be trusted, "" when it can
-	ClaimAge time.Duration               // how long this process has known, by its own watch, that the intent is claimed
+	Touched  []*incident.Touch            // what was acted on lately, by any incident
+	Fallen   []string                     // servers of the site that fell at about the same time
+	Results  map[string][]*incident.Touch // what each step was good for on this class of server, newest first
+	Around   string                       // the incident that is open for the server's whole rack or site, "" when none
+	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does
+	Others   Others                       // who else is at work on the machine
+	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
+	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
 }
 
 // Look is what was seen. The zero Look is no look at all: after a start piket
@@ -192,14 +192,22 @@ func send(f Facts, intent incident.Intended) Move {
 	return Send{Intent: intent}
 }
 
+const unlooked = "this process has not looked at it lately"
+
 // forbids says why an intent may not be written or sent now, "" when it may. It
 // is asked when the intent is planned, and again in the transactions that write
 // it and that claim its one send. Power that piket cut itself is given back
-// whatever the guards say, unless everything is frozen.
+// whatever the guards say, unless everything is frozen, by a process that has
+// looked.
 func (f Facts) forbids(intent incident.Intended) string {
+	// Another process may have planned it while what this one remembers grew old.
+	oldest := f.Limits.Fresh + f.Limits.NotAfter
 	if intent.Duty > 0 {
-		if f.Frozen != "" {
+		switch {
+		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
+		case f.Goal.old(f.Now, oldest):
+			return unlooked
 		}
 		return ""
 	}
@@ -207,9 +215,8 @@ func (f Facts) forbids(intent incident.Intended) string {
 	if !ok {
 		return "the runbook has no such step"
 	}
-	// Another process may have planned it while what this one remembers grew old.
-	if oldest := f.Limits.Fresh + f.Limits.NotAfter; f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
-		return "this process has not looked at it lately"
+	if f.Goal.old(f.Now, oldest) || f.Diagnosis.old(f.Now, oldest) {
+		return unlooked
 	}
 	if no := refuse(f, remedy); no != nil {
 		return "guard " + no.Guard + ": " + no.Why

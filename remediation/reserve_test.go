@@ -17,13 +17,13 @@ type crowded struct {
 	at incident.Kind
 }
 
-func (s crowded) AppendIf(ctx context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
+func (s crowded) AppendIf(ctx context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
 	if events[0].Payload.Kind() != s.at {
 		return s.Timelines.AppendIf(ctx, id, version, check, since, events...)
 	}
-	return s.Timelines.AppendIf(ctx, id, version, func(touched []incident.Touch) error {
+	return s.Timelines.AppendIf(ctx, id, version, func(touched []*incident.Touch) error {
 		for n := range 5 {
-			touched = append(touched, incident.Touch{Incident: "INC-9", Action: incident.Action{
+			touched = append(touched, &incident.Touch{Incident: "INC-9", Action: incident.Action{
 				Intended:  incident.Intended{Intent: fmt.Sprint("INC-9/I", n), Server: fmt.Sprint("other-", n), Action: "power", Verb: "cycle"},
 				PlannedAt: three,
 			}})

@@ -17,6 +17,9 @@ func restore(f Facts) Move {
 	if a := inc.Approval; a != nil {
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "it answers again"})
 	}
+	if len(inc.Complaints()) > 0 {
+		return f.nextLook() // a customer knows better [6.6]; who is on duty has been called, and nothing is touched meanwhile
+	}
 	if since := inc.Goal.Since.Add(f.Runbook.Goal.For); f.Now.Before(since) {
 		return f.waitUntil(since)
 	}
@@ -77,6 +80,9 @@ const closeWithin = 24 * time.Hour
 // remind calls for somebody to close what is long over.
 func (f Facts) remind() Move {
 	due := f.Incident.RestoredAt.Add(closeWithin)
+	if awaited := f.Incident.AwaitedUntil(); !awaited.IsZero() {
+		due = awaited.Add(closeWithin) // the customers come first, then the incident manager
+	}
 	if !f.Now.After(due) {
 		return f.waitUntil(due.Add(time.Millisecond))
 	}

@@ -25,8 +25,8 @@ func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) 
 
 // stillAllows asks the guards about an intent again, with what has been touched
 // by now.
-func (f Facts) stillAllows(intent incident.Intended) func([]incident.Touch) error {
-	return func(touched []incident.Touch) error {
+func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) error {
+	return func(touched []*incident.Touch) error {
 		f.Touched = touched
 		if why := f.forbids(intent); why != "" {
 			return fmt.Errorf("%w: %s", errHeldBack, why)

@@ -39,7 +39,7 @@ type simulation struct {
 	goal      Look
 	diagnosis Look
 	cured     bool
-	touched   []incident.Touch
+	touched   []*incident.Touch
 	result    Simulated
 }
 
@@ -220,7 +220,7 @@ func (w *simulation) send(intent incident.Intended) {
 	w.write(
 		incident.Claimed{Intent: intent.Intent, Owner: "simulation"},
 		incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeDone, Detail: "simulated"})
-	w.touched = append(w.touched, incident.Touch{Incident: w.inc.ID, Action: *w.inc.Action})
+	w.touched = append(w.touched, &incident.Touch{Incident: w.inc.ID, Action: *w.inc.Action})
 	w.goal, w.diagnosis = Look{}, Look{}
 }
 

@@ -104,7 +104,7 @@ func (e *Engine) results(ctx context.Context, f *Facts, server inventory.Server)
 	if f.Runbook == nil || f.Incident.Verdict.Verdict != incident.VerdictServer || f.Incident.Status != incident.Open {
 		return nil
 	}
-	f.Results = map[string][]incident.Touch{}
+	f.Results = map[string][]*incident.Touch{}
 	for _, r := range f.Runbook.Remedies {
 		list, err := e.Store.Results(ctx, f.Runbook.Name, r.ID, server.Model, maxResults)
 		if err != nil {

@@ -17,15 +17,15 @@ type Timelines interface {
 	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
 	// AppendIf does so only if check agrees, in the same transaction, to what has
 	// been touched since; two that ask at the same moment see each other.
-	AppendIf(ctx context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error)
+	AppendIf(ctx context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error)
 	// Record adds facts, whatever else has happened meanwhile.
 	Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error)
 	// OpenFor returns the incident that is open for a subject, "" when none is.
 	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
 	// Touches returns every intent that is not over, and those planned since.
-	Touches(ctx context.Context, since time.Time) ([]incident.Touch, error)
+	Touches(ctx context.Context, since time.Time) ([]*incident.Touch, error)
 	// Results returns what a step was good for on a class of server, newest first.
-	Results(ctx context.Context, runbook, step, class string, limit int) ([]incident.Touch, error)
+	Results(ctx context.Context, runbook, step, class string, limit int) ([]*incident.Touch, error)
 	// WithHands returns the incidents of a site that are not over and for which
 	// hands have said that they come, and not yet that they are done.
 	WithHands(ctx context.Context, site string) ([]string, error)

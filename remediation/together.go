@@ -18,30 +18,43 @@ func fellTogether(f Facts) (incident.Concluded, bool) {
 		return incident.Concluded{}, false
 	}
 	circles := []struct {
-		verdict incident.Verdict
-		name    string
-		in      func(inventory.Server) bool
+		verdict    incident.Verdict
+		kind, name string
+		in         func(inventory.Server) bool
 	}{
-		{incident.VerdictRack, "rack " + server.Rack, func(o inventory.Server) bool { return server.Rack != "" && o.Rack == server.Rack }},
-		{incident.VerdictFeed, "feed " + strings.Join(server.Feeds, ""), func(o inventory.Server) bool { return len(server.Feeds) == 1 && slices.Equal(o.Feeds, server.Feeds) }},
-		{incident.VerdictSite, "site " + server.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
+		{incident.VerdictRack, "rack", server.Rack, func(o inventory.Server) bool { return server.Rack != "" && o.Rack == server.Rack }},
+		{incident.VerdictFeed, "feed", strings.Join(server.Feeds, ""), func(o inventory.Server) bool { return len(server.Feeds) == 1 && slices.Equal(o.Feeds, server.Feeds) }},
+		{incident.VerdictSite, "site", server.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
 	}
+	down := f.fallen(server)
 	for _, c := range circles {
-		var members, fallen int
-		for _, o := range f.Inventory.ServersOn(server.Site) {
+		fallen, members := 0, f.Inventory.CountBehind(c.kind, c.name)
+		for _, o := range down {
 			if c.in(o) {
-				members++
-				if o.Name == server.Name || slices.Contains(f.Fallen, o.Name) {
-					fallen++
-				}
+				fallen++
 			}
 		}
 		if f.tooMany(fallen, members) {
 			return incident.Concluded{Verdict: c.verdict,
-				Reason: fmt.Sprintf("%d of the %d servers of %s fell within %v of each other", fallen, members, c.name, f.Limits.TogetherWithin)}, true
+				Reason: fmt.Sprintf("%d of the %d servers of %s %s fell within %v of each other", fallen, members, c.kind, c.name, f.Limits.TogetherWithin)}, true
 		}
 	}
 	return incident.Concluded{}, false
+}
+
+// fallen lists the servers that fell at about the same time on the site of a
+// server, each once and that one among them.
+func (f Facts) fallen(server inventory.Server) []inventory.Server {
+	list, counted := []inventory.Server{server}, map[string]bool{server.Name: true}
+	for _, name := range f.Fallen {
+		o, ok := f.Inventory.Server(name)
+		if !ok || counted[name] || o.Site != server.Site {
+			continue
+		}
+		counted[name] = true
+		list = append(list, o)
+	}
+	return list
 }
 
 // tooMany reports whether so many of a circle are more than a coincidence. One

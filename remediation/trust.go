@@ -3,6 +3,7 @@ package remediation
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
@@ -33,8 +34,8 @@ func (f Facts) trust(r runbooks.Remedy) leave {
 		return leave{runbooks.Asks, "nobody knows whether it is to be left alone: " + f.Others.SilencesOff}
 	case spent(record, f.Limits.ErrorBudget):
 		return leave{runbooks.Asks, "its budget of errors is spent: " + scorecard(record, server)}
-	case said == runbooks.Asks && f.Others.SilencesOff == "" && leaveOf(r).Persons < 2 && earned(record, r.Earn):
-		return leave{runbooks.Auto, "earned: " + scorecard(record, server)}
+	case said == runbooks.Asks && f.Others.SilencesOff == "" && leaveOf(r).Persons < 2 && earned(record, r):
+		return leave{runbooks.Auto, earnedLeave + scorecard(record, server)}
 	}
 	return leave{said, ""}
 }
@@ -43,16 +44,23 @@ func (f Facts) trust(r runbooks.Remedy) leave {
 func (f Facts) asked(r runbooks.Remedy) bool { return f.Runbook.Asks(r, f.conditionFacts()) }
 
 // ErrorBudget is how many of the last so many tries of a step, on one class of
-// server, may have failed to help before a person is asked again.
+// server, may have failed to help, or have helped for less than an hour, before a
+// person is asked again.
 type ErrorBudget struct{ Of, Failed int }
 
-func spent(record []incident.Touch, b ErrorBudget) bool {
-	return count(record[:min(len(record), b.Of)], incident.Failed) > b.Failed
+func spent(record []*incident.Touch, b ErrorBudget) bool {
+	record = record[:min(len(record), b.Of)]
+	return count(record, incident.Failed)+count(record, incident.ShortLived) > b.Failed
 }
+
+// earnedLeave begins the reason why nobody is asked any more.
+const earnedLeave = "earned: "
 
 // earned reports whether of the last tries, as many as were to be shown, nearly
 // all helped. One in ten may not have.
-func earned(record []incident.Touch, needed int) bool {
+func earned(record []*incident.Touch, r runbooks.Remedy) bool {
+	record = slices.DeleteFunc(slices.Clone(record), func(t *incident.Touch) bool { return t.Result == incident.Helped && !shows(t, r) })
+	needed := r.Earn
 	if needed <= 0 || len(record) < needed {
 		return false
 	}
@@ -60,7 +68,16 @@ func earned(record []incident.Touch, needed int) bool {
 	return count(record, incident.Helped)*10 >= needed*9
 }
 
-func count(record []incident.Touch, r incident.Result) (n int) {
+// shows reports whether a try that helped speaks for doing the same without
+// asking: somebody had agreed to it, or it was earned in its turn, and it was
+// what the step does today. What a runbook did by itself, or did under the same
+// name before it was changed, shows nothing. What failed counts in any case.
+func shows(t *incident.Touch, r runbooks.Remedy) bool {
+	agreed := t.Approval != "" || strings.HasPrefix(t.Unasked, earnedLeave)
+	return agreed && t.Verb == r.Power && runbooks.Fits(r.SSH, t.Command)
+}
+
+func count(record []*incident.Touch, r incident.Result) (n int) {
 	for _, t := range record {
 		if t.Result == r {
 			n++
@@ -71,7 +88,7 @@ func count(record []incident.Touch, r incident.Result) (n int) {
 
 // scorecard says what a step was good for, as a person is shown it who decides
 // about it: "fixed 18 of 29 on this model, median 4m10s".
-func scorecard(record []incident.Touch, server inventory.Server) string {
+func scorecard(record []*incident.Touch, server inventory.Server) string {
 	if len(record) == 0 {
 		return "never tried before " + onClass(server)
 	}
@@ -82,6 +99,9 @@ func scorecard(record []incident.Touch, server inventory.Server) string {
 		}
 	}
 	text := fmt.Sprintf("fixed %d of %d %s", len(took), len(record), onClass(server))
+	if n := count(record, incident.ShortLived); n > 0 {
+		text += fmt.Sprintf(", %d more for less than an hour", n)
+	}
 	if len(took) > 0 {
 		slices.Sort(took)
 		text += fmt.Sprintf(", median %v", took[len(took)/2].Round(time.Second))

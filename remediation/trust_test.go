@@ -10,19 +10,32 @@ import (
 	"github.com/spinware/piket/runbooks"
 )
 
-// tries is a record of a step, newest first: H helped after its number of
-// minutes, F failed, U unclear.
-func tries(record string) []incident.Touch {
-	var list []incident.Touch
+// tries is a record of power cycles, newest first: H helped after its number of
+// minutes, F failed, U unclear, S helped for less than an hour. Somebody had
+// agreed to all of these. E helped where that had been earned before, A where
+// nobody was asked, and O was another command in those days.
+func tries(record string) []*incident.Touch {
+	var list []*incident.Touch
 	for n, letter := range record {
-		t := incident.Touch{}
+		t := &incident.Touch{}
+		t.Verb, t.Approval = "cycle", "INC-2026-0001/A9"
 		switch letter {
-		case 'H':
+		case 'H', 'E', 'A', 'O':
 			t.Result, t.Took = incident.Helped, time.Duration(n%5+1)*time.Minute
+		case 'S':
+			t.Result = incident.ShortLived
 		case 'F':
 			t.Result = incident.Failed
 		case 'U':
 			t.Result = incident.Unclear
+		}
+		switch letter {
+		case 'E':
+			t.Approval, t.Unasked = "", earnedLeave+"fixed 20 of 20"
+		case 'A':
+			t.Approval = ""
+		case 'O':
+			t.Verb = "off"
 		}
 		list = append(list, t)
 	}
@@ -63,6 +76,15 @@ func TestTrustIsEarnedAndSpent(t *testing.T) {
 		"nobody can say for three of twenty":    {"earning", "UHHHHHHHHHUHHHHHHHUH", false, runbooks.Asks},
 		"old failures are forgotten":            {"earning", many + "FFFFFFFF", false, runbooks.Auto},
 		"earned, on a protected server":         {"earning", many, true, runbooks.Asks},
+		"what was earned helps on":              {"earning", strings.Repeat("E", 20), false, runbooks.Auto},
+		"nobody had agreed to one of twenty":    {"earning", "A" + many[1:], false, runbooks.Asks},
+		"nor to any":                            {"earning", strings.Repeat("A", 40), false, runbooks.Asks},
+		"twenty with leave among others":        {"earning", "AAAA" + many, false, runbooks.Auto},
+		"it was another command":                {"earning", strings.Repeat("O", 40), false, runbooks.Asks},
+		"three of twenty did not last":          {"earning", "SHHHHHHHHHSHHHHHHHSH", false, runbooks.Asks},
+		"free, and four did not last":           {"free", "SHSHSHSHHH", false, runbooks.Asks},
+		"free, some failed and some were short": {"free", "SHFHSHFHHH", false, runbooks.Asks},
+		"free, three did not last":              {"free", "SHSHSHHHHH", false, runbooks.Auto},
 		"free":                                  {"free", "", false, runbooks.Auto},
 		"free, within its budget":               {"free", "FFFHHHHHHH", false, runbooks.Auto},
 		"free, the budget is spent":             {"free", "FFFFHHHHHH", false, runbooks.Asks},
@@ -77,7 +99,7 @@ func TestTrustIsEarnedAndSpent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected])
-			f.Runbook, f.Results = book, map[string][]incident.Touch{test.step: tries(test.record)}
+			f.Runbook, f.Results = book, map[string][]*incident.Touch{test.step: tries(test.record)}
 			r, _ := book.Remedy(test.step)
 			if got := f.trust(r); got.Trust != test.want {
 				t.Errorf("%q (%s), want %q", got.Trust, got.Why, test.want)
@@ -93,6 +115,7 @@ func TestWhoDecidesSeesWhatItWasGoodFor(t *testing.T) {
 		"FF":       "fixed 0 of 2 on this model (R1)",
 		"HFHUH":    "fixed 3 of 5 on this model (R1), median 3m0s",
 		"HHHHHHHH": "fixed 8 of 8 on this model (R1), median 3m0s",
+		"HSSF":     "fixed 1 of 4 on this model (R1), 2 more for less than an hour, median 1m0s",
 	} {
 		if got := scorecard(tries(record), r1); got != want {
 			t.Errorf("%s: %q, want %q", record, got, want)
@@ -121,7 +144,7 @@ func TestWhatIsEarnedDoesNotAnswerForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := about(t, "s0r0u0")
-	f.Runbook, f.Results = book, map[string][]incident.Touch{"earning": tries(strings.Repeat("H", 20))}
+	f.Runbook, f.Results = book, map[string][]*incident.Touch{"earning": tries(strings.Repeat("H", 20))}
 	r, _ := book.Remedy("earning")
 	if got := f.trust(r); got.Trust != runbooks.Auto {
 		t.Fatalf("it has earned %+v", got)

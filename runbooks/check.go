@@ -235,6 +235,19 @@ func (c *checker) escalation(e *Escalation) {
 	}
 }
 
+// Fits reports whether a command that was run may be this one with its
+// placeholders filled: whatever stands in their place is not compared.
+func Fits(command, run []string) bool {
+	return slices.EqualFunc(command, run, func(arg, was string) bool {
+		fixed := placeholder.Split(arg, -1)
+		for n := range fixed {
+			fixed[n] = regexp.QuoteMeta(fixed[n])
+		}
+		fits, err := regexp.MatchString(`(?s)^`+strings.Join(fixed, `.+`)+`$`, was)
+		return fits && err == nil
+	})
+}
+
 // Fill replaces the placeholders of a command by values. When one has no value,
 // missing is its name and the command must not be used.
 func Fill(command []string, values map[string]string) (filled []string, missing string) {

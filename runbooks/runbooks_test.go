@@ -182,6 +182,27 @@ func TestPlaceholdersAreFilledOrTheCommandIsNotUsed(t *testing.T) {
 	}
 }
 
+func TestARunCommandFitsTheOneItWasMadeFrom(t *testing.T) {
+	restart := []string{"systemctl", "restart", "unit/${service.unit}.d"}
+	for _, c := range []struct {
+		command, run []string
+		want         bool
+	}{
+		{restart, []string{"systemctl", "restart", "unit/web.service.d"}, true},
+		{restart, []string{"systemctl", "restart", "unit/.d"}, false},
+		{restart, []string{"systemctl", "restart", "unit/web.service"}, false},
+		{restart, []string{"systemctl", "stop", "unit/web.service.d"}, false},
+		{restart, []string{"systemctl", "restart"}, false},
+		{[]string{"a.b"}, []string{"axb"}, false},
+		{nil, nil, true},
+		{nil, []string{"systemctl"}, false},
+	} {
+		if got := runbooks.Fits(c.command, c.run); got != c.want {
+			t.Errorf("%q made from %q: %v", c.run, c.command, got)
+		}
+	}
+}
+
 func TestExplainSaysHowManyMustAgree(t *testing.T) {
 	book, err := runbooks.Parse("two.yml", []byte(`runbook: two
 title: Two people agree

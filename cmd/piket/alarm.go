@@ -18,9 +18,9 @@ import (
 type alarm struct {
 	clk     *clock.Clock
 	log     *slog.Logger
-	trouble func() error // why piket cannot do its work, nil when it can
-	ways    []way
-	alive   func(context.Context) error // tells somebody outside that piket is alive; nil for nobody
+	trouble func() error                // why piket cannot do its work, nil when it can
+	ways    func() []way                // as they are at the moment
+	alive   func(context.Context) error // tells somebody outside that piket is alive, if there is somebody
 }
 
 // way is one way to tell people.
@@ -57,7 +57,7 @@ func (a *alarm) run(ctx context.Context) {
 				told = now
 			}
 		}
-		if since.IsZero() && a.alive != nil && now.Sub(lived) >= aliveEvery {
+		if since.IsZero() && now.Sub(lived) >= aliveEvery {
 			if err := a.try(ctx, a.alive); err != nil {
 				a.log.Warn("the watchdog outside cannot be told that piket is alive", "err", err)
 			}
@@ -71,7 +71,7 @@ func (a *alarm) run(ctx context.Context) {
 // the rest is tried again until somebody knows.
 func (a *alarm) tell(ctx context.Context, text string) (heard bool) {
 	a.log.Error("alarm", "text", text)
-	for _, w := range a.ways {
+	for _, w := range a.ways() {
 		if err := a.try(ctx, func(ctx context.Context) error { return w.tell(ctx, text) }); err != nil {
 			a.log.Error("an alarm could not be given", "way", w.name, "err", err)
 			continue

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -33,8 +35,9 @@ func troubled(t *testing.T, span time.Duration, bad func(second int) bool, broke
 		},
 		alive: func(context.Context) error { lives++; return nil },
 	}
+	var ways []way
 	for _, name := range []string{"mail", "webhook"} {
-		a.ways = append(a.ways, way{name, func(_ context.Context, text string) error {
+		ways = append(ways, way{name, func(_ context.Context, text string) error {
 			if slices.Contains(broken, name) {
 				return errors.New("nobody home")
 			}
@@ -46,6 +49,7 @@ func troubled(t *testing.T, span time.Duration, bad func(second int) bool, broke
 			return nil
 		}})
 	}
+	a.ways = func() []way { return ways }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := clk.Go(func() { a.run(ctx) })
 	<-clk.Go(func() { clk.Wait(ctx, start.Add(span), nil); cancel() })
@@ -103,5 +107,39 @@ func TestAlarmIsPostedAsText(t *testing.T) {
 	status = http.StatusFound
 	if err := post(t.Context(), server.URL, "x"); err == nil {
 		t.Error("a redirect counts as having told somebody")
+	}
+}
+
+// Who moves the webhook and reloads expects the next alarm at the new address.
+func TestAReloadReachesTheAlarm(t *testing.T) {
+	heard := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard[r.URL.Path]++ }))
+	defer server.Close()
+	config := func(names ...string) string {
+		text := least + "alarm:\n"
+		for _, name := range names {
+			key, _, _ := strings.Cut(name, "-")
+			text += "  " + key + ": " + server.URL + "/" + name + "\n"
+		}
+		return text
+	}
+	d := newTestDaemon(t, config("webhook-one"))
+	a := d.alarm()
+	speak := func() {
+		a.tell(t.Context(), "the disk is full")
+		if err := a.alive(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	speak()
+	if err := os.WriteFile(d.path, []byte(config("webhook-two", "watchdog-two")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	speak()
+	if want := map[string]int{"/webhook-one": 1, "/webhook-two": 1, "/watchdog-two": 1}; !maps.Equal(heard, want) {
+		t.Errorf("heard %v, want %v", heard, want)
 	}
 }

@@ -24,6 +24,7 @@ type findings struct {
 	Intents   int `json:"intents_claimed"`
 	Unknown   int `json:"outcomes_unknown"`
 	Sends     int `json:"sends"` // power commands and SSH commands on the wire
+	Power     int `json:"power_sends"`
 	Duties    int `json:"duties"`
 	Approvals int `json:"approvals_granted"`
 	Mails     int `json:"mails"`
@@ -38,6 +39,25 @@ type findings struct {
 
 func (f *findings) fault(format string, args ...any) {
 	f.Faults = append(f.Faults, fmt.Sprintf(format, args...))
+}
+
+// add counts what was found in another world as well.
+func (f *findings) add(other findings) {
+	f.Accepted += other.Accepted
+	f.Incidents += other.Incidents
+	f.Intents += other.Intents
+	f.Unknown += other.Unknown
+	f.Sends += other.Sends
+	f.Power += other.Power
+	f.Duties += other.Duties
+	f.Approvals += other.Approvals
+	f.Mails += other.Mails
+	f.Repeated += other.Repeated
+	f.Lost += other.Lost
+	f.Doubles += other.Doubles
+	f.Unintended += other.Unintended
+	f.LeftOff += other.LeftOff
+	f.Faults = append(f.Faults, other.Faults...)
 }
 
 // judge reads the record and holds it against the ledger and the wire. piket
@@ -151,20 +171,30 @@ func intentsOf(f *findings, all []incident.Event, many bool) []*intent {
 
 // lateness is how much later than its time a command may arrive: between piket's
 // last question and the lab's log lies one exchange on a busy machine.
-const lateness = 3 * wardSpeed * time.Second
+func (w *ward) lateness() time.Duration { return w.ofMachine(3 * time.Second) }
+
+// ofMachine is what passes in the ward during d of the machine's time.
+func (w *ward) ofMachine(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * w.speed)
+}
+
+// acts reports whether an entry of the wire log is a command that changes
+// something: power, a service, a reboot. Each word of an SSH command is in quotes.
+func acts(e lab.WireEntry) bool {
+	return e.Power || strings.HasPrefix(strings.ReplaceAll(e.What, "'", ""), "systemctl ")
+}
 
 // judgeWire: each command on the wire belongs to the intent that was claimed
 // last for its server, and is the only one of it, and of its step's attempt.
 func (w *ward) judgeWire(f *findings, intents []*intent) {
 	attempts := map[string]int{}
-	power := 0
 	for _, e := range w.lab.WireLog() {
-		if e.Power {
-			power++
-		} else if !strings.HasPrefix(e.What, "systemctl") {
+		if !acts(e) {
 			continue
 		}
-		f.Sends++
+		if f.Sends++; e.Power {
+			f.Power++
+		}
 		var i *intent
 		for _, other := range intents {
 			if other.Server == e.Server && (other.Action == "power") == e.Power && !other.claimed.After(e.At) {
@@ -180,7 +210,7 @@ func (w *ward) judgeWire(f *findings, intents []*intent) {
 			f.fault("%s was never ill and was told %s (%s)", e.Server, e.What, i.Intent)
 		case i.outcome == incident.OutcomeRefused:
 			f.fault("%s reached the wire and is recorded as refused", i.Intent)
-		case e.At.After(i.NotAfter.Add(lateness)):
+		case e.At.After(i.NotAfter.Add(w.lateness())):
 			f.fault("%s was sent %v after its time", i.Intent, e.At.Sub(i.NotAfter))
 		}
 		i.sends++
@@ -194,8 +224,8 @@ func (w *ward) judgeWire(f *findings, intents []*intent) {
 			f.fault("%s (%s) was sent twice", i.Intent, attempt)
 		}
 	}
-	if power != w.lab.PowerSends() {
-		f.fault("the wire log holds %d of %d power commands: it overflowed", power, w.lab.PowerSends())
+	if f.Power != w.lab.PowerSends() {
+		f.fault("the wire log holds %d of %d power commands: it overflowed", f.Power, w.lab.PowerSends())
 	}
 	f.repeatedUnknown(intents)
 }
@@ -251,9 +281,9 @@ func (w *ward) judgeFreeze(f *findings) {
 		f.fault("%d freezes were forgotten", w.ledger.thawed)
 	}
 	for _, span := range w.ledger.frozen {
-		from := span[0].Add(wardSpeed * time.Second)
+		from := span[0].Add(w.ofMachine(time.Second))
 		for _, e := range w.lab.WireLog() {
-			if (e.Power || strings.HasPrefix(e.What, "systemctl")) && e.At.After(from) && (span[1].IsZero() || e.At.Before(span[1])) {
+			if acts(e) && e.At.After(from) && (span[1].IsZero() || e.At.Before(span[1])) {
 				f.fault("%s was told %s while piket was frozen", e.Server, e.What)
 			}
 		}
@@ -266,11 +296,22 @@ func (w *ward) judgeMachines(f *findings) {
 		switch {
 		case s.Power != "On":
 			f.LeftOff++
-			f.fault("%s is left %s", s.Name, s.Power)
+			f.fault("%s is left %s%s", s.Name, s.Power, w.lastWords(s.Name))
 		case s.Condition != lab.IsRunning:
 			f.fault("%s is left %s", s.Name, s.Condition)
 		}
 	}
+}
+
+// lastWords are the last commands that a server was told.
+func (w *ward) lastWords(server string) string {
+	var told []string
+	for _, e := range w.lab.WireLog() {
+		if e.Power && e.Server == server {
+			told = append(told, clockOf(e.At)+" "+e.What+" "+e.Result)
+		}
+	}
+	return fmt.Sprintf("; it was told %q", told[max(0, len(told)-5):])
 }
 
 func (w *ward) judgeMails(f *findings) {

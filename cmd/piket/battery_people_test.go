@@ -32,16 +32,21 @@ type memories struct {
 	thawed    int               // freezes of which piket knew nothing afterwards
 }
 
+// begin makes room for memories. What is remembered already stays.
+func (l *memories) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.accepted == nil {
+		l.accepted, l.attempted, l.granted = map[string]string{}, map[string]bool{}, map[string]bool{}
+		l.sick, l.everSick = map[string]string{}, map[string]bool{}
+	}
+}
+
 // crowd lives as long as its context: it breaks servers, reports them, answers
 // piket's questions and closes what is over.
 func (w *ward) crowd(ctx context.Context, breakers bool) {
 	rng := rand.New(rand.NewPCG(w.rng.Uint64(), 1))
-	w.ledger.mu.Lock()
-	if w.ledger.accepted == nil {
-		w.ledger.accepted, w.ledger.attempted, w.ledger.granted = map[string]string{}, map[string]bool{}, map[string]bool{}
-		w.ledger.sick, w.ledger.everSick = map[string]string{}, map[string]bool{}
-	}
-	w.ledger.mu.Unlock()
+	w.ledger.begin()
 	for n := 0; ctx.Err() == nil; n++ {
 		if breakers {
 			w.breakSome(rng)
@@ -61,7 +66,7 @@ func (w *ward) crowd(ctx context.Context, breakers bool) {
 // always a well one beside it.
 func (w *ward) beds() []string {
 	beds := []string{"web-01", "web-02", "db-02", "mail-01"}
-	for n := range bedsRacks {
+	for n := range w.racks {
 		beds = append(beds, fmt.Sprintf("more-%03da", n+1))
 	}
 	return beds
@@ -77,14 +82,10 @@ var illnesses = [][]lab.Fault{
 	{lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCSlowOff}, {lab.Hung, lab.BMCDropsReply}, {lab.BMCLies}, {lab.Dead},
 }
 
-// goneRack is the rack that loses its switch now and then, and partOfRack the
-// server of it about which alerts come.
-const goneRack, partOfRack = "more-001", "more-001a"
-
 // likely is what makes a point likely to be reached soon.
 var likely = map[failpoint.Point][]lab.Fault{
 	failpoint.DutyPlanned: {lab.Hung, lab.BMCSlowOff}, failpoint.SSHBeforeSend: {lab.Crashed}, failpoint.SSHSent: {lab.Crashed},
-	failpoint.OrderComposed: {lab.Dead}, failpoint.OrderWritten: {lab.Dead}, failpoint.IPMIBeforeSend: {lab.Hung}, failpoint.IPMISent: {lab.Hung},
+	failpoint.OrderComposed: {lab.Dead}, failpoint.OrderWritten: {lab.Dead},
 }
 
 func (w *ward) breakSome(rng *rand.Rand) {
@@ -93,36 +94,58 @@ func (w *ward) breakSome(rng *rand.Rand) {
 	w.mu.Lock()
 	favour := w.favour
 	w.mu.Unlock()
-	beds := w.beds()
+	w.stage(favour)
+	beds := slices.DeleteFunc(w.beds(), func(name string) bool { return slices.Contains(w.aside, name) })
 	rng.Shuffle(len(beds), func(i, j int) { beds[i], beds[j] = beds[j], beds[i] })
-	room := sickAtOnce
-	switch {
-	case strings.HasPrefix(string(favour), "ipmi-"):
-		beds, room = append([]string{"db-02", "mail-01"}, beds...), room+2
-	case strings.HasPrefix(string(favour), "merge-"):
-		w.ledger.sick[partOfRack], w.ledger.everSick[partOfRack] = "ServerUnreachable", true
-	}
 	for _, name := range beds {
-		if len(w.ledger.sick) >= room {
+		if len(w.ledger.sick) >= sickAtOnce {
 			return
 		}
 		if _, is := w.ledger.sick[name]; is {
 			continue
 		}
 		illness := illnesses[rng.IntN(len(illnesses))]
-		if wanted := likely[favour]; wanted != nil && rng.IntN(2) == 0 {
-			illness = wanted
-		}
-		alert := "ServerUnreachable"
-		for _, fault := range illness {
-			if err := w.lab.Break(name, fault); err != nil {
-				panic("battery: " + err.Error())
-			}
-			if fault == lab.Crashed {
-				alert = "ServiceDown"
+		if len(favour) > 0 && rng.IntN(2) == 0 {
+			if wanted := likely[favour[rng.IntN(len(favour))]]; wanted != nil {
+				illness = wanted
 			}
 		}
-		w.ledger.sick[name], w.ledger.everSick[name] = alert, true
+		if w.once && w.ledger.everSick[name] {
+			illness = []lab.Fault{lab.Crashed}
+		}
+		w.infect(name, illness)
+	}
+}
+
+// infect breaks a server. The caller holds the ledger.
+func (w *ward) infect(name string, illness []lab.Fault) {
+	alert := "ServerUnreachable"
+	for _, fault := range illness {
+		if err := w.lab.Break(name, fault); err != nil {
+			panic("battery: " + err.Error())
+		}
+		if fault == lab.Crashed {
+			alert = "ServiceDown"
+		}
+	}
+	w.ledger.sick[name], w.ledger.everSick[name] = alert, true
+}
+
+// holdsAny reports whether one of the points begins so.
+func holdsAny(points []failpoint.Point, prefix string) bool {
+	return slices.ContainsFunc(points, func(p failpoint.Point) bool { return strings.HasPrefix(string(p), prefix) })
+}
+
+// stage brings about what a point needs that comes of no illness in passing.
+// The caller holds the ledger.
+func (w *ward) stage(favour []failpoint.Point) {
+	if !holdsAny(favour, "ipmi-") {
+		return
+	}
+	for _, name := range w.aside {
+		if _, is := w.ledger.sick[name]; !is {
+			w.infect(name, []lab.Fault{lab.Hung})
+		}
 	}
 }
 
@@ -198,6 +221,10 @@ func (w *ward) attend(rng *rand.Rand, mayDeny bool) {
 // knows: nobody knows what to do about it either, and it stays open.
 func unmatched(subject string) bool { return strings.HasPrefix(subject, "alert:") }
 
+// handsNeeded are the topics on which piket calls for people when it can do no
+// more itself.
+var handsNeeded = []string{"ladder-used-up", "left-off", "parts-still-down"}
+
 func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 	inc := s.Incident
 	deed := func(who, verb string, body map[string]string) bool {
@@ -224,10 +251,10 @@ func (w *ward) help(rng *rand.Rand, mayDeny bool, s chart) {
 			deed("sem", "order", map[string]string{"order": o.Order, "state": next})
 		}
 	}
-	if slices.ContainsFunc(inc.Attentions, func(a incident.Attention) bool { return a.Topic == "ladder-used-up" || a.Topic == "left-off" }) {
+	if slices.ContainsFunc(inc.Attentions, func(a incident.Attention) bool { return slices.Contains(handsNeeded, a.Topic) }) {
 		w.repair(inc.Subject)
 	}
-	if inc.Closure != nil && inc.Closure.Passed && deed("noor", "close", map[string]string{"cause": "c", "solution": "s", "prevention": "p"}) {
+	if inc.Closure != nil && inc.Closure.Passed && deed("noor", "close", map[string]string{"cause": "c", "solution": "s", "prevention": "p", "unconfirmed": "nobody asked them"}) {
 		w.discharge(inc.Subject.Name)
 	}
 }
@@ -238,10 +265,12 @@ func (l *memories) note(in map[string]bool, what string) {
 	in[what] = true
 }
 
-// repair is what hands on site do to a machine that is not well.
+// repair is what hands on site do to a machine that is not well, or to all that
+// stand in a rack.
 func (w *ward) repair(subject incident.Subject) {
 	for _, s := range w.lab.Servers() {
-		if s.Name == subject.Name && s.Condition != lab.IsRunning && s.Condition != lab.IsBooting {
+		named := s.Name == subject.Name || subject.Kind == "rack" && s.Rack == subject.Name
+		if named && s.Condition != lab.IsRunning && s.Condition != lab.IsBooting {
 			if err := w.lab.Repair(s.Name); err != nil {
 				panic("battery: " + err.Error())
 			}
@@ -268,18 +297,18 @@ func (w *ward) discharge(name string) {
 // and a rack that goes as a whole.
 func (w *ward) arrange(n int) {
 	w.mu.Lock()
-	favour := string(w.favour)
+	favour := w.favour
 	w.mu.Unlock()
-	freezing, merging := strings.HasPrefix(favour, "freeze-"), strings.HasPrefix(favour, "merge-")
+	freezing := holdsAny(favour, "freeze-")
 	switch {
 	case freezing && n%10 == 0, n%300 == 150:
 		w.freeze()
 	case freezing && n%10 == 5, n%300 == 200:
 		w.thaw()
-	case merging && n%10 == 0, n%900 == 400:
-		_ = w.lab.BreakRack(goneRack) // it is in the plan
+	case n%900 == 400:
+		_ = w.lab.BreakRack(w.gone) // it is in the plan
 	case n%300 == 290:
-		_ = w.lab.HealRack(goneRack)
+		_ = w.lab.HealRack(w.gone)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -53,35 +52,24 @@ web: {external_url: "%s"}
 intake: {alertmanager: {token_file: alertmanager.token}}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
 probes: {interval: 1s, timeout: 900ms, failures: 2, successes: 2}
-guards: {hold_down: 5s, facts_fresh: 10s, cooldown: 1m, site_per_hour: 100, server_per_day: 100, together: 100, together_percent: 100, together_within: 1m, per_site: 10, fleet_percent: 50, in_flight: 20}
+guards:
+  {hold_down: 5s, facts_fresh: 10s, in_flight: 20, per_rack: 2, per_customer: 20, per_site: 20, fleet_percent: 100,
+   site_per_hour: 100, server_per_day: 100, power_per_day: 100, cooldown: 1m, together: 100, together_percent: 100, together_within: 1m, error_budget: 10}
 `
 
 // newTrio builds everything and starts nothing but the lab and PostgreSQL.
-func newTrio(t *testing.T, seed uint64, names ...string) *trio {
+func newTrio(t *testing.T, seed uint64, racks int, names ...string) *trio {
 	t.Helper()
 	w := &ward{
-		t: t, dir: t.TempDir(), url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{"alertmanager": "token-of-alertmanager"}, binary: build(t), clk: clock.Real(),
-	}
-	w.reached = filepath.Join(w.dir, "reached")
-	var err error
-	w.lab, err = lab.Start(context.Background(), lab.Options{Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 3 * time.Second, Racks: bedsRacks})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.lab.Close)
-	for _, person := range []string{"noor", "sem"} {
-		token, err := os.ReadFile(w.lab.TokenFile(person))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.tokens[person] = strings.TrimSpace(string(token))
+		t: t, url: "http://" + freeAddress(t), speed: 1, anchor: time.Now(), many: true, binary: build(t), clk: clock.Real(),
+		racks: racks, gone: fmt.Sprintf("more-%03d", racks+1), once: true,
 	}
 	f := &trio{ward: w, server: storetest.Own(t)}
-	w.configure() // the runbooks; every replica has a configuration of its own
+	w.furnish(seed, lab.Options{Boot: 3 * time.Second, Racks: racks + 1}) // with the runbooks; every replica has a configuration of its own
 	f.hurry()
 	url, socket := f.server.Database(t), f.server.Socket()
 	w.store = url
+	var err error
 	if f.timeline, err = store.Open(url, w.clk); err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,14 @@ type ward struct {
 	store     string // where the timelines are; "" for the storage directory
 	many      bool   // several replicas share them
 
+	racks int    // beside the lab's own four, of which one server each may be broken
+	gone  string // the rack that loses its switch now and then
+	once  bool   // a server whose power was touched is not hung again: it would be left alone for ten minutes
+
 	mu      sync.Mutex
 	process *victim // nil while none runs
-	favour  failpoint.Point
+	favour  []failpoint.Point
+	aside   []string // beds that stay well until their point is favoured
 }
 
 // wardSpeed is how many seconds pass in one of the machine's.
@@ -84,6 +89,12 @@ var wards atomic.Int32
 // newWard builds everything and starts nothing but the lab.
 func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	t.Helper()
+	return newWardAt(t, wardSpeed, seed, racks, binary)
+}
+
+// newWardAt is newWard for a ward with a clock of another speed.
+func newWardAt(t *testing.T, speed float64, seed uint64, racks int, binary string) *ward {
+	t.Helper()
 	n := wards.Add(1)
 	port, err := net.Listen("tcp", fmt.Sprintf("127.77.%d.%d:0", n/250, 1+n%250))
 	if err != nil {
@@ -91,28 +102,46 @@ func newWard(t *testing.T, seed uint64, racks int, binary string) *ward {
 	}
 	address := port.Addr().String()
 	port.Close()
-	w := &ward{
-		t: t, dir: t.TempDir(), url: "http://" + address, speed: wardSpeed,
-		rng: rand.New(rand.NewPCG(seed, 0)), tokens: map[string]string{}, binary: binary,
-	}
-	w.anchor = time.Now()
-	w.reached = filepath.Join(w.dir, "reached")
+	w := &ward{t: t, url: "http://" + address, speed: speed, anchor: time.Now(), binary: binary, racks: bedsRacks, gone: "more-001"}
 	w.clk = clock.Scaled(w.anchor, w.speed)
-	w.lab, err = lab.Start(context.Background(), lab.Options{Clock: w.clk, Dir: filepath.Join(w.dir, "lab"), IPMI: true, Boot: 30 * time.Second, Racks: racks})
-	if err != nil {
-		t.Fatal(err)
+	w.furnish(seed, lab.Options{Clock: w.clk, Boot: 30 * time.Second, Racks: racks})
+	return w
+}
+
+// furnish starts the lab, and writes the files of the program that is to stand
+// before it.
+func (w *ward) furnish(seed uint64, options lab.Options) {
+	w.t.Helper()
+	w.dir, w.rng, w.tokens = keptDir(w.t), rand.New(rand.NewPCG(seed, 0)), map[string]string{"alertmanager": "token-of-alertmanager"}
+	w.reached = filepath.Join(w.dir, "reached")
+	options.Dir, options.IPMI = filepath.Join(w.dir, "lab"), true
+	var err error
+	if w.lab, err = lab.Start(context.Background(), options); err != nil {
+		w.t.Fatal(err)
 	}
-	t.Cleanup(w.lab.Close)
+	w.t.Cleanup(w.lab.Close)
 	for _, person := range []string{"noor", "sem"} {
 		token, err := os.ReadFile(w.lab.TokenFile(person))
 		if err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		w.tokens[person] = strings.TrimSpace(string(token))
 	}
-	w.tokens["alertmanager"] = "token-of-alertmanager"
 	w.configure()
-	return w
+}
+
+// keptDir is a directory for one test. It stays below the one that PIKET_KEEP
+// names, for whoever wants to know what happened.
+func keptDir(t *testing.T) string {
+	keep := os.Getenv("PIKET_KEEP")
+	if keep == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(keep, "ward-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // build makes the program as the battery needs it.

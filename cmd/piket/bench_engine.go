@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -73,14 +72,10 @@ func (f engineFlags) run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	r, err := f.measure(ctx, w)
-	if err != nil {
-		return err
-	}
-	if io.json {
-		return json.NewEncoder(io.out).Encode(r)
-	}
+	return measured(ctx, io, w, f.measure)
+}
+
+func (r engineResult) print(io console) error {
 	table := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "%d of %d runs restored\n", r.Restored, r.Runs)
 	fmt.Fprintf(table, "  rate\t%.0f runs and %.0f events per second\n", r.PerSecond, r.EventsPS)
@@ -105,7 +100,10 @@ func (f engineFlags) measure(ctx context.Context, w *benchWorld) (r engineResult
 	if err := w.breakAll(ctx, "BenchDown", f.runs); err != nil {
 		return r, err
 	}
-	if err := w.until(ctx, func(list []store.Summary) bool { return countStatus(list, incident.BackInService) == f.runs }); err != nil {
+	if err := w.until(ctx, func() (bool, error) {
+		restored, err := w.restored(ctx)
+		return restored == f.runs, err
+	}); err != nil {
 		return r, err
 	}
 	took, cpu := clock.stop()
@@ -138,26 +136,30 @@ func (w *benchWorld) breakAll(ctx context.Context, name string, servers int) err
 	return nil
 }
 
-func countStatus(list []store.Summary, status incident.Status) (n int) {
-	for _, m := range list {
-		if m.Status == status {
-			n++
+// restored counts the incidents whose service is back.
+func (w *benchWorld) restored(ctx context.Context) (n int, err error) {
+	counts, err := w.store.Count(ctx)
+	for by, some := range counts {
+		if by.Status == incident.BackInService {
+			n += some
 		}
 	}
-	return n
+	return n, err
 }
 
-// until waits until the list of incidents is as done wants it.
-func (w *benchWorld) until(ctx context.Context, done func([]store.Summary) bool) error {
+// until waits until done says so. It asks seldom and cheaply: what is measured
+// is not the measuring.
+func (w *benchWorld) until(ctx context.Context, done func() (bool, error)) error {
 	const between = 50 * time.Millisecond
 	for {
-		list, err := w.store.List(ctx, store.Filter{Limit: maxBenchTargets})
-		if err != nil || done(list) {
+		ended, err := done()
+		if ended || err != nil && ctx.Err() == nil {
 			return err
 		}
 		waitUntil(ctx, time.Now().Add(between))
 		if ctx.Err() != nil {
-			return fmt.Errorf("the runs do not end: %d incidents, %d restored, %d sends", len(list), countStatus(list, incident.BackInService), w.sent.Load())
+			restored, _ := w.restored(context.WithoutCancel(ctx))
+			return fmt.Errorf("the runs do not end: %d restored, %d sends", restored, w.sent.Load())
 		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -50,6 +49,8 @@ type waitingResult struct {
 	AnswerP99     *float64 `json:"answer_us_p99"`
 	RestartMillis float64  `json:"restart_ms"` // from opening the store to the first incident looked at
 	AgainMillis   float64  `json:"again_ms"`   // to every one of them
+
+	idle time.Duration // how long they were watched
 }
 
 func (f waitingFlags) run(ctx context.Context, io console) error {
@@ -60,18 +61,14 @@ func (f waitingFlags) run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	r, err := f.measure(ctx, w)
-	if err != nil {
-		return err
-	}
-	if io.json {
-		return json.NewEncoder(io.out).Encode(r)
-	}
+	return measured(ctx, io, w, f.measure)
+}
+
+func (r waitingResult) print(io console) error {
 	table := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "%s waiting for people\n", count(r.Incidents, "incident", "incidents"))
 	fmt.Fprintf(table, "  memory\t%d MB resident, %d MB of it in use\n", r.RSSBytes>>20, r.HeapBytes>>20)
-	fmt.Fprintf(table, "  CPU\t%.1f %% of one core, %d visits in %v\n", r.CorePercent, r.Visits, f.idle)
+	fmt.Fprintf(table, "  CPU\t%.1f %% of one core, %d visits in %v\n", r.CorePercent, r.Visits, r.idle)
 	fmt.Fprintf(table, "  latest due step\t%.0f ms late\n", r.LateMillis)
 	if r.AnswerP50 != nil {
 		fmt.Fprintf(table, "  yes to next step\t%.1f ms in the median, %.1f ms at p99\n", *r.AnswerP50/1000, *r.AnswerP99/1000)
@@ -87,14 +84,14 @@ func (f waitingFlags) measure(ctx context.Context, w *benchWorld) (r waitingResu
 	if err := w.breakAll(ctx, "BenchDown", f.incidents); err != nil {
 		return r, err
 	}
-	if err := w.until(ctx, func([]store.Summary) bool { return keeper.seen() == f.incidents && keeper.quiet() }); err != nil {
+	if err := w.until(ctx, func() (bool, error) { return keeper.seen() == f.incidents && keeper.quiet(), nil }); err != nil {
 		return r, err
 	}
 	keeper.reset()
 	clock := startStopwatch()
 	waitUntil(ctx, time.Now().Add(f.idle))
 	took, cpu := clock.stop()
-	r = waitingResult{Incidents: f.incidents, CorePercent: 100 * cpu.Seconds() / took.Seconds(), Answers: f.answers}
+	r = waitingResult{Incidents: f.incidents, idle: f.idle, CorePercent: 100 * cpu.Seconds() / took.Seconds(), Answers: f.answers}
 	r.Visits, r.LateMillis = keeper.counts()
 	r.HeapBytes, r.RSSBytes = liveHeap(), residentNow()
 	delays, err := f.answer(ctx, w)
@@ -116,7 +113,7 @@ func (f waitingFlags) restart(ctx context.Context, w *benchWorld, keeper *punctu
 	}
 	w.door.Store = w.store
 	defer w.startUntil(ctx)()
-	err = w.until(ctx, func([]store.Summary) bool { return keeper.first.Load() != nil && keeper.seen() >= f.incidents })
+	err = w.until(ctx, func() (bool, error) { return keeper.first.Load() != nil && keeper.seen() >= f.incidents, nil })
 	if first := keeper.first.Load(); first != nil {
 		r.RestartMillis = float64(first.Sub(began).Microseconds()) / 1000
 	}

@@ -12,6 +12,7 @@ import (
 // blockedShown is what the API tells of what piket is not doing.
 type blockedShown struct {
 	Frozen  string `json:"frozen"`
+	Idle    string `json:"idle"`
 	Blocked []struct {
 		Incident string    `json:"incident"`
 		Subject  about     `json:"subject"`
@@ -30,6 +31,7 @@ type blockedShown struct {
 		Since    time.Time `json:"since"`
 		Until    time.Time `json:"until"`
 	} `json:"questions"`
+	More int `json:"more"`
 }
 
 type about struct {
@@ -64,6 +66,9 @@ func (b blockedShown) print(io console) {
 	if b.Frozen != "" {
 		fmt.Fprintf(io.out, "frozen: %s\n", b.Frozen)
 	}
+	if b.Idle != "" {
+		fmt.Fprintf(io.out, "no machine is touched: %s\n", b.Idle)
+	}
 	for _, q := range b.Questions {
 		who := "nobody who could agree"
 		if len(q.Who) > 0 {
@@ -82,7 +87,10 @@ func (b blockedShown) print(io console) {
 		}
 		fmt.Fprintf(io.out, "%s  %s on %s: %s: %s (since %s, next look %s)\n", h.Incident, step, h.Subject.Name, h.Guard, h.Why, at(h.Since), at(h.NextLook))
 	}
-	if len(b.Questions)+len(b.Blocked) == 0 {
+	if b.More > 0 {
+		fmt.Fprintf(io.out, "%d more incidents, less pressing, are ongoing and were not gone through; the metric piket_blocked counts all.\n", b.More)
+	}
+	if len(b.Questions)+len(b.Blocked)+b.More == 0 {
 		fmt.Fprintln(io.out, "Nothing is held back, and nobody is asked anything.")
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -13,25 +12,24 @@ import (
 )
 
 // blockedCollector counts what piket is not doing at the moment of the scrape.
-// Only incidents that have moved since the last one are read again, so that a
-// scrape stays cheap while thousands wait.
+// Only incidents that have moved since the last one are read, so that a scrape
+// stays cheap while thousands wait.
 type blockedCollector struct {
 	store *store.Store
 
-	mu    sync.Mutex
-	known map[string]standstill // what was read before, also by a scrape that ran out of time
+	mu       sync.Mutex
+	position int64                 // on the timeline, up to which moved is known
+	moved    map[string]bool       // and not yet read: a scrape may run out of time
+	known    map[string]standstill // nil before the first scrape
 }
 
-// standstill is what one incident counts for, at one of its versions.
+// standstill is what one incident counts for.
 type standstill struct {
-	version int
-	guard   string // "" when nothing is held back
-	asking  bool
+	guard  string // "" when nothing is held back
+	asking bool
 }
 
-func newBlockedCollector(s *store.Store) *blockedCollector {
-	return &blockedCollector{store: s, known: map[string]standstill{}}
-}
+func newBlockedCollector(s *store.Store) *blockedCollector { return &blockedCollector{store: s} }
 
 var (
 	blockedDesc = prometheus.NewDesc("piket_blocked", "Incidents in which a guard holds the next step back, by guard.", []string{"guard"}, nil)
@@ -55,23 +53,19 @@ func (c *blockedCollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (c *blockedCollector) count(ctx context.Context) (guards map[string]int, asking int, err error) {
-	list, err := c.store.List(ctx, store.Filter{Ongoing: true, Limit: 1_000_000})
-	if err != nil {
-		return nil, 0, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ongoing := map[string]bool{}
-	guards = map[string]int{}
-	for _, m := range list {
-		s, err := c.read(ctx, m)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+	if err := c.follow(ctx); err != nil {
+		return nil, 0, err
+	}
+	for id := range c.moved {
+		if err := c.read(ctx, id); err != nil {
 			return nil, 0, err
 		}
-		ongoing[m.ID], c.known[m.ID] = true, s
+		delete(c.moved, id)
+	}
+	guards = map[string]int{}
+	for _, s := range c.known {
 		if s.guard != "" {
 			guards[s.guard]++
 		}
@@ -79,17 +73,49 @@ func (c *blockedCollector) count(ctx context.Context) (guards map[string]int, as
 			asking++
 		}
 	}
-	maps.DeleteFunc(c.known, func(id string, _ standstill) bool { return !ongoing[id] })
 	return guards, asking, nil
 }
 
-func (c *blockedCollector) read(ctx context.Context, m store.Summary) (standstill, error) {
-	if s, ok := c.known[m.ID]; ok && s.version == m.Version {
-		return s, nil
-	}
-	inc, err := c.store.Load(ctx, m.ID)
+// follow finds what has moved; it begins anew where the timeline has become
+// shorter.
+func (c *blockedCollector) follow(ctx context.Context) error {
+	last, err := c.store.Position(ctx)
 	if err != nil {
-		return standstill{}, err
+		return err
 	}
-	return standstill{inc.Version, inc.HeldBack().Guard, inc.Asking()}, nil
+	if c.known != nil && last >= c.position {
+		ids, position, err := c.store.Changes(ctx, c.position)
+		if err == nil {
+			c.position = position
+			for _, id := range ids {
+				c.moved[id] = true
+			}
+		}
+		return err
+	}
+	list, err := c.store.List(ctx, store.Filter{Ongoing: true, Limit: 1_000_000})
+	if err != nil {
+		return err
+	}
+	c.position, c.moved, c.known = last, map[string]bool{}, map[string]standstill{}
+	for _, m := range list {
+		c.moved[m.ID] = true
+	}
+	return nil
+}
+
+func (c *blockedCollector) read(ctx context.Context, id string) error {
+	inc, err := c.store.Load(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		delete(c.known, id)
+		return nil
+	case err != nil:
+		return err
+	}
+	s := standstill{inc.HeldBack().Guard, inc.Asking()}
+	if c.known[id] = s; !inc.Ongoing() || s == (standstill{}) {
+		delete(c.known, id) // it counts for nothing
+	}
+	return nil
 }

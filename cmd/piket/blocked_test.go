@@ -81,6 +81,14 @@ func TestCommandLineShowsWhatIsHeldBackAndAskedAndAnswersIt(t *testing.T) {
 	measured(waiting + "0\n")
 }
 
+func TestCommandLineSaysThatMoreIsHeldBackThanItShows(t *testing.T) {
+	var out strings.Builder
+	blockedShown{More: 12}.print(console{out: &out})
+	if !strings.HasPrefix(out.String(), "12 more incidents") || strings.Contains(out.String(), "Nothing") {
+		t.Errorf("%s", out.String())
+	}
+}
+
 // What needs more people than there are would never be done; that is said at the
 // start, and not in the night.
 func TestARunbookThatTooFewCanAgreeToIsRefused(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
@@ -26,6 +27,8 @@ type button struct {
 
 	mu   sync.Mutex
 	told string // what of the file the store has been told by this process
+
+	heard atomic.Pointer[string] // why all are stopped, when the store was last asked
 }
 
 func newButton(file freeze.Switch, s *store.Store, w *rounds.Ward) *button {
@@ -36,11 +39,23 @@ func newButton(file freeze.Switch, s *store.Store, w *rounds.Ward) *button {
 	return &button{file: file, store: s, ward: w, place: hostName() + " " + path}
 }
 
-// Why says why nothing is touched, "" when all may go on.
-func (b *button) Why() string { return cmp.Or(b.file.Why(), b.ward.Frozen()) }
+// Why says why nothing is touched, "" when all may go on. What the store was
+// asked last, by whomever, is believed when it says that all are stopped.
+func (b *button) Why() string {
+	heard := ""
+	if h := b.heard.Load(); h != nil {
+		heard = *h
+	}
+	return cmp.Or(b.file.Why(), heard, b.ward.Frozen())
+}
 
-// tellTime bounds telling the others: a freeze holds here without them.
-const tellTime = time.Second
+// tellTime bounds telling the others: a freeze holds here without them. askEvery
+// is how often the file and the store are asked: one after the other, so that a
+// freeze by hand at one replica shows at all of them after two of it.
+const (
+	tellTime = time.Second
+	askEvery = 250 * time.Millisecond
+)
 
 // Freeze stops this replica at once, and the others within a second of the
 // store's hearing of it, which is now or as soon as it can be reached.
@@ -67,7 +82,7 @@ func (b *button) Thaw() error {
 }
 
 // run keeps the store and the file in step, until ctx ends: whoever freezes or
-// thaws by the file alone is heard by the others as well. It runs in the
+// thaws by the file alone is heard by the others as well, and they are heard here. It runs in the
 // machine's own time.
 func (b *button) run(ctx context.Context, log *slog.Logger) {
 	if !b.store.Shared() {
@@ -80,7 +95,7 @@ func (b *button) run(ctx context.Context, log *slog.Logger) {
 			log.Warn("the other replicas cannot be told of the freeze file", "err", err)
 		}
 		cancel()
-		clk.Wait(ctx, clk.Now().Add(tellTime/4), nil)
+		clk.Wait(ctx, clk.Now().Add(askEvery), nil)
 	}
 }
 
@@ -91,19 +106,21 @@ func (b *button) tell(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	why := b.file.Why()
-	said, known, err := b.store.Freezing(ctx, b.place)
-	switch {
-	case err != nil:
+	f, err := b.store.Freezing(ctx, b.place)
+	if err != nil {
 		return err
-	case why == "" && known:
+	}
+	b.heard.Store(&f.All)
+	switch {
+	case why == "" && f.Known:
 		b.told = ""
 		return b.store.Unfreeze(ctx, b.place)
 	case why == "":
 		return nil
-	case known && said == "" && b.told == why:
+	case f.Known && f.Said == "" && b.told == why:
 		b.told = ""
 		return b.file.Thaw()
-	case said != why:
+	case f.Said != why:
 		err = b.store.Freeze(ctx, b.place, why)
 	}
 	if err == nil {

@@ -3,18 +3,21 @@ package main
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/rounds"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/store/storetest"
 )
 
 // pressable is the button of one of several replicas.
-func pressable(t *testing.T, url string) *button {
+func pressable(t testing.TB, url string) *button {
 	t.Helper()
 	s, err := store.Open(url, clock.Real())
 	if err != nil {
@@ -46,13 +49,18 @@ func TestFreezeOfOneReplicaIsEndedThroughAnother(t *testing.T) {
 	if err := a.Freeze("noor", "fire"); err != nil {
 		t.Fatal(err)
 	}
-	if why := b.inStore(t); !strings.Contains(why, "noor: fire") {
-		t.Errorf("the others hear %q", why)
+	if b.tells(t); !strings.Contains(b.Why(), "noor: fire") || b.ward.Frozen() != "" {
+		t.Errorf("the others hear %q before their next beat", b.Why())
 	}
 	if err := b.Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	a.tells(t)
+	a.tells(t)
+	b.tells(t)
+	if a.Why() != "" || b.Why() != "" {
+		t.Errorf("after the thaw they say %q and %q", a.Why(), b.Why())
+	}
 	if why := a.file.Why(); why != "" || b.inStore(t) != "" {
 		t.Errorf("thawed from elsewhere, and the file says %q", why)
 	}
@@ -100,5 +108,41 @@ func TestFreezeHoldsHereWhenTheStoreIsOutOfReach(t *testing.T) {
 	}
 	if err := a.Thaw(); err == nil || a.Why() == "" {
 		t.Error("it was thawed although the others could not be told")
+	}
+}
+
+// One replica has a journal that knows more than the database: what that has
+// forgotten the others may be about to send again.
+func TestALedgerThatDoesNotFitFreezesTheOtherReplicas(t *testing.T) {
+	url := storetest.Shared(t).Database(t)
+	other := pressable(t, url)
+	path := write(t, least, inventoryOfOne)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "token"), []byte("token-of-noor-0123456789\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := newDaemonOn(url, path, clock.Jumping(time.Date(2026, 1, 5, 3, 0, 0, 0, time.UTC)), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if other.tells(t); other.Why() != "" {
+		t.Fatalf("at first the others hear %q", other.Why())
+	}
+	if err := d.about("INC-1", incident.Intended{Intent: "INC-1/I4", Server: "web-01", Action: "power", Verb: "cycle"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.books.watch.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if other.tells(t); !strings.Contains(other.Why(), "INC-1/I4 (power cycle web-01") || d.freeze.Why() == "" {
+		t.Errorf("the others hear %q, the file says %q", other.Why(), d.freeze.Why())
+	}
+	if err := other.Thaw(); err != nil { // by somebody who has looked
+		t.Fatal(err)
+	}
+	d.button.tells(t)
+	d.button.tells(t)
+	if err := d.books.watch.Check(t.Context()); err != nil || d.button.Why() != "" {
+		t.Errorf("after the thaw: %q (%v)", d.button.Why(), err)
 	}
 }

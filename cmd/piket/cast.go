@@ -33,6 +33,7 @@ const (
 	toTakeOrder   = 6 * time.Minute
 	toArrive      = 40 * time.Minute
 	toRepair      = 20 * time.Minute
+	toConfirm     = 3 * time.Minute
 	toClose       = 5 * time.Minute
 )
 
@@ -43,6 +44,7 @@ type errand struct {
 	verb string
 	body map[string]string
 	hand func() error // what hands do before it is reported; nil for nothing
+	link string       // the path of a customer's link, instead of a verb; "" for none
 }
 
 // Visit lets whoever is due do one thing. It is a rounds.Visit.
@@ -90,10 +92,28 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 				hand: func() error { c.repaired.Store(inc.ID, true); return c.demo.lab.Repair(inc.Subject.Name) }})
 		}
 	}
-	if inc.Closure != nil && inc.Closure.Passed {
+	list = append(list, confirmErrands(inc)...)
+	if inc.Closure != nil && inc.Closure.Passed && inc.Confirmed() {
 		draft := desk.Draft(inc)
 		list = append(list, errand{at: inc.RestoredAt.Add(toClose), who: "noor", verb: "close",
 			body: map[string]string{"cause": draft.Cause, "solution": draft.Solution, "prevention": "We watch it more closely."}})
+	}
+	return list
+}
+
+// confirmErrands are the customers' yes, by the links that they were mailed.
+func confirmErrands(inc *incident.Incident) []errand {
+	if inc.Confirmation == nil || inc.Confirmation.AskedAt.IsZero() {
+		return nil
+	}
+	var list []errand
+	for _, name := range inc.Unconfirmed() {
+		for _, m := range inc.Messages {
+			if m.Customer == name && m.Purpose == "confirm" {
+				list = append(list, errand{at: inc.Confirmation.AskedAt.Add(toConfirm), who: name, link: m.Link})
+				break
+			}
+		}
 	}
 	return list
 }
@@ -139,6 +159,9 @@ func (c *cast) run(ctx context.Context, id string, e errand) error {
 			return err
 		}
 	}
+	if e.link != "" {
+		return c.confirm(ctx, e)
+	}
 	token, err := os.ReadFile(c.demo.lab.TokenFile(e.who))
 	if err != nil {
 		return err
@@ -165,6 +188,25 @@ func (c *cast) run(ctx context.Context, id string, e errand) error {
 	if response.StatusCode/100 != 2 {
 		answer, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
 		return fmt.Errorf("%s %s: status %d: %s", e.who, e.verb, response.StatusCode, answer)
+	}
+	return nil
+}
+
+// confirm has a customer press Yes on the page behind their link.
+func (c *cast) confirm(ctx context.Context, e errand) error {
+	form := strings.NewReader("answer=yes&words=All+is+well+again.")
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.demo.url+c.demo.daemon.links.Sign(e.link), form)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK { // after the redirect
+		return fmt.Errorf("%s answers by link: status %d", e.who, response.StatusCode)
 	}
 	return nil
 }

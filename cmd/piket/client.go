@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // client talks to a running piket as one person.
@@ -115,18 +115,11 @@ func (c *client) token() (string, error) {
 
 func (c *client) transport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	if c.caFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(c.caFile)
+	roots, err := trusted.CAs(c.caFile)
 	if err != nil {
-		return nil, fmt.Errorf("read --ca-file: %w", err)
+		return nil, fmt.Errorf("--ca-file: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("--ca-file " + c.caFile + " holds no certificate")
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil
 }
 

@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
@@ -24,24 +26,25 @@ import (
 // Config is the daemon's configuration file, with defaults filled in and every
 // path resolved. It is replaced whole on a reload, and only by a good one.
 type Config struct {
-	Inventory []string                 `yaml:"inventory,required,path"`
-	Runbooks  []string                 `yaml:"runbooks,path"` // patterns, beside the shipped ones
-	Storage   Storage                  `yaml:"storage,required"`
-	Web       Web                      `yaml:"web"`
-	Intake    Intake                   `yaml:"intake"`
-	Mail      Mail                     `yaml:"mail"`
-	Probes    Probes                   `yaml:"probes"`
-	Guards    Guards                   `yaml:"guards"`
-	Alarm     Alarm                    `yaml:"alarm"`
-	Vantages  []vantage.Vantage        `yaml:"vantages"` // who may look along from elsewhere
-	Updates   map[string]time.Duration `yaml:"updates"`  // priority → how often its customers hear
-	Executor  Apart                    `yaml:"executor"` // the process that holds the keys, if it is another one
-	Timezone  string                   `yaml:"timezone"` // of the times that customers read
+	Inventory []string          `yaml:"inventory,required,path"`
+	Runbooks  []string          `yaml:"runbooks,path"` // patterns, beside the shipped ones
+	Storage   Storage           `yaml:"storage,required"`
+	Web       Web               `yaml:"web"`
+	Intake    Intake            `yaml:"intake"`
+	Mail      Mail              `yaml:"mail"`
+	Probes    Probes            `yaml:"probes"`
+	Guards    Guards            `yaml:"guards"`
+	Alarm     Alarm             `yaml:"alarm"`
+	Vantages  []vantage.Vantage `yaml:"vantages"` // who may look along from elsewhere
+	Updates   Updates           `yaml:"updates"`
+	Executor  Apart             `yaml:"executor"` // the process that holds the keys, if it is another one
+	Timezone  string            `yaml:"timezone"` // of the times that customers read
 
 	Reports Reports `yaml:"reports"` // which are mailed to the managers
 	Review  Review  `yaml:"review"`
 	NIS2    bool    `yaml:"nis2"` // whether an incident may be marked as significant
 
+	Confirmation Confirmation    `yaml:"confirmation"` // how customers are asked whether everything works again
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
 }
@@ -187,6 +190,29 @@ func (g Guards) caps() executor.Caps {
 	return c
 }
 
+// Updates says how often customers hear of each priority; 0 for never.
+type Updates struct {
+	P1  time.Duration `yaml:"P1"`
+	P2  time.Duration `yaml:"P2"`
+	P3  time.Duration `yaml:"P3"`
+	P4  time.Duration `yaml:"P4"`
+	Nod bool          `yaml:"nod"` // an update waits a while for the communications manager
+}
+
+// intervals are those of the priorities that customers hear of.
+func (u Updates) intervals() map[incident.Priority]time.Duration {
+	all := map[incident.Priority]time.Duration{incident.P1: u.P1, incident.P2: u.P2, incident.P3: u.P3, incident.P4: u.P4}
+	maps.DeleteFunc(all, func(_ incident.Priority, every time.Duration) bool { return every == 0 })
+	return all
+}
+
+// Confirmation is [desk.Confirmation] as the file writes it.
+type Confirmation struct {
+	Remind time.Duration `yaml:"remind"`
+	GiveUp time.Duration `yaml:"give_up"`
+	Needs  string        `yaml:"needs"` // all, one or none of the customers
+}
+
 // Alarm is how people hear that piket itself cannot work: by mail to who is on
 // duty, past the store, and by these.
 type Alarm struct {
@@ -206,11 +232,12 @@ func defaultConfig() *Config {
 			BMCInterval: probes.DefaultBMCInterval, StatusPageInterval: probes.DefaultStatusPageInterval,
 		},
 		Guards:   defaultGuards(),
-		Updates:  map[string]time.Duration{"P1": 30 * time.Minute},
+		Updates:  Updates{P1: desk.DefaultUpdates[incident.P1]},
 		Timezone: "UTC",
 		Reports:  Reports{Month: true, Quarter: true},
 		Review:   Review{Within: desk.DefaultReview},
 
+		Confirmation: Confirmation(desk.DefaultConfirmation),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }

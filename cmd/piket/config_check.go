@@ -1,10 +1,8 @@
 package main
 
 import (
-	"maps"
 	"net"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/trusted"
 	"github.com/spinware/piket/internal/yamlpos"
 )
 
@@ -37,6 +36,7 @@ func (c *configChecker) check() {
 	c.intake()
 	c.mail()
 	c.updates()
+	c.confirmation()
 	c.vantages()
 	c.timezone()
 	c.alertmanagers()
@@ -138,15 +138,19 @@ func (c *configChecker) address(name string, field *string) *url.URL {
 	return u
 }
 
-func (c *configChecker) web() {
-	field := &c.config.Web.ExternalURL
-	u := c.address("external_url", field)
-	if u == nil {
+// service checks the address of a service, if there is one; token says whether
+// one goes along.
+func (c *configChecker) service(name string, field *string, token bool) {
+	if *field == "" {
 		return
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		c.add(field, "external_url: a user name, a query or a fragment may not stand in it")
+	if err := trusted.Address(*field, token); err != nil {
+		c.add(field, "%s: %v", name, err)
 	}
+}
+
+func (c *configChecker) web() {
+	c.service("external_url", &c.config.Web.ExternalURL, false)
 }
 
 func (c *configChecker) storage() {
@@ -196,7 +200,7 @@ func (c *configChecker) mail() {
 	if (m.Username == "") != m.Password.IsZero() {
 		c.add(m, "mail: username and password belong together")
 	}
-	if m.TLS == "none" && m.Username != "" && !loopback(host) {
+	if m.TLS == "none" && m.Username != "" && !trusted.Loopback(host) {
 		c.add(&m.TLS, "tls: without it the password would be readable on the way to %s", host)
 	}
 }
@@ -214,26 +218,28 @@ func (c *configChecker) smtpHost() string {
 	return host
 }
 
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
+func (c *configChecker) updates() {
+	u := &c.config.Updates
+	for _, b := range []struct {
+		name  string
+		field *time.Duration
+	}{{"P1", &u.P1}, {"P2", &u.P2}, {"P3", &u.P3}, {"P4", &u.P4}} {
+		if c.doc.Given(b.field) {
+			c.between(b.name, b.field, *b.field, time.Minute, 7*day)
+		}
+	}
 }
 
-func (c *configChecker) updates() {
-	var valid []string
-	for _, priority := range incident.Priorities {
-		valid = append(valid, string(priority))
+// confirmation checks that customers are waited for after they were reminded.
+func (c *configChecker) confirmation() {
+	f := &c.config.Confirmation
+	c.between("remind", &f.Remind, f.Remind, time.Hour, 14*day)
+	c.between("give_up", &f.GiveUp, f.GiveUp, 2*time.Hour, 30*day)
+	if f.GiveUp <= f.Remind {
+		c.add(&f.GiveUp, "give_up: want it after remind, %s", model.Duration(f.Remind))
 	}
-	for _, priority := range slices.Sorted(maps.Keys(c.config.Updates)) {
-		pos := c.doc.Key(&c.config.Updates, priority)
-		if !slices.Contains(valid, priority) {
-			c.problems.AddUnknown(pos, "priority", priority, valid)
-			continue
-		}
-		every := c.config.Updates[priority]
-		if every < time.Minute || every > 7*day {
-			c.problems.Add(pos, "%s: want a duration from 1m to 1w, found %s", priority, model.Duration(every))
-		}
+	if !slices.Contains(incident.ConfirmationNeeds, f.Needs) {
+		c.problems.AddUnknown(c.doc.At(&f.Needs), "needs", f.Needs, incident.ConfirmationNeeds)
 	}
 }
 

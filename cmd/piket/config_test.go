@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spinware/piket/internal/incident"
 )
 
 // Each file in testdata/bad has one mistake (or says in its name that it has
@@ -51,7 +53,7 @@ func TestTheExampleIsRead(t *testing.T) {
 	if !config.Mail.Enabled() || !config.Intake.Alertmanager.Open() {
 		t.Errorf("mail %+v, intake %+v", config.Mail, config.Intake)
 	}
-	if want := map[string]time.Duration{"P1": 30 * time.Minute, "P2": 2 * time.Hour}; !maps.Equal(config.Updates, want) {
+	if want := map[incident.Priority]time.Duration{"P1": 30 * time.Minute, "P2": 2 * time.Hour}; !maps.Equal(config.Updates.intervals(), want) {
 		t.Errorf("updates: %v, want %v", config.Updates, want)
 	}
 	if server, ok := inv.Find("192.0.2.11:9100"); !ok || server.Name != "web-01" {
@@ -71,7 +73,7 @@ func TestWhatTheExampleSaysIsTheDefaultIsTheDefault(t *testing.T) {
 		"tls":         config.Mail.TLS == defaults.Mail.TLS,
 		"probes":      config.Probes == defaults.Probes,
 		"guards":      config.Guards == defaults.Guards,
-		"P1":          config.Updates["P1"] == defaults.Updates["P1"],
+		"P1":          config.Updates.P1 == defaults.Updates.P1,
 	} {
 		if !same {
 			t.Errorf("%s: the example differs from the default", name)
@@ -106,7 +108,7 @@ func TestAFileThatSaysTheLeastHasDefaultsAndPaths(t *testing.T) {
 	if config.Web.ExternalURL != "https://piket.example.net" {
 		t.Errorf("external_url: %s", config.Web.ExternalURL)
 	}
-	if config.Updates["P1"] != 30*time.Minute || config.Updates["P2"] != time.Hour {
+	if config.Updates.P1 != 30*time.Minute || config.Updates.P2 != time.Hour {
 		t.Errorf("updates: %v", config.Updates)
 	}
 	if config.Mail.Enabled() || config.Intake.Alertmanager.Open() {

@@ -14,18 +14,7 @@ func (c *configChecker) alertmanagers() {
 		c.add(a, "alertmanager: there is no url to ask")
 	}
 	for i := range a.URL {
-		field := &a.URL[i]
-		if *field == "" {
-			continue
-		}
-		u := c.address("url", field)
-		switch {
-		case u == nil:
-		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			c.add(field, "url: a user name, a query or a fragment may not stand in it")
-		case u.Scheme == "http" && !a.Token.IsZero() && !loopback(u.Hostname()):
-			c.add(field, "url: without https the token would be readable on the way to %s", u.Hostname())
-		}
+		c.service("url", &a.URL[i], !a.Token.IsZero())
 	}
 }
 

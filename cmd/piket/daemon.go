@@ -18,11 +18,11 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/freeze"
-	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
 	"github.com/spinware/piket/internal/rounds"
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
@@ -85,8 +85,10 @@ type Daemon struct {
 	silences *silences.Poller
 	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
 	books    books
+	hands    hands
 	rounds   []*rounds.Rounds
 	web      *web.Server
+	links    signed.Key // for people without a sign-in
 }
 
 // NewDaemon reads the configuration at path and opens the store. The caller
@@ -113,8 +115,11 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
 	}
+	if d.links, err = linksKey(s.config.Storage.Path, d.store); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
 	if s.config.Kdump.Listen != "" {
-		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, d.inventory); err != nil {
+		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
 			return nil, errors.Join(err, d.store.Close())
 		}
 	}
@@ -134,7 +139,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 // engine, the desk and the outbox follow the timeline, each for itself.
 func (d *Daemon) assemble(config *Config) {
 	beats := probes.NewHeartbeats(d.clk.Now)
-	do, look := d.hands(config)
+	d.hands = d.newHands(config)
+	d.metrics.watchHands(d.idle)
+	look := d.hands.look
 	kinds := d.metrics.probes.Around(allProbes(beats, look[executor.Probe], look[executor.Boot]))
 	scheduled := d.metrics.probes.Around(allProbes(beats, look[executor.Watch], look[executor.Boot]))
 	d.door = &intake.Door{
@@ -152,12 +159,12 @@ func (d *Daemon) assemble(config *Config) {
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
-		Actions: d.metrics.around(executor.Actions(do)),
+		Actions: d.metrics.around(executor.Actions(d.hands.do)),
 		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.inventory, Policy: d.policy}
-	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message}
+	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Send: d.send, Count: d.metrics.message, Sign: d.links.Sign}
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
@@ -165,7 +172,8 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Receive: d.door.Receive,
-		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub,
+		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
+		Idle: d.idle,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
@@ -218,17 +226,25 @@ func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.O
 	return o
 }
 
-// alarm is the second way out, by what the configuration says now.
+// alarm is the second way out, by what the configuration says at each time.
 func (d *Daemon) alarm() *alarm {
-	config := d.settings.Load().config.Alarm
-	a := &alarm{clk: d.clk, log: d.log, trouble: d.ready, ways: []way{{"mail", d.mailOnDuty}}}
-	if config.Webhook != "" {
-		a.ways = append(a.ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, config.Webhook, text) }})
+	now := func() Alarm { return d.settings.Load().config.Alarm }
+	return &alarm{
+		clk: d.clk, log: d.log, trouble: d.trouble,
+		ways: func() []way {
+			ways := []way{{"mail", d.mailOnDuty}}
+			if to := now().Webhook; to != "" {
+				ways = append(ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, to, text) }})
+			}
+			return ways
+		},
+		alive: func(ctx context.Context) error {
+			if to := now().Watchdog; to != "" {
+				return post(ctx, to, "piket is alive")
+			}
+			return nil
+		},
 	}
-	if config.Watchdog != "" {
-		a.alive = func(ctx context.Context) error { return post(ctx, config.Watchdog, "piket is alive") }
-	}
-	return a
 }
 
 // mailOnDuty mails everybody on duty, past the store and its outbox.
@@ -326,11 +342,10 @@ func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inv
 
 func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
-	updates := map[incident.Priority]time.Duration{}
-	for priority, every := range s.config.Updates {
-		updates[incident.Priority(priority)] = every
+	return desk.Policy{
+		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
+		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
 	}
-	return desk.Policy{Updates: updates, ExternalURL: s.config.Web.ExternalURL, Zone: s.zone, Review: s.config.Review.Within}
 }
 
 func (d *Daemon) webConfig() web.Config {
@@ -353,7 +368,11 @@ func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
 	}.Send(ctx, m)
 }
 
-// ready says why the daemon cannot do its work, nil when it can.
+// trouble says why the daemon cannot do its work, nil when it can. Without its
+// hands it is still ready: alerts are taken in and people are told of them.
+func (d *Daemon) trouble() error { return errors.Join(d.ready(), d.idle()) }
+
+// ready says why the daemon cannot answer, nil when it can.
 func (d *Daemon) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

@@ -19,8 +19,10 @@ alerts:            # the one form in which trouble enters
 internal/clock:    # time at three speeds
 internal/failpoint: # where the battery kills the program; nothing in one that is shipped
 internal/secret:   # passwords that do not print
+internal/trusted:  # whose certificates hold, and where a token may go
 internal/freeze:   internal/failpoint  # the big red button: a file, so that it works without a database
 internal/journal:  # what was about to be sent, beside a database that may forget
+internal/signed:   # links for people who have no sign-in
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
@@ -33,8 +35,8 @@ internal/oneline: # strangers' text, fit to be shown
 probes/statuspage: internal/oneline # what providers announce, in all their formats
 probes/sweep:   # echoes to many addresses over one socket
 probes/kdump:   internal/clock internal/inventory  # machines that write their memory after a panic
-internal/silences: alerts internal/clock internal/inventory internal/oneline internal/secret  # what people muted in Alertmanager
-probes:         alerts internal/clock internal/inventory internal/oneline probes/statuspage probes/sweep
+internal/silences: alerts internal/clock internal/inventory internal/oneline internal/secret internal/trusted  # what people muted in Alertmanager
+probes:         alerts internal/clock internal/inventory internal/oneline internal/trusted probes/statuspage probes/sweep
 internal/ledger: internal/clock internal/freeze internal/incident internal/journal  # the journal against the database
 internal/store: alerts internal/clock internal/failpoint internal/incident
 internal/store/storetest: # a PostgreSQL to throw away, for tests
@@ -43,18 +45,18 @@ internal/store/storetest: # a PostgreSQL to throw away, for tests
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
-internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory
+internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/report: internal/incident  # what management reads, off timelines; pure
-internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store
+internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
-internal/vantage: alerts internal/clock internal/inventory internal/secret probes  # level 3 for what it imports; it follows no timeline
+internal/vantage: alerts internal/clock internal/inventory internal/secret internal/trusted probes  # level 3 for what it imports; it follows no timeline
 
 # Level 4: the actions themselves, and the doors for people.
-remediation/bmc:        internal/failpoint internal/incident internal/inventory internal/secret probes remediation
+remediation/bmc:        internal/failpoint internal/incident internal/inventory internal/secret internal/trusted probes remediation
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
-internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/report internal/secret internal/store internal/vantage probes remediation runbooks
+internal/web:           alerts internal/clock internal/desk internal/failpoint internal/freeze internal/incident internal/inventory internal/report internal/secret internal/signed internal/store internal/vantage probes remediation runbooks
 internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/journal internal/ledger internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 

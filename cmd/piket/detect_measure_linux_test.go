@@ -38,8 +38,8 @@ func TestDetectionByPiket(t *testing.T) {
 // detectionAim is what the median of piket's time to detect is held to.
 const detectionAim = 6 * time.Second
 
-// measured is how fast somebody was told, and how often for nothing.
-type measured struct {
+// detected is how fast somebody was told, and how often for nothing.
+type detected struct {
 	System      string  `json:"system"`
 	Setting     string  `json:"setting"`
 	Targets     int     `json:"targets"`
@@ -60,14 +60,14 @@ type summary struct {
 }
 
 // sumUp sums up deaths that have been played.
-func sumUp(system, setting string, deaths []*death) measured {
+func sumUp(system, setting string, deaths []*death) detected {
 	var missed, killed []time.Duration
 	for _, d := range deaths {
 		if !d.heard.IsZero() {
 			missed, killed = append(missed, d.sinceMissed()), append(killed, d.heard.Sub(d.killed))
 		}
 	}
-	return measured{
+	return detected{
 		System: system, Setting: setting, Deaths: len(deaths), Told: len(missed),
 		SinceMissed: summarize(missed), SinceKilled: summarize(killed), Watched: time.Since(deaths[0].due).Seconds(),
 	}

@@ -27,7 +27,7 @@ type scraped struct {
 	bound     time.Duration // within which somebody must be told
 }
 
-// settings are what is measured: as many guides have it; without the wait for
+// settings are what is detected: as many guides have it; without the wait for
 // a second look; and as fast as is sensible, where one lost packet is an alarm.
 var scrapedSettings = []scraped{
 	{"15s-1m-30s", "15s", "1m", "30s", 4 * time.Minute},

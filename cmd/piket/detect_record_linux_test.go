@@ -17,10 +17,10 @@ var (
 	results   = flag.String("detect.results", "", "file to which a line of JSON is added for each measurement")
 )
 
-// record adds what was measured to the results, and prints it.
-func record(t *testing.T, measured any) {
+// record adds what was detected to the results, and prints it.
+func record(t *testing.T, detected any) {
 	t.Helper()
-	line, err := json.Marshal(measured)
+	line, err := json.Marshal(detected)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ const takeover = 10 * time.Second
 // Three replicas of the installed daemon on one PostgreSQL, one lab. The stories
 // follow each other; in the end the lab's wire log is held against the record.
 func TestThreeReplicasAct(t *testing.T) {
-	f := newTrio(t, 1, "a", "b", "c")
+	f := newTrio(t, 1, bedsRacks, "a", "b", "c")
 	f.stories(t, []story{
 		{"a yes through any replica leads to one power cycle", f.oneCycle},
 		{"a freeze through one stops all within a second, and a thaw through another ends it", f.freezeAll},
@@ -34,7 +35,8 @@ func TestThreeReplicasAct(t *testing.T) {
 // The same, with what takes longer: more moments to die at, one that stands
 // still, and a database that is cut off or killed.
 func TestThreeReplicasSurvive(t *testing.T) {
-	f := newTrio(t, 1, "a", "b", "c")
+	t.Parallel() // most of it is waiting
+	f := newTrio(t, 1, bedsRacks, "a", "b", "c")
 	f.stories(t, []story{
 		{"the owner is killed when the yes comes", func(t *testing.T) { f.killedAt(t, "db-02", "approved") }},
 		{"the owner is killed when it knows the outcome", func(t *testing.T) { f.killedAt(t, "more-001a", "outcome") }},
@@ -131,22 +133,41 @@ func (f *trio) near(p *peer) *ward { return &ward{url: "http://" + p.address, to
 // agree says yes through a replica, as soon as a question is asked.
 func (f *trio) agree(t *testing.T, id string, through *peer) {
 	t.Helper()
-	f.seenOf(t, id, "approval_requested")
-	until(t, "a yes through "+through.name+" is taken", func() bool {
-		inc, err := f.timeline.Load(t.Context(), id)
-		if err != nil || inc.Approval == nil {
-			return err == nil && inc.Action != nil // it has been used already
+	if err := <-f.agreeing(t.Context(), id, through); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agreeing does so while the test goes on, and says how it ended. It gives up
+// with ctx.
+func (f *trio) agreeing(ctx context.Context, id string, through *peer) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		said := "no question is asked"
+		if !eventually(2*patience, func() bool {
+			events, err := f.timeline.Events(ctx, id, 0)
+			if err != nil || howMany(events, "approval_requested") == 0 {
+				return ctx.Err() != nil
+			}
+			inc, err := f.timeline.Load(ctx, id)
+			if err != nil || inc.Approval == nil {
+				return err == nil && (inc.Action != nil || inc.Status != incident.Open) // it has been used already
+			}
+			a := inc.Approval
+			f.ledger.note(f.ledger.attempted, a.Approval)
+			status, body := f.near(through).ask(http.MethodPost, "/api/incidents/"+id+"/approve", "noor", map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash}, nil)
+			if status != http.StatusOK {
+				said = fmt.Sprintf("%d: %s", status, body)
+				return false
+			}
+			f.ledger.note(f.ledger.granted, a.Approval)
+			return true
+		}) {
+			ended <- fmt.Errorf("%s: a yes through %s is not taken within %v: %s", id, through.name, 2*patience, said)
 		}
-		a := inc.Approval
-		f.ledger.note(f.ledger.attempted, a.Approval)
-		status, said := f.near(through).ask(http.MethodPost, "/api/incidents/"+id+"/approve", "noor", map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash}, nil)
-		if status != http.StatusOK {
-			t.Logf("%d: %s", status, said)
-			return false
-		}
-		f.ledger.note(f.ledger.granted, a.Approval)
-		return true
-	})
+		close(ended)
+	}()
+	return ended
 }
 
 // other is a replica that lives and does not have the incident.
@@ -235,18 +256,19 @@ func (f *trio) freezeAll(t *testing.T) {
 func (f *trio) killedAt(t *testing.T, server string, kind incident.Kind) {
 	id := f.fall(t, server, lab.Hung)
 	_, other := f.other(t, id)
-	if kind == "approval_requested" {
-		f.seenOf(t, id, kind)
-	} else {
-		go f.agree(t, id, other)
-		f.seenOf(t, id, kind)
+	var agreed <-chan error // nil when the yes comes later
+	if kind != "approval_requested" {
+		agreed = f.agreeing(t.Context(), id, other)
 	}
+	f.seenOf(t, id, kind)
 	owner, name := f.owner(id)
 	owner.kill()
 	f.taken(t, id, name)
-	_, other = f.other(t, id)
-	if kind == "approval_requested" {
-		f.agree(t, id, other)
+	if _, other = f.other(t, id); agreed == nil {
+		agreed = f.agreeing(t.Context(), id, other)
+	}
+	if err := <-agreed; err != nil {
+		t.Fatal(err)
 	}
 	sends := 1
 	if kind == "claimed" { // it may have died before it was sent, and then nobody sends it
@@ -296,7 +318,7 @@ func (f *trio) zombie(t *testing.T) {
 	const server = "more-002a"
 	id := f.fall(t, server, lab.Hung)
 	_, other := f.other(t, id)
-	go f.agree(t, id, other)
+	agreed := f.agreeing(t.Context(), id, other)
 	for end := time.Now().Add(patience); ; {
 		events, err := f.timeline.Events(t.Context(), id, 0)
 		if err == nil && howMany(events, "claimed") > 0 {
@@ -308,6 +330,9 @@ func (f *trio) zombie(t *testing.T) {
 	}
 	owner, name := f.owner(id)
 	owner.signal(syscall.SIGSTOP)
+	if err := <-agreed; err != nil { // it stands on the timeline, and the answer is on its way
+		t.Error(err)
+	}
 	sent := f.sentOf(server)
 	stopped := time.Now()
 	f.taken(t, id, name)

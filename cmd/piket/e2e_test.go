@@ -149,7 +149,8 @@ func (w *world) comesBack(t *testing.T, id string, m *machine, changes []string)
 
 func (w *world) close(t *testing.T, id string) {
 	t.Helper()
-	w.must(t, "noor", "incident", "close", id, "--cause", "The kernel stopped", "--solution", "Restarted", "--prevention", "A newer kernel")
+	w.must(t, "noor", "incident", "close", id, "--cause", "The kernel stopped", "--solution", "Restarted", "--prevention", "A newer kernel",
+		"--unconfirmed", "These customers are not real")
 	if s := w.show(t, id); s.Incident.Status != incident.Finished {
 		t.Errorf("%s is %s, not closed", id, s.Incident.Status)
 	}

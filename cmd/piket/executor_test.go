@@ -209,20 +209,18 @@ func TestADaemonWithoutSecretsSendsThroughTheExecutor(t *testing.T) {
 	a := startApart(t)
 	a.run(t)
 	alone := a.keyless(t, "")
-	do, _ := alone.hands(alone.settings.Load().config)
-	if r := do(t.Context(), a.order("INC-1/I1", "web-01")); r.Outcome != incident.OutcomeRefused || !strings.Contains(r.Detail, "password") {
+	if r := alone.hands.do(t.Context(), a.order("INC-1/I1", "web-01")); r.Outcome != incident.OutcomeRefused || !strings.Contains(r.Detail, "password") {
 		t.Fatalf("without an executor: %+v, so this test proves nothing", r)
 	}
 	d := a.keyless(t, "executor: {socket: "+a.socket()+"}\n")
-	do, look := d.hands(d.settings.Load().config)
 	server, _ := d.inventory().Server("web-01")
 	o := a.order("INC-1/I2", "web-01")
 	o.Server = server
-	if r := do(t.Context(), o); r.Outcome != incident.OutcomeDone || a.lab.PowerSends() != 1 {
+	if r := d.hands.do(t.Context(), o); r.Outcome != incident.OutcomeDone || a.lab.PowerSends() != 1 {
 		t.Errorf("got %+v, %d commands on the wire", r, a.lab.PowerSends())
 	}
 	other, _ := d.inventory().Server("web-02") // the first is still on its way up
-	seen := look[executor.Probe](t.Context(), probes.Target{Name: "BMC of web-02", BMC: other.BMC, Timeout: 10 * time.Second})
+	seen := d.hands.look[executor.Probe](t.Context(), probes.Target{Name: "BMC of web-02", BMC: other.BMC, Timeout: 10 * time.Second})
 	if seen.State != probes.Up {
 		t.Errorf("its BMC is seen as %+v", seen)
 	}

@@ -119,6 +119,8 @@ func incidentPath(id, verb string) string {
 func declareReport(c *cli, group *kingpin.CmdClause) {
 	var at client
 	var report struct {
+		Impact      string `json:"impact,omitempty"`
+		Urgency     string `json:"urgency,omitempty"`
 		Server      string `json:"server,omitempty"`
 		Site        string `json:"site,omitempty"`
 		Summary     string `json:"summary"`
@@ -147,6 +149,8 @@ func declareReport(c *cli, group *kingpin.CmdClause) {
 	cmd.Flag("site", "What it is about, if it is a whole site.").StringVar(&report.Site)
 	cmd.Flag("summary", "The symptoms, in a line.").Required().StringVar(&report.Summary)
 	cmd.Flag("contact", "Who reports it, and how to reach them.").StringVar(&report.Contact)
+	cmd.Flag("impact", "How far it hurts: high (many customers, or all of one's business), medium (a part), low (a detail). Goes with --urgency.").StringVar(&report.Impact)
+	cmd.Flag("urgency", "Whether they can work meanwhile: high (no), medium (with difficulty), low (yes).").StringVar(&report.Urgency)
 	cmd.Flag("unreachable", "Nothing on the server answers: take it as a P1.").BoolVar(&report.Unreachable)
 }
 
@@ -165,7 +169,9 @@ var says = []struct {
 	{"note", "Add a remark.", "noted", []sayFlag{{name: "words", help: "The remark."}}},
 	{"close", "Close it, with its full description.", "closed", []sayFlag{
 		{name: "cause", help: "What caused it."}, {name: "solution", help: "What solved it."},
-		{name: "prevention", help: "What keeps it from happening again.", optional: true},
+		{name: "measures", help: "What was done; without it, what the timeline tells.", optional: true},
+		{name: "prevention", help: "What keeps it from happening again, or why nothing can.", optional: true},
+		{name: "unconfirmed", help: "Why it is closed although not every customer has said that everything works.", optional: true},
 		{name: "unchecked", help: "Why it is closed although nothing can check it any more, such as a server that is gone.", optional: true}}},
 	{"order", "Report how far a work order has come.", "recorded", []sayFlag{
 		{name: "order", help: "Number of the work order."},
@@ -174,6 +180,20 @@ var says = []struct {
 	{"call", "Report what came of a telephone task.", "recorded", []sayFlag{
 		{name: "task", help: "Number of the task."},
 		{name: "outcome", help: "One of " + strings.Join(incident.CallOutcomes, ", ") + "."}}},
+	{"take", "Say that you telephone a customer now, so that nobody else does.", "it is yours for ten minutes", []sayFlag{{name: "task", help: "Number of the task."}}},
+	{"classify", "Judge impact and urgency anew; the priority follows.", "judged", []sayFlag{
+		{name: "impact", help: "How far it hurts: high, medium or low. As it is when left out.", optional: true},
+		{name: "urgency", help: "How fast it must be solved: high, medium or low. As it is when left out.", optional: true},
+		{name: "priority", help: "P1 to P4, in spite of what impact and urgency amount to.", optional: true},
+		{name: "reason", help: "Why."}}},
+	{"confirm", "Record what a customer says on the telephone: whether everything works again.", "recorded", []sayFlag{
+		{name: "customer", help: "Their name in the inventory."}, {name: "answer", help: "yes or no. A no opens the incident again."},
+		{name: "words", help: "Their words.", optional: true}}},
+	{"settle", "Say what was found about a customer's no.", "settled", []sayFlag{
+		{name: "customer", help: "Their name in the inventory."}, {name: "words", help: "What was found."}}},
+	{"nod", "Let an update to customers go.", "it goes", []sayFlag{
+		{name: "draft", help: "Number of the update; incident show --output json tells it."},
+		{name: "words", help: "What customers read besides the facts.", optional: true}}},
 	{"over", "Say that what was reported by a person no longer is.", "recorded", nil},
 }
 

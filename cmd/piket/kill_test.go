@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,8 +29,18 @@ type kills struct {
 	Points   int            `json:"points"`
 	Reached  int            `json:"points_reached"`
 	At       map[string]int `json:"kills_by_point"`
-	vain     map[string]int // lives that were to end at a point and did not reach it
 	findings
+}
+
+func (k *kills) add(other kills) {
+	k.Kills += other.Kills
+	k.Named += other.Named
+	k.Random += other.Random
+	k.Restarts += other.Restarts
+	for point, n := range other.At {
+		k.At[point] += n
+	}
+	k.findings.add(other.findings)
 }
 
 // The real program is killed at every named point and at random moments, while
@@ -40,135 +50,57 @@ func TestKilledProgramKeepsItsPromises(t *testing.T) {
 	want := number(t, "PIKET_KILLS", 200)
 	seed := uint64(number(t, "PIKET_SEED", int(rand.Uint32())))
 	t.Logf("seed %d (PIKET_SEED=%d runs the same choices again)", seed, seed)
-	w := newWard(t, seed, bedsRacks, build(t))
-	result := kills{Seed: seed, At: map[string]int{}, vain: map[string]int{}, Points: len(failpoint.Points)}
-	began := time.Now()
-
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); w.crowd(ctx, true) }()
-	for limit := began.Add(time.Duration(want) * 6 * time.Second); result.Kills < want || w.unkilled(&result) != ""; {
-		if time.Now().After(limit) {
-			t.Errorf("after %v there were %d of %d kills, and none at %s", time.Since(began), result.Kills, want, w.unkilled(&result))
-			break
+	binary, began := build(t), time.Now()
+	result := kills{Seed: seed, At: map[string]int{}, Points: len(failpoint.Points)}
+	reached := map[failpoint.Point]bool{}
+	var mu sync.Mutex
+	t.Run("worlds", func(t *testing.T) {
+		for n, world := range theatres() {
+			t.Run(world.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWardAt(t, world.speed, seed+uint64(n), bedsRacks+spareRacks, binary)
+				h := &hunt{ward: w, theatre: world}
+				h.At = map[string]int{}
+				h.run((want*world.share + 99) / 100)
+				mu.Lock()
+				defer mu.Unlock()
+				result.add(h.kills)
+				for _, p := range w.reachedPoints(t) {
+					reached[p] = true
+				}
+			})
 		}
-		w.live(&result)
+	})
+	result.Seconds, result.Reached = int(time.Since(began).Seconds()), len(reached)
+	result.print(t)
+	for _, p := range failpoint.Points {
+		if !reached[p] {
+			t.Errorf("nothing ever reached the point %s", p)
+		}
 	}
-	cancel()
-	<-ended
-
-	w.recover(t)
-	result.findings = w.judge()
-	result.Seconds = int(time.Since(began).Seconds())
-	result.Reached = len(w.points(t))
-	w.print(t, result)
-	for _, fault := range result.Faults {
-		t.Error(fault)
-	}
-	if result.Sends == 0 || result.Unknown == 0 || result.Approvals == 0 || result.Duties == 0 {
+	if result.Power == 0 || result.Sends == result.Power || result.Unknown == 0 || result.Approvals == 0 || result.Duties == 0 {
 		t.Errorf("too little happened to prove anything")
 	}
 }
 
-// unkilled names a point at which the program was never killed, "" when there
-// is none.
-func (w *ward) unkilled(result *kills) string {
-	for _, p := range failpoint.Points {
-		if result.At[string(p)] == 0 {
-			return string(p)
-		}
-	}
-	return ""
+// recoverTime bounds the time in which all must be over once nobody kills: the
+// machine's, and at least what work orders and verifications take in the world.
+func (w *ward) recoverTime() time.Duration {
+	return max(2*time.Minute, time.Duration(float64(24*time.Minute)/w.speed))
 }
-
-// How long a life lasts: most are short; some last long enough for what a
-// restart has to wait for (an intent of a life before runs out its time).
-const (
-	shortLife = time.Second
-	fairLife  = 2500 * time.Millisecond // for a point to be reached
-	longLife  = 4 * time.Second
-	mostLife  = 12 * time.Second // for one that was not reached again and again
-)
-
-// onceALife are the points that a life passes once.
-var onceALife = []failpoint.Point{failpoint.StoreOpened, failpoint.Serving, failpoint.ShutdownBegun, failpoint.ShutdownDrained}
-
-// live starts the program and sees to it that it is killed.
-func (w *ward) live(result *kills) {
-	result.Restarts++
-	point, visit := failpoint.Point(""), 1
-	if w.rng.IntN(3) > 0 {
-		point, visit = w.choose(result), 1+w.rng.IntN(3)
-	}
-	if result.At[string(point)] == 0 || slices.Contains(onceALife, point) {
-		visit = 1
-	}
-	w.mu.Lock()
-	w.favour = point
-	w.mu.Unlock()
-	v := w.start(strings.TrimSuffix(fmt.Sprintf("%s:%d", point, visit), ":1"))
-	lasts := time.Duration(w.rng.Int64N(int64(shortLife)))
-	switch {
-	case strings.HasPrefix(string(point), "shutdown-"):
-		w.ready(longLife)
-		v.dies(lasts)
-		_ = v.cmd.Process.Signal(syscall.SIGTERM)
-		lasts = longLife
-	case result.Restarts%12 == 0:
-		lasts = longLife
-	case point != "":
-		lasts = min(fairLife*time.Duration(1+result.vain[string(point)]), mostLife)
-	}
-	if !v.dies(lasts) {
-		v.kill()
-		result.vain[string(point)]++
-		point = ""
-	}
-	switch {
-	case !v.killed():
-		w.t.Errorf("piket ended by itself: %v\n%s", v.cmd.ProcessState, w.logTail())
-	case point == "":
-		result.Random++
-		result.Kills++
-	default:
-		result.At[string(point)]++
-		result.Named++
-		result.Kills++
-	}
-}
-
-// choose takes one of the points at which the program was killed least, or, as
-// those are hard to come by, any.
-func (w *ward) choose(result *kills) failpoint.Point {
-	if w.rng.IntN(2) == 0 {
-		return failpoint.Points[w.rng.IntN(len(failpoint.Points))]
-	}
-	var least []failpoint.Point
-	for _, p := range failpoint.Points {
-		switch {
-		case len(least) == 0 || result.At[string(p)] < result.At[string(least[0])]:
-			least = []failpoint.Point{p}
-		case result.At[string(p)] == result.At[string(least[0])]:
-			least = append(least, p)
-		}
-	}
-	return least[w.rng.IntN(len(least))]
-}
-
-// recoverTime bounds the time in which all must be over once nobody kills.
-const recoverTime = 2 * time.Minute
 
 // recover lets the program and the people finish, then stops it as an operator
 // does.
 func (w *ward) recover(t *testing.T) {
 	t.Helper()
-	_ = w.lab.HealRack(goneRack)
+	_ = w.lab.HealRack(w.gone) // it is in the plan
+	w.prefer(nil)
 	v := w.start("")
 	if !w.ready(10 * time.Second) {
 		t.Fatalf("piket does not start any more:\n%s", w.logTail())
 	}
 	w.thaw()
-	ctx, cancel := context.WithTimeout(t.Context(), recoverTime)
+	ctx, cancel := context.WithTimeout(t.Context(), w.recoverTime())
 	defer cancel()
 	people := make(chan struct{})
 	go func() { defer close(people); w.crowd(ctx, false) }()
@@ -176,7 +108,7 @@ func (w *ward) recover(t *testing.T) {
 		pause()
 	}
 	if busy := w.busy(); busy != "" {
-		t.Errorf("not over after %v: %s", recoverTime, busy)
+		t.Errorf("not over after %v: %s", w.recoverTime(), busy)
 	}
 	cancel()
 	<-people
@@ -234,29 +166,24 @@ func (w *ward) undelivered() string {
 	return ""
 }
 
-// points returns the points that were reached in any life.
-func (w *ward) points(t *testing.T) map[string]bool {
+// reachedPoints returns the points that lives reached for their first time, in
+// the order in which they did.
+func (w *ward) reachedPoints(t *testing.T) (reached []failpoint.Point) {
 	t.Helper()
 	text, err := os.ReadFile(w.reached)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reached := map[string]bool{}
 	for name := range strings.FieldsSeq(string(text)) {
-		reached[name] = true
-	}
-	for _, p := range failpoint.Points {
-		if !reached[string(p)] {
-			t.Errorf("nothing ever reached the point %s", p)
-		}
+		reached = append(reached, failpoint.Point(name))
 	}
 	return reached
 }
 
 // print writes the line that .ci/battery collects.
-func (w *ward) print(t *testing.T, result kills) {
+func (k kills) print(t *testing.T) {
 	t.Helper()
-	line, err := json.Marshal(result)
+	line, err := json.Marshal(k)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,21 +118,18 @@ func (c incidentsCollector) Describe(ch chan<- *prometheus.Desc) { ch <- inciden
 func (c incidentsCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	list, err := c.store.List(ctx, store.Filter{Ongoing: true, Limit: 1_000_000})
+	counts, err := c.store.Count(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(incidentsDesc, err)
 		return
 	}
-	count := map[[2]string]int{}
 	for _, p := range incident.Priorities {
 		for _, s := range []incident.Status{incident.Open, incident.BackInService} {
-			count[[2]string{string(p), string(s)}] = 0
+			by := store.Standing{Priority: p, Status: s}
+			counts[by] += 0 // what there is none of is shown as well
 		}
 	}
-	for _, m := range list {
-		count[[2]string{string(m.Priority), string(m.Status)}]++
-	}
-	for key, n := range count {
-		ch <- prometheus.MustNewConstMetric(incidentsDesc, prometheus.GaugeValue, float64(n), key[0], key[1])
+	for by, n := range counts {
+		ch <- prometheus.MustNewConstMetric(incidentsDesc, prometheus.GaugeValue, float64(n), string(by.Priority), string(by.Status))
 	}
 }

@@ -15,19 +15,6 @@ import (
 	"time"
 )
 
-// bug is a mistake that breaks a promise, and the test that must notice.
-type bug struct {
-	what  string // what the program does wrong
-	file  string // below the module's root
-	edits []edit
-	tests string // package
-	run   string // pattern of -run
-}
-
-// edit replaces what stands exactly once in the file: a patch that no longer
-// fits fails, and does not rot.
-type edit struct{ from, to string }
-
 // Every bug of the list is planted into a copy of its file (`go build
 // -overlay`), and the test that guards the promise must fail by what it finds:
 // a copy that does not compile, or a test that fails without the bug, too,
@@ -37,12 +24,9 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(bugs) < 80 {
-		t.Errorf("%d bugs are planted, want at least 80", len(bugs))
-	}
 	well := healthy(t, root)
 	var mu sync.Mutex
-	caught, began := 0, time.Now()
+	caught, work, began := 0, time.Duration(0), time.Now()
 	// The package's other tests do not run beside it, so -parallel 2 is two
 	// bugs at a time.
 	t.Run("bugs", func(t *testing.T) {
@@ -53,16 +37,17 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 					t.Fatalf("the tests of %s fail without the bug", b.tests)
 				}
 				started := time.Now()
-				if b.isCaught(t, root) {
-					mu.Lock()
-					defer mu.Unlock()
+				is, took := b.isCaught(t, root)
+				t.Logf("%5.1f s, of which %.1f s of a processor", time.Since(started).Seconds(), took.Seconds())
+				mu.Lock()
+				defer mu.Unlock()
+				if work += took; is {
 					caught++
 				}
-				t.Logf("%5.1f s", time.Since(started).Seconds())
 			})
 		}
 	})
-	fmt.Printf("battery planted {\"bugs\":%d,\"caught\":%d,\"seconds\":%.0f}\n", len(bugs), caught, time.Since(began).Seconds())
+	fmt.Printf("battery planted {\"bugs\":%d,\"caught\":%d,\"seconds\":%.0f,\"cpu_seconds\":%.0f}\n", len(bugs), caught, time.Since(began).Seconds(), work.Seconds())
 }
 
 // healthy runs the tests of the list without any bug, and says of each package
@@ -87,10 +72,13 @@ func healthy(t *testing.T, root string) map[string]bool {
 	return well
 }
 
-func (b bug) isCaught(t *testing.T, root string) bool {
-	cmd := exec.Command("go", "test", "-overlay", b.plant(t, root), "-ldflags=-s -w", "-vet=off", "-short", "-count=1", "-timeout=2m", "-v", "-run", "^"+b.run+"$", b.tests)
+// isCaught plants the bug and runs its test. took is the processors' time, which
+// other work on the machine does not lengthen.
+func (b bug) isCaught(t *testing.T, root string) (caught bool, took time.Duration) {
+	cmd := exec.Command("go", "test", "-overlay", b.plant(t, root), "-ldflags=-s -w", "-vet=off", "-short", "-failfast", "-count=1", "-timeout=2m", "-v", "-run", "^"+b.run+"$", b.tests)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
+	took = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	text := string(out)
 	switch {
 	case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
@@ -102,29 +90,21 @@ func (b bug) isCaught(t *testing.T, root string) bool {
 	case strings.Contains(text, "panic:") || !strings.Contains(text, "--- FAIL: "):
 		t.Errorf("it does not fail by what a test finds:\n%s", tail(text))
 	default:
-		return true
+		caught = true
 	}
-	return false
+	return caught, took
 }
 
 // plant writes the file with its bug, and the overlay that puts it in place.
 func (b bug) plant(t *testing.T, root string) (overlay string) {
 	t.Helper()
-	path := filepath.Join(root, b.file)
-	text, err := os.ReadFile(path)
+	changed, err := b.changed(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := string(text)
-	for _, e := range b.edits {
-		if n := strings.Count(changed, e.from); n != 1 {
-			t.Fatalf("%s holds this %d times, not once:\n%s", b.file, n, e.from)
-		}
-		changed = strings.Replace(changed, e.from, e.to, 1)
-	}
 	dir := t.TempDir()
 	planted := filepath.Join(dir, "planted.go")
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: planted}})
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, b.file): planted}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spinware/piket/internal/simulate"
@@ -41,6 +42,7 @@ func (f worldFlags) play(io console) error {
 	if f.trace {
 		config.Trace = io.err
 	}
+	debug.SetGCPercent(400) // worlds are small and short: memory is cheaper than collecting it
 	report, err := simulate.Run(config)
 	if err != nil {
 		return err

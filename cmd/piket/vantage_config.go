@@ -9,6 +9,7 @@ import (
 
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
@@ -65,7 +66,7 @@ func (c *vantageChecker) check() {
 		c.problems.AddHint(c.doc.At(&config.Name), vantageNameHint, "name %q is not allowed", config.Name)
 	}
 	if config.Main != "" {
-		if err := vantage.CheckMain(config.Main); err != nil {
+		if err := trusted.Address(config.Main, true); err != nil {
 			c.problems.Add(c.doc.At(&config.Main), "main: %v", err)
 		}
 	}

@@ -11,10 +11,14 @@ import (
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/signed"
 )
 
 // text is one word to a customer: to read, and to say.
-type text struct{ subject, body, spoken string }
+type text struct {
+	subject, body, spoken string
+	link                  string // path in the body that is signed when it leaves, "" for none
+}
 
 // story is what the templates may use: facts of the timeline, nothing else.
 type story struct {
@@ -25,22 +29,41 @@ type story struct {
 	Cause, Solution     string
 	Prevention, Lasting string
 	Unchecked           bool // closed without a look at whether service is back
+
+	Last    string // clock time of the word before this, "" when there was none
+	Changes []changed
+	Words   string // what the communications manager adds
+	Ends    bool   // they hear when service is back
+	Link    string // by which they answer, "" for none
 }
+
+// changed is one thing that has happened, and when by the customer's clock.
+type changed struct{ At, What string }
 
 // compose words a message in the customer's language. Every statement in it is
 // read off the timeline; it never says that service is back unless the goal
 // has held.
-func compose(f Facts, c inventory.Customer, purpose string, next time.Time) text {
-	language := c.Language
-	if language == "" {
-		language = "en"
+func compose(f Facts, c inventory.Customer, w word) text {
+	language := cmp.Or(c.Language, inventory.DefaultLanguage)
+	s := tellStory(f, c, language, w)
+	t := text{
+		subject: render(templates[language][w.purpose+".subject"], s),
+		body:    render(templates[language][w.purpose+".body"], s),
+		spoken:  render(templates[language][w.purpose+".spoken"], s),
 	}
-	s := tellStory(f, c, language, next)
-	return text{
-		subject: render(templates[language][purpose+".subject"], s),
-		body:    render(templates[language][purpose+".body"], s),
-		spoken:  render(templates[language][purpose+".spoken"], s),
+	if s.Link != "" {
+		t.link = w.link.Path()
 	}
+	return t
+}
+
+// textOf returns the purpose whose texts fit what a message was for: what an
+// older piket has queued may be for something that has none.
+func textOf(purpose string) string {
+	if templates[inventory.DefaultLanguage][purpose+".body"] == nil {
+		return "update"
+	}
+	return purpose
 }
 
 func render(t *template.Template, s story) string {
@@ -51,11 +74,21 @@ func render(t *template.Template, s story) string {
 	return b.String()
 }
 
-func tellStory(f Facts, c inventory.Customer, language string, next time.Time) story {
+func tellStory(f Facts, c inventory.Customer, language string, w word) story {
 	inc := f.Incident
 	s := story{
 		Number: inc.ID, Customer: cmp.Or(c.Title, c.Name), Services: affected(f, c),
-		Begun: f.clock(inc.StartedAt), Next: f.clock(next), Doing: words[language].doing(inc),
+		Begun: f.clock(inc.StartedAt), Next: f.clock(w.next), Doing: words[language].doing(inc),
+		Last: f.clock(inc.Told[c.Name]), Words: sentence(w.words), Ends: c.WantsRestored(),
+	}
+	if f.Policy.ExternalURL != "" && w.link != (signed.Link{}) {
+		s.Link = f.Policy.ExternalURL + w.link.Path()
+	}
+	if complains(inc, c) {
+		s.Doing = words[language].complaint
+	}
+	for _, n := range words[language].changes(newsSince(inc, c)) {
+		s.Changes = append(s.Changes, changed{f.clock(n.at), n.text})
 	}
 	if r := inc.Resolution; r != nil {
 		s.Cause, s.Solution, s.Prevention = sentence(r.Cause), sentence(r.Solution), sentence(r.Prevention)
@@ -125,6 +158,9 @@ func (f Facts) clock(t time.Time) string {
 // only when the timeline names one.
 type phrases struct {
 	looking, owned, asked, acting, verifying, technician, onSite, site string
+
+	complaint string            // they have said that not everything works
+	news      map[string]string // what has happened, by incident.News
 }
 
 func (p phrases) doing(inc *incident.Incident) string {
@@ -145,4 +181,40 @@ func (p phrases) doing(inc *incident.Incident) string {
 		return p.owned
 	}
 	return p.looking
+}
+
+// happened is one piece of news in words.
+type happened struct {
+	at   time.Time
+	text string
+}
+
+// changes words what has happened.
+func (p phrases) changes(news []incident.News) []happened {
+	var list []happened
+	for _, n := range news {
+		if text := p.news[n.What]; text != "" {
+			list = append(list, happened{n.At, text})
+		}
+	}
+	return list
+}
+
+// newsSince returns what has happened since a customer's last word. To who was
+// told that it is over it begins with its coming back.
+func newsSince(inc *incident.Incident, c inventory.Customer) []incident.News {
+	last := inc.Told[c.Name]
+	return slices.DeleteFunc(slices.Clone(inc.News), func(n incident.News) bool {
+		if last.IsZero() {
+			return n.At.Before(inc.FellAt)
+		}
+		return !n.At.After(last)
+	})
+}
+
+// complains reports whether a customer says that not everything works while
+// nothing that is looked at says so.
+func complains(inc *incident.Incident, c inventory.Customer) bool {
+	return slices.ContainsFunc(inc.Complaints(), func(a incident.CustomerAnswered) bool { return a.Customer == c.Name }) &&
+		(inc.Goal.Holds || !inc.Goal.Known)
 }

@@ -40,6 +40,6 @@ func (d *Desk) Visit(ctx context.Context, id string) (time.Time, error) {
 	}
 	failpoint.Reach(failpoint.DutiesDue)
 	_, err = d.Store.Append(ctx, id, inc.Version, events...)
-	failpoint.Reach(failpoint.DutiesQueued)
+	failpoint.Done(failpoint.DutiesQueued, err)
 	return next, err
 }

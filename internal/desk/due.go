@@ -12,6 +12,7 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/signed"
 )
 
 // Facts is everything that Due may look at.
@@ -29,6 +30,9 @@ type Policy struct {
 	ExternalURL string                              // of piket's own page; "" leaves links out
 	Zone        *time.Location                      // of the times that customers read; nil means UTC
 	Review      time.Duration                       // from closing a P1 or P2 to when its review is due; 0 means that none is
+
+	Confirmation Confirmation // how they are asked whether everything works again
+	Nod          bool         // whether updates wait for the communications manager
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -41,6 +45,8 @@ func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b := &batch{facts: f}
 	b.pages()
 	b.customers()
+	b.confirmation()
+	b.overdue()
 	b.lookback()
 	b.duty()
 	b.calendar()
@@ -52,6 +58,9 @@ type batch struct {
 	facts  Facts
 	duties []incident.Payload
 	next   time.Time
+
+	drafted  []inventory.Customer // whose updates are to be put before somebody
+	draftDue time.Time            // when the first of them is due
 }
 
 func (b *batch) add(p incident.Payload) { b.duties = append(b.duties, p) }
@@ -66,53 +75,6 @@ func (b *batch) later(t time.Time) {
 	if b.next.IsZero() || t.Before(b.next) {
 		b.next = t
 	}
-}
-
-// customers keeps the customer clock: first word at once, then one at every
-// interval, at once when service is back, and a summary after closing
-// [3.1–3.4].
-func (b *batch) customers() {
-	inc := b.facts.Incident
-	every, told := b.facts.Policy.Updates[inc.Priority]
-	if !told || inc.Status == incident.Joined {
-		return
-	}
-	for _, name := range inc.Customers {
-		customer, ok := b.facts.Inventory.Customer(name)
-		if !ok {
-			continue
-		}
-		switch inc.Status {
-		case incident.Open:
-			b.update(customer, every)
-		case incident.BackInService:
-			b.once(customer, "restored")
-		case incident.Finished:
-			if inc.Resolution == nil || inc.Resolution.Unchecked == "" {
-				b.once(customer, "restored")
-			}
-			b.once(customer, "summary")
-		}
-	}
-}
-
-// update tells a customer that the trouble goes on.
-func (b *batch) update(c inventory.Customer, every time.Duration) {
-	last, told := b.facts.Incident.Told[c.Name]
-	if !told && !b.believed() {
-		return
-	}
-	if !told {
-		b.tell(c, "first", b.facts.Now.Add(every))
-		return
-	}
-	// Who was told in the future was told by a clock that has been set back since,
-	// or by another machine's that was wrong: they would wait for that long.
-	if due := last.Add(every); b.facts.Now.Before(due) && last.Sub(b.facts.Now) < maxAhead {
-		b.later(due)
-		return
-	}
-	b.tell(c, "update", b.facts.Now.Add(every))
 }
 
 // maxAhead is how far the clocks of replicas may be apart.
@@ -145,36 +107,48 @@ func (b *batch) once(c inventory.Customer, purpose string) {
 	_, heard := inc.Told[c.Name]
 	_, back := inc.ToldBack[c.Name]
 	switch {
-	case !heard, purpose == "restored" && (back || inc.RestoredAt.IsZero()):
+	case !heard, purpose == "restored" && (back || inc.RestoredAt.IsZero() || !c.WantsRestored()):
 		return
 	case slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Customer == c.Name && m.Purpose == "summary" }):
 		return
 	case slices.ContainsFunc(inc.CallTasks, func(t *incident.Call) bool { return t.Customer == c.Name && t.Purpose == "summary" }):
 		return
 	}
-	b.tell(c, purpose, time.Time{})
+	w := word{purpose: purpose}
+	if purpose == "summary" {
+		w.link = signed.Link{Purpose: FeedbackLink, Incident: inc.ID, Party: c.Name, Expires: inc.ClosedAt.Add(feedbackFor).Truncate(time.Second)}
+	}
+	b.tell(c, w)
+}
+
+// word is one thing that is told to a customer.
+type word struct {
+	purpose string
+	next    time.Time   // when the next word comes, zero when none does
+	link    signed.Link // by which they answer; the zero Link for none
+	words   string      // what the communications manager adds
 }
 
 // tell writes the mail and, for a P1, the telephone task beside it [3.1]. Who
 // has no mail address is telephoned whatever the priority.
-func (b *batch) tell(c inventory.Customer, purpose string, next time.Time) {
-	text := compose(b.facts, c, purpose, next)
+func (b *batch) tell(c inventory.Customer, w word) {
+	text := compose(b.facts, c, w)
 	if len(c.Email) > 0 {
 		b.add(incident.MessageQueued{
-			Message: b.id("M"), Purpose: purpose, Customer: c.Name, To: c.Email, Subject: text.subject, Body: text.body,
+			Message: b.id("M"), Purpose: w.purpose, Customer: c.Name, To: c.Email, Subject: text.subject, Body: text.body, Link: text.link,
 		})
 	}
-	beside := b.facts.Incident.Priority == incident.P1 && purpose != "summary"
+	beside := b.facts.Incident.Priority == incident.P1 && slices.Contains([]string{"first", "update", "restored"}, w.purpose)
 	if c.Telephone != "" && (beside || len(c.Email) == 0) {
 		b.add(incident.CallTask{
-			Task: b.id("T"), Purpose: purpose, Customer: c.Name, Telephone: c.Telephone, Script: text.spoken, Due: b.facts.Now,
+			Task: b.id("T"), Purpose: w.purpose, Customer: c.Name, Telephone: c.Telephone, Script: text.spoken, Due: b.facts.Now,
 		})
 	}
 	if len(c.Email) == 0 && c.Telephone == "" {
 		b.attention("no-address-"+c.Name, "customer "+c.Name+" must be told, and the inventory has neither mail address nor telephone number")
 	}
-	if !next.IsZero() {
-		b.later(next)
+	if !w.next.IsZero() {
+		b.later(w.next)
 	}
 }
 
@@ -204,6 +178,7 @@ func (b *batch) pages() {
 			inc.Title+".\n"+attentions(inc), b.onDuty())
 	}
 	b.question()
+	b.askForNod()
 	for _, topic := range sortedTopics(inc) {
 		b.needed(topic)
 	}

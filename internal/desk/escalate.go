@@ -86,20 +86,44 @@ func questionText(a *incident.Approval) string {
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic)
+	why := complaintText(inc, topic) + attentions(inc)
+	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
+		b.page(topic, subject, why, b.managers())
+		return
+	}
 	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
 	if !pressing || inc.Owner != "" || inc.Team == "" {
 		people := b.onDuty()
 		if owner, ok := inv.Person(inc.Owner); ok {
 			people = append(people, owner)
 		}
-		b.page(topic, subject, attentions(inc), people)
+		b.page(topic, subject, why, people)
 		return
 	}
 	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
 	b.relay(relay{
-		topic: topic, subject: subject, body: attentions(inc),
+		topic: topic, subject: subject, body: why,
 		rungs: rungsOf(b.onDuty(), rest), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
 	})
+}
+
+// complaintText is what a customer has reported, where that is the topic.
+func complaintText(inc *incident.Incident, topic string) string {
+	for _, c := range inc.Complaints() {
+		if incident.ComplaintTopic+c.Customer == topic {
+			return c.Text() + "\n"
+		}
+	}
+	return ""
+}
+
+// managers are the incident managers [4.1], who see to it that customers hear
+// and that incidents end; where there are none, who is on duty.
+func (b *batch) managers() []inventory.Person {
+	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
+		return people
+	}
+	return b.onDuty()
 }
 
 // rungsOf asks those on duty one by one, then all others together. Who cannot

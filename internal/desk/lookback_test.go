@@ -46,8 +46,8 @@ func (h *history) person(name string) inventory.Person {
 	return p
 }
 
-// says writes down what a person says.
-func (h *history) says(payloads []incident.Payload, err error) {
+// ruled writes down what a person was allowed to say.
+func (h *history) ruled(payloads []incident.Payload, err error) {
 	h.t.Helper()
 	if err != nil {
 		h.t.Fatal(err)
@@ -101,8 +101,8 @@ func TestAReviewFallsDueAndItsManagersHearWhenItIsLate(t *testing.T) {
 		if _, raised := h.incident().Attentions["review-overdue"]; !raised {
 			t.Errorf("%s: nobody is called", priority)
 		}
-		h.says(desk.WriteReview(h.incident(), h.inv, h.person("noor"), incident.ReviewWritten{Causes: "a driver"}))
-		h.says(desk.ShareReview(h.incident(), h.inv, h.person("noor"), "the review", ""))
+		h.ruled(desk.WriteReview(h.incident(), h.inv, h.person("noor"), incident.ReviewWritten{Causes: "a driver"}))
+		h.ruled(desk.ShareReview(h.incident(), h.inv, h.person("noor"), "the review", ""))
 		if got := h.through(30); got != nil {
 			t.Errorf("%s: after it was shared: %q", priority, got)
 		}
@@ -117,7 +117,7 @@ func TestAReviewFallsDueAndItsManagersHearWhenItIsLate(t *testing.T) {
 func TestAnActionItemIsCalledToMindUntilItIsDone(t *testing.T) {
 	h := newLookback(t, incident.P1)
 	h.policy.Review = 0
-	h.says(desk.WriteReview(h.incident(), h.inv, h.person("mila"), incident.ReviewWritten{Causes: "a driver", Actions: []incident.ActionItem{
+	h.ruled(desk.WriteReview(h.incident(), h.inv, h.person("mila"), incident.ReviewWritten{Causes: "a driver", Actions: []incident.ActionItem{
 		{What: "a newer kernel", Owner: "noor", Due: "2026-01-15"}, {What: "a longer cable", Owner: "sam", Due: "2026-01-06"},
 	}}))
 	got := h.through(28)
@@ -131,8 +131,8 @@ func TestAnActionItemIsCalledToMindUntilItIsDone(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	h.says(desk.FinishAction(h.incident(), h.person("noor"), "A1", "rolled out"))
-	h.says(desk.FinishAction(h.incident(), h.person("mila"), "A2", ""))
+	h.ruled(desk.FinishAction(h.incident(), h.person("noor"), "A1", "rolled out"))
+	h.ruled(desk.FinishAction(h.incident(), h.person("mila"), "A2", ""))
 	if got := h.through(30); got != nil {
 		t.Errorf("after they were done: %q", got)
 	}
@@ -161,11 +161,11 @@ func TestReviewIsRefusedWithAReason(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, c.got, c.want)
 		}
 	}
-	h.says(desk.WriteReview(h.incident(), h.inv, noor, incident.ReviewWritten{WentWell: "x"}))
+	h.ruled(desk.WriteReview(h.incident(), h.inv, noor, incident.ReviewWritten{WentWell: "x"}))
 	if _, err := desk.ShareReview(h.incident(), h.inv, noor, "", ""); !errors.Is(err, desk.ErrIncomplete) {
 		t.Errorf("shared without causes: %v", err)
 	}
-	h.says(desk.WriteReview(h.incident(), h.inv, noor, incident.ReviewWritten{Version: 1, Causes: "x", Actions: []incident.ActionItem{{What: "y", Owner: "noor", Due: "2026-01-15"}}}))
+	h.ruled(desk.WriteReview(h.incident(), h.inv, noor, incident.ReviewWritten{Version: 1, Causes: "x", Actions: []incident.ActionItem{{What: "y", Owner: "noor", Due: "2026-01-15"}}}))
 	if r := h.incident().Review; r.Latest.Version != 2 || r.Latest.Actions[0].ID != "A1" || r.State() != "draft" {
 		t.Errorf("%+v", r)
 	}
@@ -183,7 +183,7 @@ func TestNIS2ClocksRemindAndThenAlarm(t *testing.T) {
 		t.Errorf("nobody called it significant, and %q went out", got)
 	}
 	h.now = start
-	h.says(desk.MarkSignificant(h.incident(), h.person("mila"), incident.Significant{Is: true, Why: "all customers of a site"}, h.now))
+	h.ruled(desk.MarkSignificant(h.incident(), h.person("mila"), incident.Significant{Is: true, Why: "all customers of a site"}, h.now))
 	got := h.through(2)
 	want := []string{
 		"day 0 mila: [INC-2026-0001] NIS2: the early-warning is due by 2026-01-06 03:00 UTC",
@@ -192,19 +192,19 @@ func TestNIS2ClocksRemindAndThenAlarm(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	h.says(desk.ReportDuty(h.incident(), h.person("mila"), incident.EarlyWarning, "NCSC-1"))
+	h.ruled(desk.ReportDuty(h.incident(), h.person("mila"), incident.EarlyWarning, "NCSC-1"))
 	got = h.through(1)
 	if want := []string{"day 2 mila: [INC-2026-0001] NIS2: the notification is due by 2026-01-08 03:00 UTC"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	h.says(desk.ReportDuty(h.incident(), h.person("mila"), incident.Notification, ""))
+	h.ruled(desk.ReportDuty(h.incident(), h.person("mila"), incident.Notification, ""))
 	if due := h.incident().Duty.Due(incident.FinalReport); due.Format(time.DateOnly) != "2026-02-05" {
 		t.Errorf("the final report is due by %v", due)
 	}
 	if _, err := desk.ReportDuty(h.incident(), h.person("mila"), incident.EarlyWarning, ""); !errors.Is(err, desk.ErrNotNow) {
 		t.Errorf("sent twice: %v", err)
 	}
-	h.says(desk.MarkSignificant(h.incident(), h.person("noor"), incident.Significant{Why: "one customer only"}, h.now))
+	h.ruled(desk.MarkSignificant(h.incident(), h.person("noor"), incident.Significant{Why: "one customer only"}, h.now))
 	if got := h.through(60); got != nil {
 		t.Errorf("not significant after all, and %q went out", got)
 	}
@@ -212,7 +212,7 @@ func TestNIS2ClocksRemindAndThenAlarm(t *testing.T) {
 
 func TestADutyDraftSaysWhatIsKnownAndAsksForTheRest(t *testing.T) {
 	h := newLookback(t, incident.P1)
-	h.says(desk.MarkSignificant(h.incident(), h.person("mila"), incident.Significant{Is: true, Why: "a whole site"}, h.now))
+	h.ruled(desk.MarkSignificant(h.incident(), h.person("mila"), incident.Significant{Is: true, Why: "a whole site"}, h.now))
 	for stage, wants := range map[incident.DutyStage][]string{
 		incident.EarlyWarning: {"What happened: Server web-07 does not answer, since 2026-01-05 03:00 UTC", "Unlawful or malicious: to be filled in"},
 		incident.Notification: {"Severity: priority P1 critical", "Service: back since", "Customers touched: n/a"},
@@ -276,7 +276,7 @@ func TestTheYearlyEvaluationRemindsMonthlyUntilAPersonClosesIt(t *testing.T) {
 	if _, err := desk.Evaluate(h.incident(), h.person("mila"), " "); !errors.Is(err, desk.ErrIncomplete) {
 		t.Errorf("closed without a word: %v", err)
 	}
-	h.says(desk.Evaluate(h.incident(), h.person("mila"), "updates every 20 minutes"))
+	h.ruled(desk.Evaluate(h.incident(), h.person("mila"), "updates every 20 minutes"))
 	if got := h.through(90); got != nil || h.incident().Status != incident.Finished {
 		t.Errorf("%s, and %q went out after", h.incident().Status, got)
 	}

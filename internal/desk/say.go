@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,20 +46,28 @@ func Note(inc *incident.Incident, by inventory.Person, words string) ([]incident
 	return []incident.Payload{incident.Note{By: by.Name, Words: words}}, nil
 }
 
-// Close records the full description and closes. Service must be back and the
-// closure check passed [2.5]. What cannot be checked (nothing answers any more,
+// Close records the full description and closes. Service must be back, the
+// closure check passed and the customers content [2.5, 6.6]; who closes without
+// their yes says why, in r.Unconfirmed. Measures that are not described are those
+// of the timeline. What cannot be checked (nothing answers any more,
 // no runbook says what to check) is closed by an engineer who says why, in
 // r.Unchecked, once nobody and nothing is at work on it.
 func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) ([]incident.Payload, error) {
-	if !slices.Contains(by.Roles, inventory.Engineer) {
+	if !mayClose(by) || clip(r.Unchecked) != "" && !slices.Contains(by.Roles, inventory.Engineer) {
 		return nil, ErrRole
 	}
 	r = incident.Resolution{
-		Cause: clip(r.Cause), Solution: clip(r.Solution), Prevention: clip(r.Prevention), Unchecked: clip(r.Unchecked), By: by.Name,
+		Cause: clip(r.Cause), Measures: cmp.Or(clip(r.Measures), Draft(inc).Measures), Solution: clip(r.Solution), Prevention: clip(r.Prevention),
+		Unchecked: clip(r.Unchecked), Unconfirmed: clip(r.Unconfirmed), By: by.Name,
 	}
 	may := closable(inc)
-	if r.Unchecked != "" {
+	switch {
+	case r.Unchecked != "":
 		may = closableUnchecked(inc)
+	case may == nil && r.Unconfirmed == "":
+		may = confirmed(inc)
+	case inc.Confirmed():
+		r.Unconfirmed = "" // their yes came in between
 	}
 	switch {
 	case may != nil:
@@ -67,14 +76,33 @@ func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) (
 		return nil, fmt.Errorf("close: %w: the cause", ErrIncomplete)
 	case r.Solution == "":
 		return nil, fmt.Errorf("close: %w: the solution", ErrIncomplete)
+	case r.Prevention == "" && r.Unchecked == "":
+		return nil, fmt.Errorf("close: %w: what prevents it next time, or why nothing can", ErrIncomplete)
 	}
 	return []incident.Payload{r, incident.Closed{By: by.Name}}, nil
+}
+
+// mayClose reports whether somebody may end incidents: an engineer, or the
+// incident manager [4.1].
+func mayClose(by inventory.Person) bool {
+	return slices.Contains(by.Roles, inventory.Engineer) || slices.Contains(by.Roles, inventory.Manager)
+}
+
+// confirmed says why an incident is not closed on the customers' word, nil when
+// it is.
+func confirmed(inc *incident.Incident) error {
+	if inc.Confirmed() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has not said that everything works; say in \"unconfirmed\" why it is closed without", ErrNotNow, strings.Join(inc.Unconfirmed(), ", "))
 }
 
 // closable says why an incident cannot be closed in the ordinary way, nil when
 // it can.
 func closable(inc *incident.Incident) error {
-	switch {
+	switch complaints := inc.Complaints(); {
+	case len(complaints) > 0 && inc.Ongoing():
+		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
 	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
 		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
 	case inc.Status != incident.BackInService:
@@ -121,27 +149,6 @@ func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderPr
 	return []incident.Payload{p}, nil
 }
 
-// ReportCall records what came of a telephone task. Whoever has a role may: the
-// one who has the customer on the line writes it down.
-func ReportCall(inc *incident.Incident, by inventory.Person, task, outcome string) ([]incident.Payload, error) {
-	if len(by.Roles) == 0 {
-		return nil, ErrRole
-	}
-	if !slices.Contains(incident.CallOutcomes, outcome) {
-		return nil, fmt.Errorf("call: %w: %q is not one of %s", ErrIncomplete, outcome, strings.Join(incident.CallOutcomes, ", "))
-	}
-	for _, c := range inc.CallTasks {
-		switch {
-		case c.Task != task:
-		case c.Outcome != "":
-			return nil, fmt.Errorf("call %s: %w: %s has recorded %s", task, ErrNotNow, c.By, c.Outcome)
-		default:
-			return []incident.Payload{incident.Called{Task: task, Outcome: outcome, By: by.Name}}, nil
-		}
-	}
-	return nil, fmt.Errorf("call %q: %w: no such task", task, ErrNotNow)
-}
-
 // said checks that something was written.
 func said(words, what string) (string, error) {
 	words = clip(words)
@@ -156,7 +163,7 @@ func clip(words string) string {
 	return string(runes[:min(len(runes), maxWordsRunes)])
 }
 
-// Draft proposes cause and solution from the timeline, for a person to correct
+// Draft proposes cause, measures and solution from the timeline, for a person to correct
 // and sign.
 func Draft(inc *incident.Incident) incident.Resolution {
 	r := incident.Resolution{Cause: inc.Title, Solution: "Service came back by itself; nothing was done."}
@@ -169,5 +176,10 @@ func Draft(inc *incident.Incident) incident.Resolution {
 	case a != nil && !a.Voided && a.Outcome == incident.OutcomeDone:
 		r.Solution = "piket did: " + a.What() + "."
 	}
+	var measures []string
+	for _, c := range words["en"].changes(inc.News) {
+		measures = append(measures, c.at.UTC().Format("15:04 UTC")+" "+c.text)
+	}
+	r.Measures = cmp.Or(strings.Join(measures, " "), "Nothing was done.")
 	return r
 }

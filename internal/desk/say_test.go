@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
@@ -93,7 +94,8 @@ func TestClosingNeedsServiceACheckACauseAndASolution(t *testing.T) {
 		want     error
 	}{
 		"all is there":                {[]incident.Payload{pinned, back, passed}, engineer, full, nil},
-		"by a manager":                {[]incident.Payload{pinned, back, passed}, manager, full, desk.ErrRole},
+		"by a manager":                {[]incident.Payload{pinned, back, passed}, manager, full, nil},
+		"no prevention [3.4]":         {[]incident.Payload{pinned, back, passed}, engineer, incident.Resolution{Cause: "c", Solution: "s"}, desk.ErrIncomplete},
 		"by support":                  {[]incident.Payload{pinned, back, passed}, support, full, desk.ErrRole},
 		"not back":                    {[]incident.Payload{pinned}, engineer, full, desk.ErrNotNow},
 		"not checked":                 {[]incident.Payload{pinned, back}, engineer, full, desk.ErrNotNow},
@@ -113,9 +115,9 @@ func TestClosingNeedsServiceACheckACauseAndASolution(t *testing.T) {
 			if err != nil {
 				return
 			}
-			want := incident.Resolution{Cause: "a fan", Solution: "a new fan", Prevention: strings.Repeat("p", 4000), By: "noor"}
-			if len(got) != 2 || got[0] != incident.Payload(want) || got[1] != incident.Payload(incident.Closed{By: "noor"}) {
-				t.Errorf("got %v", got)
+			want := incident.Resolution{Cause: "a fan", Measures: "Nothing was done.", Solution: "a new fan", Prevention: strings.Repeat("p", 4000), By: c.by.Name}
+			if len(got) != 2 || got[0] != incident.Payload(want) || got[1] != incident.Payload(incident.Closed{By: c.by.Name}) {
+				t.Errorf("got %.200v", got)
 			}
 		})
 	}
@@ -158,7 +160,8 @@ func TestWhatCannotBeCheckedIsClosedByAnEngineerWhoSaysWhy(t *testing.T) {
 			inc := stage(t, c.happened...)
 			got, err := desk.Close(inc, c.by, c.said)
 			check(t, got, err, c.want)
-			if err == nil && got[0] != incident.Payload(incident.Resolution{Cause: "c", Solution: "s", Unchecked: "the server is gone", By: "noor"}) {
+			want := incident.Resolution{Cause: "c", Measures: desk.Draft(inc).Measures, Solution: "s", Unchecked: "the server is gone", By: "noor"}
+			if err == nil && got[0] != incident.Payload(want) {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -220,12 +223,16 @@ func TestCallIsReportedOnceWithAKnownOutcome(t *testing.T) {
 		"no such result": {stage(t, task), "T1", "busy", desk.ErrIncomplete},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := desk.ReportCall(c.inc, support, c.task, c.outcome)
+			got, err := desk.ReportCall(c.inc, support, c.task, c.outcome, start)
 			check(t, got, err, c.want)
-			if _, err := desk.ReportCall(c.inc, inventory.Person{Name: "x"}, c.task, c.outcome); !errors.Is(err, desk.ErrRole) {
+			if _, err := desk.ReportCall(c.inc, inventory.Person{Name: "x"}, c.task, c.outcome, start); !errors.Is(err, desk.ErrRole) {
 				t.Errorf("by somebody without a role: %v", err)
 			}
-			if err == nil && got[0] != incident.Payload(incident.Called{Task: "T1", Outcome: c.outcome, By: "sami"}) {
+			report := incident.Called{Task: "T1", Outcome: c.outcome, By: "sami"}
+			if c.outcome == "no_answer" {
+				report.Again = start.Add(5 * time.Minute)
+			}
+			if err == nil && got[0] != incident.Payload(report) {
 				t.Errorf("got %v", got)
 			}
 		})

@@ -33,29 +33,39 @@ func told(t *testing.T, list []incident.Payload, purpose string) string {
 func TestCustomersReadPlainWordsInTheirLanguage(t *testing.T) {
 	for language, customer := range map[string]string{"en": "acme", "nl": "bakker"} {
 		h := newHistory(t, incident.P1, customer)
+		h.policy.ExternalURL = "https://piket.example.net"
 		steps := []struct {
 			purpose string
 			minute  int
 			happens []incident.Payload
 		}{
 			{"first", 0, nil},
-			{"update", 30, nil},
-			{"restored", 47, []incident.Payload{incident.Restored{How: "it answers"}}},
-			{"summary", 60, []incident.Payload{
+			{"update", 30, []incident.Payload{
+				incident.Concluded{Verdict: incident.VerdictServer, Reason: "the gateway answers"}, incident.Acknowledged{By: "noor"},
+				incident.WorkOrdered{Order: "W"},
+			}},
+			{"unchanged", 60, nil},
+			{"restored", 77, []incident.Payload{incident.Restored{How: "it answers"}}},
+			{"confirm", 78, []incident.Payload{incident.ClosureChecked{Passed: true}}},
+			{"confirm-again", 78 + 24*60, nil},
+			{"summary", 1700, []incident.Payload{
 				incident.Resolution{Cause: "a power supply had failed", Solution: "It was replaced.", Prevention: "a second one is being fitted"},
 				incident.Closed{By: "noor"},
 			}},
 		}
 		for _, step := range steps {
 			h.now = start.Add(time.Duration(step.minute) * time.Minute)
+			h.now = h.now.Add(-time.Minute)
 			h.happens(step.happens...)
+			h.now = h.now.Add(time.Minute)
 			duties, _ := h.settle()
 			file := "testdata/" + step.purpose + "." + language + ".txt"
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := told(t, duties, step.purpose); got != string(want) {
+			purpose := strings.Replace(step.purpose, "unchanged", "update", 1)
+			if got := told(t, duties, purpose); got != string(want) {
 				t.Errorf("%s\ngot\n%s\nwant\n%s", file, got, want)
 			}
 		}

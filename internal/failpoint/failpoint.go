@@ -3,13 +3,14 @@
 // they are nothing at all:
 //
 //	failpoint.Reach(failpoint.SendClaimed)
+//	failpoint.Done(failpoint.DeedDone, err) // only when err is nil
 //
-// compiles to no instruction. Built with the tag failpoints, a process kills
-// itself at the Nth time that it reaches the point named by PIKET_FAILPOINT
-// (NAME or NAME:N), and writes the name of every point that it reaches for the
-// first time to the file named by PIKET_FAILPOINT_LOG. The battery
-// (cmd/piket/kill_test.go) demands that every point was reached and that the
-// program was killed at it.
+// compile to no instruction. Built with the tag failpoints, a process kills
+// itself at the Nth time that it reaches a point named by PIKET_FAILPOINT (NAME
+// or NAME:N, or several with commas, of which the first to come counts), and
+// writes the name of every point that it reaches for the first time to the file
+// named by PIKET_FAILPOINT_LOG. The battery (cmd/piket/kill_test.go) demands that
+// every point was reached and that the program was killed at it.
 package failpoint
 
 // Point is a named moment of the program.
@@ -89,6 +90,6 @@ var Points = []Point{
 
 // The environment that a process built with the tag failpoints listens to.
 const (
-	EnvPoint = "PIKET_FAILPOINT"     // NAME or NAME:N
+	EnvPoint = "PIKET_FAILPOINT"     // NAME or NAME:N, or several with commas
 	EnvLog   = "PIKET_FAILPOINT_LOG" // a file to which reached names are added
 )

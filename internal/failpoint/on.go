@@ -18,26 +18,35 @@ const Built = true
 var (
 	mu      sync.Mutex
 	reached = map[Point]int{}
-	deadly  Point
-	nth     = 1
+	deadly  = map[Point]int{} // at which of its visits
 )
 
 func init() {
-	name, count, counted := strings.Cut(os.Getenv(EnvPoint), ":")
-	deadly = Point(name)
-	if name != "" && !slices.Contains(Points, deadly) {
-		panic("failpoint: there is no point " + name)
-	}
-	if n, err := strconv.Atoi(count); counted {
-		if err != nil || n < 1 {
-			panic("failpoint: " + EnvPoint + " must end in the number of a visit, not in " + count)
+	if list := os.Getenv(EnvPoint); list != "" {
+		for one := range strings.SplitSeq(list, ",") {
+			point, visit := parse(one)
+			deadly[point] = visit
 		}
-		nth = n
 	}
 }
 
+func parse(text string) (point Point, visit int) {
+	name, count, counted := strings.Cut(text, ":")
+	if !slices.Contains(Points, Point(name)) {
+		panic("failpoint: there is no point " + name)
+	}
+	if !counted {
+		return Point(name), 1
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 1 {
+		panic("failpoint: " + text + " must end in the number of a visit")
+	}
+	return Point(name), n
+}
+
 // Reach notes that the program has come this far, and kills it with SIGKILL
-// when this is the visit that it was told to die at.
+// when this is a visit that it was told to die at.
 func Reach(p Point) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -48,9 +57,17 @@ func Reach(p Point) {
 	if reached[p] == 1 {
 		note(p)
 	}
-	if p == deadly && reached[p] == nth {
+	if reached[p] == deadly[p] {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing runs after it
 		select {}
+	}
+}
+
+// Done reaches the point of what has been done, unless it ended in err: what
+// failed did not come that far.
+func Done(p Point, err error) {
+	if err == nil {
+		Reach(p)
 	}
 }
 

@@ -13,7 +13,7 @@ func (i *Incident) Clone() *Incident {
 	c.Customers, c.Parts, c.Alerts = slices.Clone(i.Customers), slices.Clone(i.Parts), slices.Clone(i.Alerts)
 	c.Attentions, c.Told, c.ToldBack = maps.Clone(i.Attentions), maps.Clone(i.Told), maps.Clone(i.ToldBack)
 	c.Approval, c.Action, c.Order = clone(i.Approval), clone(i.Action), clone(i.Order)
-	c.Requesters = slices.Clone(i.Requesters)
+	c.Requesters, c.News = slices.Clone(i.Requesters), slices.Clone(i.News)
 	if c.Approval != nil {
 		c.Approval.Yes = slices.Clone(i.Approval.Yes)
 	}

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -53,36 +54,47 @@ func Person(name string) string { return "person:" + name }
 // are cut to microseconds in UTC first, so that what is hashed is what every
 // database gives back.
 func (e Event) Seal(prev string) (Event, error) {
-	sealed, _, err := e.SealData(prev)
-	return sealed, err
+	data, err := Encode(e.Payload)
+	if err != nil {
+		return Event{}, err
+	}
+	return e.SealEncoded(prev, data), nil
 }
 
-// SealData is Seal, and returns the payload as the bytes that are to be stored.
-func (e Event) SealData(prev string) (Event, []byte, error) {
+// SealEncoded is Seal of an event whose payload is encoded already.
+func (e Event) SealEncoded(prev string, data []byte) Event {
 	e.At = e.At.UTC().Truncate(time.Microsecond)
 	e.Recorded = e.Recorded.UTC().Truncate(time.Microsecond)
 	e.Prev = prev
-	data, err := json.Marshal(e.Payload)
-	if err != nil {
-		return Event{}, nil, fmt.Errorf("encode %s: %w", e.Payload.Kind(), err)
-	}
 	e.Hash = Digest(e, data)
-	return e, data, nil
+	return e
+}
+
+// Encode writes a payload as the bytes that are stored.
+func Encode(p Payload) ([]byte, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", p.Kind(), err)
+	}
+	return data, nil
 }
 
 // Digest is the SHA-256 over everything an event says, with its payload as the
-// bytes that are stored. Fields are separated by their length, so that no two
-// events share an input.
+// bytes that are stored. Each field stands behind its length and a colon, so that
+// no two events share an input.
 func Digest(e Event, payload []byte) string {
-	h := sha256.New()
+	text := make([]byte, 0, 512+len(payload))
 	for _, field := range []string{
-		e.Prev, e.Incident, fmt.Sprint(e.Seq),
+		e.Prev, e.Incident, strconv.Itoa(e.Seq),
 		e.At.UTC().Format(time.RFC3339Nano), e.Recorded.UTC().Format(time.RFC3339Nano),
-		e.Actor, string(e.Payload.Kind()), string(payload),
+		e.Actor, string(e.Payload.Kind()),
 	} {
-		fmt.Fprintf(h, "%d:%s", len(field), field)
+		text = append(strconv.AppendInt(text, int64(len(field)), 10), ':')
+		text = append(text, field...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	text = append(strconv.AppendInt(text, int64(len(payload)), 10), ':')
+	sum := sha256.Sum256(append(text, payload...))
+	return hex.EncodeToString(sum[:])
 }
 
 // Decode reads a payload of the given kind. An unknown kind is an error: it

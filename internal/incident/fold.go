@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/spinware/piket/alerts"
 )
@@ -33,7 +34,7 @@ func (i *Incident) Apply(e Event) {
 		i.alert(p.Alert)
 		i.AlertedAt = e.At
 	case Classified:
-		i.Impact, i.Urgency, i.Priority = p.Impact, p.Urgency, p.Priority
+		i.Impact, i.Urgency, i.Priority, i.JudgedBy = p.Impact, p.Urgency, p.Priority, p.By
 		i.Title = cmp.Or(p.Title, i.Title)
 	case Assigned:
 		i.Team = p.Team
@@ -51,7 +52,7 @@ func (i *Incident) Apply(e Event) {
 	case Restored:
 		i.restore(p, e.At)
 	case Relapsed:
-		i.relapse(e.At)
+		i.relapse(p, e.At)
 	case ClosureChecked:
 		i.Closure = &p
 	case Resolution:
@@ -66,6 +67,10 @@ func (i *Incident) Apply(e Event) {
 		i.order(e)
 	case MessageQueued, Delivered, Undelivered, CallTask, Called:
 		i.tell(e)
+	case ConfirmationAsked, CustomerAnswered, ComplaintSettled, Feedback:
+		i.confirmation(e)
+	case CallTaken, Bounced, UpdateDrafted, UpdateAgreed:
+		i.telling(e)
 	case ReviewDue, ReviewWritten, ReviewShared, ActionDone:
 		i.reviewed(e)
 	case Significant, DutyReported:
@@ -73,6 +78,7 @@ func (i *Incident) Apply(e Event) {
 	default:
 		i.advance(e)
 	}
+	i.news(e)
 }
 
 // pin takes a runbook. What was seen and concluded by another one says nothing
@@ -81,16 +87,32 @@ func (i *Incident) pin(p RunbookPinned, at time.Time) {
 	if i.Runbook.Hash != p.Hash {
 		i.Goal, i.Verdict, i.Blocked = Goal{}, Concluded{}, Blocked{}
 	}
+	p.Source = unique.Make(p.Source).Value() // thousands of incidents share one text
 	i.Runbook, i.PinnedAt = p, at
 }
 
+// Lasting is for how long service must be back before what was done for it is
+// known to have helped.
+const Lasting = time.Hour
+
 // relapse opens the incident again. Whoever was called before is called again,
-// and hands that were there before are not there now.
-func (i *Incident) relapse(at time.Time) {
+// and hands that were there before are not there now. What was done has not
+// helped when that came soon: it may even have made matters worse. What a
+// customer says is looked at before anything else: what was seen before says
+// nothing about it.
+func (i *Incident) relapse(p Relapsed, at time.Time) {
+	if a := i.Action; a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
+		a.Result = ShortLived
+	}
+	if p.Customer != "" {
+		i.Goal = Goal{}
+	} else {
+		i.disappoint()
+	}
+	i.askAgain(p.Customer != "")
 	i.FellAt = at
 	i.Status, i.RestoredAt, i.Closure = Open, time.Time{}, nil
 	i.Relapses++
-	i.disappoint()
 	clear(i.Attentions)
 	if !i.Order.Open() {
 		i.Order = nil
@@ -101,9 +123,17 @@ func (i *Incident) relapse(at time.Time) {
 // service is back: it is not, and their clock must not run from before that.
 func (i *Incident) disappoint() {
 	for customer := range i.ToldBack {
-		i.Told[customer] = time.Time{}
+		i.retract(customer)
 	}
-	clear(i.ToldBack)
+}
+
+// retract makes the next word due at once to one who was told that service is
+// back.
+func (i *Incident) retract(customer string) {
+	if _, back := i.ToldBack[customer]; back {
+		i.Told[customer] = time.Time{}
+		delete(i.ToldBack, customer)
+	}
 }
 
 // look books what was seen.
@@ -344,6 +374,7 @@ func (i *Incident) replaceCalls(customer string) {
 	for _, c := range i.CallTasks {
 		if c.Customer == customer && c.Outcome == "" {
 			c.Outcome, c.By = "replaced", Piket
+			delete(i.Attentions, OverdueTopic+c.Task)
 		}
 	}
 }
@@ -360,15 +391,16 @@ func (i *Incident) tell(e Event) {
 	case Delivered:
 		if m := i.Message(p.Message); m != nil {
 			m.Delivered, m.Tries = true, m.Tries+1
+			delete(i.Attentions, OverdueTopic+p.Message)
 		}
 	case Undelivered:
 		if m := i.Message(p.Message); m != nil {
 			m.Tries, m.RetryAt, m.GivenUp = p.Try, p.RetryAt, p.RetryAt.IsZero()
 		}
 	case Called:
-		for _, c := range i.CallTasks {
-			if c.Task == p.Task {
-				c.Outcome, c.By = p.Outcome, p.By
+		if c := i.Call(p.Task); c != nil {
+			if c.called(p); c.Outcome != "" {
+				delete(i.Attentions, OverdueTopic+p.Task)
 			}
 		}
 	}
@@ -381,5 +413,6 @@ func (i *Incident) told(customer, purpose string, at time.Time) {
 		i.ToldBack[customer] = at
 	case purpose == "first" || purpose == "update":
 		i.Told[customer] = at
+		delete(i.ToldBack, customer) // whatever they heard before
 	}
 }

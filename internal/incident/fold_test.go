@@ -313,6 +313,21 @@ func TestANewerCallReplacesTheOneThatWasNeverMade(t *testing.T) {
 	}
 }
 
+func TestWhatFailsAgainWithinTheHourHasNotHelped(t *testing.T) {
+	for minute, want := range map[int]incident.Result{4: incident.ShortLived, 61: incident.ShortLived, 62: incident.Helped, 500: incident.Helped} {
+		inc := fold(at{0, intended}, at{1, incident.OutcomeRecorded{Intent: "I1", Outcome: incident.OutcomeDone}},
+			at{2, incident.Restored{Step: "power-cycle"}}, at{minute, incident.Relapsed{Reason: "no answer"}})
+		if got := inc.Action.Result; got != want {
+			t.Errorf("after %d minutes: %q, want %q", minute-2, got, want)
+		}
+	}
+	inc := fold(at{0, intended}, at{1, incident.OutcomeRecorded{Intent: "I1", Outcome: incident.OutcomeUnknown}},
+		at{2, incident.Restored{}}, at{4, incident.Relapsed{Reason: "no answer"}})
+	if got := inc.Action.Result; got != incident.Unclear {
+		t.Errorf("nobody knew whether it had helped: %q", got)
+	}
+}
+
 func TestActionKnowsWhatItWasGoodFor(t *testing.T) {
 	intent := incident.Intended{Intent: "INC-1/I1", Step: "power-cycle", Attempt: 1, Server: "web-07"}
 	for _, c := range []struct {

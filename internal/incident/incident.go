@@ -30,6 +30,7 @@ type Incident struct {
 
 	Impact, Urgency Level
 	Priority        Priority
+	JudgedBy        string // the person who judged impact and urgency last, "" when a runbook did
 	Team            string
 	Owner           string // who acknowledged it, "" while nobody has
 	Customers       []string
@@ -69,13 +70,16 @@ type Incident struct {
 	Order      *Order
 	Attentions map[string]time.Time // topic → when raised
 
-	Closure    *ClosureChecked
-	Resolution *Resolution
-	Review     *Review // nil before anything is said of one
-	Duty       *Duty   // under NIS2, nil while nobody called it significant
+	Closure      *ClosureChecked
+	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
+	Resolution   *Resolution
+	Review       *Review // nil before anything is said of one
+	Duty         *Duty   // under NIS2, nil while nobody called it significant
 
 	Messages  []*Message
 	CallTasks []*Call
+	Draft     *Draft               // the latest update that was put before somebody, nil when none was
+	News      []News               // what has happened that customers may hear of, oldest first
 	Told      map[string]time.Time // customer → when last told of the trouble
 	ToldBack  map[string]time.Time // customer → when told that service is back
 }
@@ -126,9 +130,10 @@ type Result string
 
 // The results. What was refused or voided has none: it was never tried.
 const (
-	Helped  Result = "helped"  // service came back by it
-	Failed  Result = "failed"  // service did not come back in its time
-	Unclear Result = "unclear" // service came back, and whether by it is not known
+	Helped     Result = "helped"      // service came back by it
+	ShortLived Result = "short-lived" // service came back by it, and failed again within the hour
+	Failed     Result = "failed"      // service did not come back in its time
+	Unclear    Result = "unclear"     // service came back, and whether by it is not known
 )
 
 // Live reports whether the intent still holds its server: from the moment it
@@ -160,12 +165,17 @@ type Message struct {
 	Tries     int
 	RetryAt   time.Time
 	GivenUp   bool
+	Bounced   string // why it came back after it had been accepted, "" when it has not
 }
 
 // Call is one telephone task and what came of it.
 type Call struct {
 	CallTask
 	Outcome, By string
+	Tries       int // how often somebody has called
+
+	TakenBy             string // who is calling, "" when nobody is
+	TakenAt, TakenUntil time.Time
 }
 
 // StepOf returns how far a remedy has come; the zero Step when it was never

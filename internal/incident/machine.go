@@ -141,6 +141,16 @@ type Intended struct {
 	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
 	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
+	Among    Circles   `json:"among,omitzero"`
+}
+
+// Circles are what a server shares with others, as the inventory had it when an
+// action was planned. The limits of these hold for the action even when the
+// server has been moved, or taken out of the inventory, since.
+type Circles struct {
+	Rack      string   `json:"rack,omitempty"`
+	Site      string   `json:"site,omitempty"`
+	Customers []string `json:"customers,omitempty"`
 }
 
 func (Intended) Kind() Kind { return "intended" }

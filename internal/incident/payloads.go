@@ -50,12 +50,20 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"called":             read[Called],
 	"note":               read[Note],
 
-	"review_due":     read[ReviewDue],
-	"review_written": read[ReviewWritten],
-	"review_shared":  read[ReviewShared],
-	"action_done":    read[ActionDone],
-	"significant":    read[Significant],
-	"duty_reported":  read[DutyReported],
+	"review_due":         read[ReviewDue],
+	"review_written":     read[ReviewWritten],
+	"review_shared":      read[ReviewShared],
+	"action_done":        read[ActionDone],
+	"significant":        read[Significant],
+	"duty_reported":      read[DutyReported],
+	"confirmation_asked": read[ConfirmationAsked],
+	"customer_answered":  read[CustomerAnswered],
+	"complaint_settled":  read[ComplaintSettled],
+	"feedback":           read[Feedback],
+	"call_taken":         read[CallTaken],
+	"bounced":            read[Bounced],
+	"update_drafted":     read[UpdateDrafted],
+	"update_agreed":      read[UpdateAgreed],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -110,11 +118,29 @@ type Classified struct {
 	Urgency  Level    `json:"urgency"`
 	Priority Priority `json:"priority"`
 	Reason   string   `json:"reason"`
+
+	By       string `json:"by,omitempty"`       // the person who judged it, "" for a runbook
+	Override bool   `json:"override,omitempty"` // the priority does not follow from the matrix [1.2]
+	Was      string `json:"was,omitempty"`      // what it was before, in words
+}
+
+// Words says in short what was judged, for the judgement that takes its place.
+func (p Classified) Words() string {
+	return fmt.Sprintf("%s, impact %s, urgency %s", p.Priority, p.Impact, p.Urgency)
 }
 
 func (Classified) Kind() Kind { return "classified" }
 func (p Classified) Text() string {
 	text := fmt.Sprintf("Priority %s %s: impact %s, urgency %s (%s).", p.Priority, p.Priority.Word(), p.Impact, p.Urgency, p.Reason)
+	if p.By != "" {
+		text = fmt.Sprintf("%s judges: %s", p.By, text)
+	}
+	if p.Override {
+		text += " The priority is an override of the matrix."
+	}
+	if p.Was != "" {
+		text += fmt.Sprintf(" Before: %s.", p.Was)
+	}
 	if p.Title != "" {
 		text += fmt.Sprintf(" It is now: %s.", strings.TrimSuffix(p.Title, "."))
 	}
@@ -168,13 +194,20 @@ type Restored struct {
 func (Restored) Kind() Kind     { return "restored" }
 func (p Restored) Text() string { return sentence("Service is back: %s.", p.How) }
 
-// Relapsed says that service failed again before the incident was closed.
+// Relapsed says that service failed again before the incident was closed, or
+// that a customer says so.
 type Relapsed struct {
-	Reason string `json:"reason"`
+	Reason   string `json:"reason"`
+	Customer string `json:"customer,omitempty"` // who says so; "" when piket has seen it
 }
 
-func (Relapsed) Kind() Kind     { return "relapsed" }
-func (p Relapsed) Text() string { return sentence("Failed again: %s.", p.Reason) }
+func (Relapsed) Kind() Kind { return "relapsed" }
+func (p Relapsed) Text() string {
+	if p.Customer != "" {
+		return sentence("Open again: %s.", p.Reason)
+	}
+	return sentence("Failed again: %s.", p.Reason)
+}
 
 // ClosureChecked records the check of every service before closing.
 type ClosureChecked struct {
@@ -190,13 +223,15 @@ func (p ClosureChecked) Text() string {
 	return sentence("Closure check failed: %s.", firstBad(p.Checks))
 }
 
-// Resolution is the full description that closing needs.
+// Resolution is the full description that closing needs [2.5].
 type Resolution struct {
-	Cause      string `json:"cause"`
-	Solution   string `json:"solution"`
-	Prevention string `json:"prevention,omitempty"`
-	Unchecked  string `json:"unchecked,omitempty"` // why it is closed without a passed check; "" when one passed
-	By         string `json:"by"`
+	Cause       string `json:"cause"`
+	Measures    string `json:"measures,omitempty"` // what was done on the way
+	Solution    string `json:"solution"`
+	Prevention  string `json:"prevention,omitempty"`
+	Unchecked   string `json:"unchecked,omitempty"`   // why it is closed without a passed check; "" when one passed
+	Unconfirmed string `json:"unconfirmed,omitempty"` // why it is closed without the customers' yes; "" when they gave it
+	By          string `json:"by"`
 }
 
 func (Resolution) Kind() Kind { return "resolution" }
@@ -204,6 +239,9 @@ func (p Resolution) Text() string {
 	text := fmt.Sprintf("Cause: %s. Solution: %s.", strings.TrimSuffix(p.Cause, "."), strings.TrimSuffix(p.Solution, "."))
 	if p.Unchecked != "" {
 		text += fmt.Sprintf(" Closed without a check: %s.", strings.TrimSuffix(p.Unchecked, "."))
+	}
+	if p.Unconfirmed != "" {
+		text += fmt.Sprintf(" Closed without the customers' yes: %s.", strings.TrimSuffix(p.Unconfirmed, "."))
 	}
 	return sentence("%s", text)
 }

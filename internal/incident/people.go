@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -14,6 +15,7 @@ type MessageQueued struct {
 	To       []string `json:"to"`
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
+	Link     string   `json:"link,omitempty"`   // path in the body that is signed when it leaves, see internal/signed
 	Topic    string   `json:"topic,omitempty"`  // of a page: what it asks, such as an approval
 	People   []string `json:"people,omitempty"` // of a page: who is asked by it
 }
@@ -74,6 +76,8 @@ type Called struct {
 	Task    string `json:"task"`
 	Outcome string `json:"outcome"`
 	By      string `json:"by"`
+
+	Again time.Time `json:"again,omitzero"` // when they are to be called again, zero when not
 }
 
 // CallOutcomes lists what may come of a call.
@@ -81,7 +85,11 @@ var CallOutcomes = []string{"reached", "voicemail", "no_answer"}
 
 func (Called) Kind() Kind { return "called" }
 func (p Called) Text() string {
-	return sentence("%s telephoned (%s): %s.", p.By, p.Task, strings.ReplaceAll(p.Outcome, "_", " "))
+	text := fmt.Sprintf("%s telephoned (%s): %s", p.By, p.Task, strings.ReplaceAll(p.Outcome, "_", " "))
+	if !p.Again.IsZero() {
+		text += ", to be called again at " + clockTime(p.Again)
+	}
+	return sentence("%s.", text)
 }
 
 // Note is a person's remark.

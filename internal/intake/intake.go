@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
@@ -27,11 +26,9 @@ import (
 // Timelines is what the door needs of a store; [store.Store] is one.
 type Timelines interface {
 	Load(ctx context.Context, id string) (*incident.Incident, error)
-	Create(ctx context.Context, events ...incident.Event) (*incident.Incident, error)
-	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
-	Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error)
-	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
-	Episode(ctx context.Context, name string) (store.Episode, error)
+	Episodes(ctx context.Context, names []string) (map[string]store.Episode, error)
+	Ongoing(ctx context.Context, about []incident.Subject) (map[incident.Subject]*incident.Incident, error)
+	Extend(ctx context.Context, changes ...store.Change) []error
 }
 
 // Door turns alerts into incidents. Every field must be set.
@@ -49,7 +46,7 @@ type Door struct {
 	// believed. What joins the incident of a whole site or rack passes one batch
 	// at a time in all, after the locks of its own subjects.
 	subjects keyed
-	wholes   sync.Mutex
+	wholes   keyed // of one name
 }
 
 // DefaultLabels are the labels that name a server when none are configured.
@@ -66,19 +63,19 @@ const (
 
 // Bounds of taking in a batch.
 const (
-	maxTries  = 20 // when others write to the same incidents at the same moment
-	maxAtOnce = 64 // incidents written to at once; the store commits them together
-	few       = 4  // so many are written one after the other: their numbers keep their order
-	inARow    = 3  // failures of single alerts after which the store itself is at fault
+	maxTries    = 20  // when others write to the same incidents at the same moment
+	maxTogether = 200 // incidents in one transaction: others wait for its end
+	inARow      = 3   // failures of single alerts after which the store itself is at fault
 )
 
 // word is one alert of a batch, and what has become of it.
 type word struct {
-	alert  alerts.Alert
-	cut    uint64
-	about  about
-	result string // "" while it is not in
-	err    error
+	alert   alerts.Alert
+	episode string // the alert's
+	cut     uint64
+	about   about
+	result  string // "" while it is not in
+	err     error
 }
 
 // Receive takes in a batch. cut is the number of alerts that the sender left
@@ -90,11 +87,15 @@ func (d *Door) Receive(ctx context.Context, batch []alerts.Alert, cut uint64) er
 	words := make([]*word, len(batch))
 	names := make([]string, len(batch))
 	for n, a := range batch {
-		words[n] = &word{alert: a, cut: cut, about: d.about(a)}
+		words[n] = &word{alert: a, episode: a.Episode(), cut: cut, about: d.about(a)}
 		names[n] = words[n].about.subject.String()
 	}
-	defer d.subjects.lock(names)()
-	d.take(ctx, words)
+	if unlock, err := d.subjects.lock(ctx, names); err != nil {
+		fail(words, err)
+	} else {
+		defer unlock()
+		d.take(ctx, words)
+	}
 	var errs []error
 	for _, w := range words {
 		if w.err != nil {
@@ -134,15 +135,17 @@ func (d *Door) insist(ctx context.Context, words []*word) {
 			return
 		}
 	}
-	for _, w := range words {
-		w.err = fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
-	}
+	fail(words, fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict))
 }
 
 // try plans what becomes of words and commits it; it returns those that must be
 // planned again.
 func (d *Door) try(ctx context.Context, words []*word) (again []*word) {
-	p := d.newPlan(ctx)
+	p, err := d.newPlan(ctx, words)
+	if err != nil {
+		fail(words, err)
+		return nil
+	}
 	defer p.close()
 	for _, w := range words {
 		w.result, w.err = p.place(w)
@@ -155,4 +158,10 @@ func (d *Door) try(ctx context.Context, words []*word) (again []*word) {
 		}
 	}
 	return again
+}
+
+func fail(words []*word, err error) {
+	for _, w := range words {
+		w.err = err
+	}
 }

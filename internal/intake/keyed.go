@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -13,25 +15,33 @@ type keyed struct {
 }
 
 type holding struct {
-	sync.Mutex
-	users int // who hold it or wait for it
+	taken chan struct{} // room for the one who holds it
+	users int           // who hold it or wait for it
 }
 
 // lock locks all names, each once, and returns how to let them go. Everybody
-// takes them in the same order, so that no two wait for each other.
-func (k *keyed) lock(names []string) (unlock func()) {
+// takes them in the same order, so that no two wait for each other. It holds
+// none when ctx ends before it has them all.
+func (k *keyed) lock(ctx context.Context, names []string) (unlock func(), err error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	holdings := k.join(names)
-	for _, h := range holdings {
-		h.Lock()
-	}
-	return func() {
-		for _, h := range holdings {
-			h.Unlock()
+	holdings, held := k.join(names), 0
+	unlock = func() {
+		for _, h := range holdings[:held] {
+			<-h.taken
 		}
 		k.leave(names)
 	}
+	for _, h := range holdings {
+		select {
+		case h.taken <- struct{}{}:
+			held++
+		case <-ctx.Done():
+			unlock()
+			return nil, fmt.Errorf("wait for another batch about the same: %w", ctx.Err())
+		}
+	}
+	return unlock, nil
 }
 
 func (k *keyed) join(names []string) []*holding {
@@ -43,7 +53,7 @@ func (k *keyed) join(names []string) []*holding {
 	list := make([]*holding, len(names))
 	for n, name := range names {
 		if k.held[name] == nil {
-			k.held[name] = &holding{}
+			k.held[name] = &holding{taken: make(chan struct{}, 1)}
 		}
 		list[n] = k.held[name]
 		list[n].users++

@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"slices"
+
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/runbooks"
@@ -46,6 +48,10 @@ func (d *Door) pinned(pin incident.RunbookPinned) *runbooks.Runbook {
 // not what its site needs.
 func (d *Door) raise(inc *incident.Incident, about about, a alerts.Alert) []incident.Payload {
 	const why = "worse than what opened it"
+	// What a person has judged stands against more of what they knew.
+	if inc.JudgedBy != "" && slices.ContainsFunc(inc.Alerts, func(known alerts.Alert) bool { return known.Name() == a.Name() }) {
+		return nil
+	}
 	own := inc.Subject == about.subject
 	title := ""
 	if own {
@@ -106,12 +112,17 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 	payloads := []incident.Payload{
 		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
 	}
-	if about.subject.OfCalendar() {
-		payloads = append(payloads, dated()...)
-	} else if book := d.Runbooks().Select(a.Labels); book != nil {
-		payloads = append(payloads, judged(book, "", "as the runbook "+book.Name+" says")...)
-	} else {
-		payloads = append(payloads, unjudged("", "no runbook judges it")...)
+	book := d.Runbooks().Select(a.Labels)
+	said := unjudged("", "no runbook judges it")
+	switch {
+	case about.subject.OfCalendar():
+		said = dated()
+	case book != nil:
+		said = judged(book, "", "as the runbook "+book.Name+" says")
+	}
+	payloads = append(payloads, said...)
+	if p, ok := judgedByReporter(said[0].(incident.Classified), book != nil, a); ok {
+		payloads = append(payloads, p)
 	}
 	if about.unknown != "" {
 		payloads = append(payloads, incident.Attention{Topic: "not-in-inventory", Why: about.unknown})
@@ -127,6 +138,21 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
 	}
 	return events
+}
+
+// judgedByReporter is the classification by the answers of a person who reports
+// trouble [2.2]: where no runbook judges, or where it is more pressing than what
+// the runbook says. Nobody else's alert can say how bad it is.
+func judgedByReporter(before incident.Classified, byRunbook bool, a alerts.Alert) (incident.Classified, bool) {
+	impact, urgency := incident.Level(a.Annotations["impact"]), incident.Level(a.Annotations["urgency"])
+	if a.Source != "person" || !slices.Contains(incident.Levels, impact) || !slices.Contains(incident.Levels, urgency) {
+		return incident.Classified{}, false
+	}
+	priority := incident.PriorityOf(impact, urgency)
+	same := impact == before.Impact && urgency == before.Urgency
+	return incident.Classified{
+		Impact: impact, Urgency: urgency, Priority: priority, Reason: "as it was reported", By: a.Annotations["reporter"], Was: before.Words(),
+	}, !same && (!byRunbook || priority < before.Priority)
 }
 
 func event(a alerts.Alert, cut uint64) incident.Event {

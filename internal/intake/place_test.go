@@ -127,7 +127,7 @@ func (p *place) only() *incident.Incident {
 
 func (p *place) record(id string, payload incident.Payload) {
 	p.t.Helper()
-	if _, err := p.Store.Record(p.t.Context(), id, incident.Event{Actor: "piket", Payload: payload}); err != nil {
+	if _, err := p.db.Record(p.t.Context(), id, incident.Event{Actor: "piket", Payload: payload}); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -3,12 +3,11 @@ package intake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/spinware/piket/alerts"
-	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/store"
 )
@@ -23,28 +22,40 @@ type plan struct {
 	byID     map[string]*draft
 	open     map[incident.Subject]*draft // nil: none is open
 	episodes map[string]store.Episode
-	wide     bool // whether the lock of the wholes is held
+	found    map[incident.Subject]*incident.Incident // open when the plan was begun
+	letGo    func()                                  // of the lock of the wholes; nil while it is not held
 }
 
-// draft is one incident as it will be.
-type draft struct {
-	inc     *incident.Incident
-	stored  bool // it is in the store, at version
-	version int
-	events  []incident.Event
-	words   []*word // that are in when the events are
-}
-
-func (d *Door) newPlan(ctx context.Context) *plan {
-	return &plan{
-		Door: d, ctx: ctx, byID: map[string]*draft{}, open: map[incident.Subject]*draft{}, episodes: map[string]store.Episode{},
+// newPlan reads what words can be about, all at once.
+func (d *Door) newPlan(ctx context.Context, words []*word) (*plan, error) {
+	p := &plan{Door: d, ctx: ctx, byID: map[string]*draft{}, open: map[incident.Subject]*draft{}}
+	names := make([]string, len(words))
+	for n, w := range words {
+		names[n] = w.episode
 	}
+	var err error
+	if p.episodes, err = d.Store.Episodes(ctx, names); err != nil {
+		return nil, err
+	}
+	asked := map[incident.Subject]bool{}
+	for _, w := range words {
+		if repeats(p.episodes[w.episode], w) {
+			continue
+		}
+		for _, subject := range w.about.subjects() {
+			asked[subject] = true
+		}
+	}
+	if len(asked) > 0 {
+		p.found, err = d.Store.Ongoing(ctx, slices.Collect(maps.Keys(asked)))
+	}
+	return p, err
 }
 
 // close lets go of what the plan has locked.
 func (p *plan) close() {
-	if p.wide {
-		p.wholes.Unlock()
+	if p.letGo != nil {
+		p.letGo()
 	}
 }
 
@@ -55,14 +66,18 @@ func (p *plan) close() {
 // repeat_interval, which is hours.
 const overtaken = 10 * time.Minute
 
+// repeats reports whether an alert says what is known already, of an incident
+// that is not over: nothing needs to be read or written for it.
+func repeats(known store.Episode, w *word) bool {
+	return known.Ongoing && known.Status == w.alert.Status
+}
+
 // place finds where one alert belongs, and how it ends there.
 func (p *plan) place(w *word) (string, error) {
-	a := w.alert
-	known, err := p.episode(a)
-	if err != nil {
-		return "", err
-	}
+	a, known := w.alert, p.episodes[w.episode]
 	switch {
+	case repeats(known, w):
+		return p.rests(known, w), nil
 	case a.Status == alerts.Resolved && known.Incident == "":
 		return unmatched, nil
 	case a.Source == alerts.Calendar && known.Incident != "":
@@ -78,15 +93,17 @@ func (p *plan) place(w *word) (string, error) {
 	return p.enter(w)
 }
 
-func (p *plan) episode(a alerts.Alert) (store.Episode, error) {
-	name := a.Episode()
-	if known, ok := p.episodes[name]; ok {
-		return known, nil
+// rests is how a repeated alert ends: it is in when what it repeats is, which
+// may be only a draft as yet.
+func (p *plan) rests(known store.Episode, w *word) string {
+	if on, ok := p.byID[known.Incident]; ok {
+		return on.with(w, duplicate)
 	}
-	return p.Store.Episode(p.ctx, name)
+	return duplicate
 }
 
-// again takes an alert whose episode is known.
+// again takes an alert whose episode is known, and that says something else or
+// is of an incident that has ended or is part of another.
 func (p *plan) again(known store.Episode, w *word) (string, error) {
 	on, err := p.current(known.Incident, w)
 	if err != nil {
@@ -153,39 +170,63 @@ func (p *plan) openFor(subject incident.Subject, w *word) (*draft, error) {
 	if on, ok := p.open[subject]; ok && (on == nil || on.inc.Ongoing()) {
 		return on, nil
 	}
-	id, err := p.Store.OpenFor(p.ctx, subject)
-	if err != nil {
-		return nil, err
-	}
 	var on *draft
-	if id != "" {
-		if on, err = p.load(id, w); err != nil {
+	if inc := p.found[subject]; inc != nil {
+		var err error
+		if on, err = p.adopt(inc, w); err != nil {
 			return nil, err
+		}
+		if !on.inc.Ongoing() { // it has ended since it was found
+			on = nil
 		}
 	}
 	p.open[subject] = on
 	return on, nil
 }
 
-// load reads an incident once. One that is of a whole site, or otherwise not the
-// alert's own, is written to by many batches; they pass one at a time.
+// load reads an incident once.
 func (p *plan) load(id string, w *word) (*draft, error) {
 	if on, ok := p.byID[id]; ok {
 		return on, nil
 	}
-	inc, err := p.Store.Load(p.ctx, id)
-	if err == nil && (inc.Subject != w.about.subject || crowded(inc.Subject)) && !p.wide {
-		p.wholes.Lock()
-		p.wide = true
-		inc, err = p.Store.Load(p.ctx, id) // who was before us has written to it
+	inc := p.found[w.about.subject]
+	if inc == nil || inc.ID != id {
+		var err error
+		if inc, err = p.Store.Load(p.ctx, id); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+	return p.adopt(inc, w)
+}
+
+// adopt makes a draft of an incident as it was read, once. One that is of a
+// whole site, or otherwise not the alert's own, is written to by many batches;
+// they pass one at a time.
+func (p *plan) adopt(inc *incident.Incident, w *word) (*draft, error) {
+	if on, ok := p.byID[inc.ID]; ok {
+		return on, nil
+	}
+	if inc.Subject != w.about.subject || crowded(inc.Subject) {
+		if err := p.alone(); err != nil {
+			return nil, err
+		}
+		var err error
+		if inc, err = p.Store.Load(p.ctx, inc.ID); err != nil { // who was before us has written to it
+			return nil, err
+		}
 	}
 	on := &draft{inc: inc, stored: true, version: inc.Version}
-	p.byID[id] = on
+	p.byID[inc.ID] = on
 	p.drafts = append(p.drafts, on)
 	return on, nil
+}
+
+// alone waits until no other batch joins incidents that are not its own.
+func (p *plan) alone() (err error) {
+	if p.letGo == nil {
+		p.letGo, err = p.wholes.lock(p.ctx, []string{"all"})
+	}
+	return err
 }
 
 // crowded reports whether batches about other subjects join the incident of s.
@@ -205,61 +246,5 @@ func (p *plan) write(on *draft, w *word, events ...incident.Event) {
 		on.inc.Apply(e)
 	}
 	on.words = append(on.words, w)
-	p.episodes[w.alert.Episode()] = store.Episode{Incident: on.inc.ID, Status: w.alert.Status, Recorded: now}
-}
-
-// with notes that how w ends rests on what is only a draft as yet.
-func (on *draft) with(w *word, result string) string {
-	if len(on.events) > 0 {
-		on.words = append(on.words, w)
-	}
-	return result
-}
-
-// commit writes the drafts down, many at once: the store puts them into few
-// commits. Whose alerts are not in afterwards has an error.
-func (p *plan) commit() {
-	changed := slices.DeleteFunc(p.drafts, func(on *draft) bool { return len(on.events) == 0 })
-	if len(changed) <= few {
-		for _, on := range changed {
-			p.store(on)
-		}
-		return
-	}
-	slots := make(chan struct{}, maxAtOnce)
-	var all sync.WaitGroup
-	for _, on := range changed {
-		slots <- struct{}{}
-		all.Go(func() {
-			p.store(on)
-			<-slots
-		})
-	}
-	all.Wait()
-}
-
-func (p *plan) store(on *draft) {
-	before, after := on.moments()
-	failpoint.Reach(before)
-	defer failpoint.Reach(after)
-	var err error
-	if on.stored {
-		_, err = p.Store.Append(p.ctx, on.inc.ID, on.version, on.events...)
-	} else {
-		_, err = p.Store.Create(p.ctx, on.events...)
-	}
-	for _, w := range on.words {
-		w.err = err
-	}
-}
-
-// moments are those right before and right after the commit of a draft.
-func (on *draft) moments() (before, after failpoint.Point) {
-	switch {
-	case !on.stored:
-		return failpoint.IntakeBeforeCreate, failpoint.IntakeCreated
-	case slices.ContainsFunc(on.words, func(w *word) bool { return w.alert.Status == alerts.Firing }):
-		return failpoint.IntakeBeforeJoin, failpoint.IntakeJoined
-	}
-	return failpoint.IntakeBeforeResolve, failpoint.IntakeResolved
+	p.episodes[w.episode] = store.Episode{Incident: on.inc.ID, Status: w.alert.Status, Recorded: now, Ongoing: on.inc.Ongoing()}
 }

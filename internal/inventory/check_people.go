@@ -57,6 +57,7 @@ func (c *checker) customer(customer *Customer) {
 	c.word("language", &customer.Language, Languages)
 	c.mails(customer.Email)
 	c.telephone(&customer.Telephone)
+	c.notify(&customer.Notify)
 }
 
 func (c *checker) person(p *Person) {

@@ -171,6 +171,7 @@ type Customer struct {
 	Language  string   `yaml:"language"` // "nl" or "en"; "en" when empty
 	Email     []string `yaml:"email"`
 	Telephone string   `yaml:"telephone"`
+	Notify    Notify   `yaml:"notify"`
 }
 
 // Person may be on duty, approve, take reports, or read.
@@ -190,12 +191,14 @@ type Role string
 // The roles.
 const (
 	Engineer Role = "engineer" // may do everything: acknowledge, approve, close, freeze
-	Manager  Role = "manager"  // may report and note, and freeze and thaw
-	Support  Role = "support"  // may report and note, and say what came of calls and work orders
+	Manager  Role = "manager"  // the incident manager [4.1]: may report, note, judge and close, and freeze and thaw
+	Support  Role = "support"  // may report, note and judge, and say what came of calls and work orders
+
+	Communications Role = "communications" // the communications manager [4.3]: lets updates go, and telephones
 )
 
 // Roles lists every role.
-var Roles = []Role{Engineer, Manager, Support}
+var Roles = []Role{Engineer, Manager, Support, Communications}
 
 func roleWords() []string {
 	words := make([]string, len(Roles))

@@ -1,22 +1,27 @@
 package inventory
 
 import (
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
 )
 
+// whole is something that takes its servers with it when it goes: a site, a
+// rack, or a feed.
+type whole struct{ kind, name string }
+
 // lookup finds things by name. It is built once and never changed.
 type lookup struct {
 	sites      map[string]Site
 	siteOfRack map[string]string
 	siteOfFeed map[string]string
-	servers    map[string]Server
+	servers    map[string]*Server
 	customers  map[string]Customer
 	people     map[string]Person
 	teams      map[string]Team
-	onSite     map[string][]Server
+	behind     map[whole][]*Server
 	known      map[string]string // what an alert may call a server → its name, "" when two share it
 }
 
@@ -25,20 +30,36 @@ func newLookup(inv *Inventory) lookup {
 		sites:      byName(inv.Sites, func(s Site) string { return s.Name }),
 		siteOfRack: siteOfRack(inv.Sites),
 		siteOfFeed: siteOfFeed(inv.Sites),
-		servers:    byName(inv.Servers, func(s Server) string { return s.Name }),
+		servers:    make(map[string]*Server, len(inv.Servers)),
 		customers:  byName(inv.Customers, func(c Customer) string { return c.Name }),
 		people:     byName(inv.People, func(p Person) string { return p.Name }),
 		teams:      byName(inv.Teams, func(t Team) string { return t.Name }),
-		onSite:     map[string][]Server{},
+		behind:     map[whole][]*Server{},
 		known:      map[string]string{},
 	}
-	for _, s := range inv.Servers {
-		l.onSite[s.Site] = append(l.onSite[s.Site], s)
+	for i := range inv.Servers {
+		s := &inv.Servers[i]
+		l.servers[s.Name] = s
+		for _, w := range s.wholes() {
+			l.behind[w] = append(l.behind[w], s)
+		}
 		for _, word := range append([]string{s.Name, s.Address}, s.Aliases...) {
 			l.learn(canonical(word), s.Name)
 		}
 	}
 	return l
+}
+
+// wholes are what the server goes with: of feeds, one that it hangs on alone.
+func (s *Server) wholes() []whole {
+	list := []whole{{"site", s.Site}}
+	if s.Rack != "" {
+		list = append(list, whole{"rack", s.Rack})
+	}
+	if len(s.Feeds) == 1 {
+		list = append(list, whole{"feed", s.Feeds[0]})
+	}
+	return list
 }
 
 func byName[T any](list []T, name func(T) string) map[string]T {
@@ -126,7 +147,19 @@ func (inv *Inventory) SiteOfFeed(feed string) (Site, bool) {
 // names its target exactly.
 func (inv *Inventory) Server(name string) (Server, bool) {
 	s, ok := inv.lookup.servers[name]
-	return s, ok
+	if !ok {
+		return Server{}, false
+	}
+	return *s, true
+}
+
+// SiteOfServer returns the name of the site on which the server with that name
+// stands, "" when there is no such server.
+func (inv *Inventory) SiteOfServer(name string) string {
+	if s, ok := inv.lookup.servers[name]; ok {
+		return s.Site
+	}
+	return ""
 }
 
 // Customer returns the customer with that name.
@@ -150,27 +183,30 @@ func (inv *Inventory) Team(name string) (Team, bool) {
 // SiteOf returns the site on which a server of this inventory stands.
 func (inv *Inventory) SiteOf(s Server) Site { return inv.lookup.sites[s.Site] }
 
-// ServersOn returns the servers on a site, in the order of the files.
-func (inv *Inventory) ServersOn(site string) []Server {
-	return slices.Clone(inv.lookup.onSite[site])
+// ServersOn goes through the servers on a site, in the order of the files.
+func (inv *Inventory) ServersOn(site string) iter.Seq[Server] {
+	return values(inv.lookup.behind[whole{"site", site}])
+}
+
+func values(list []*Server) iter.Seq[Server] {
+	return func(yield func(Server) bool) {
+		for _, s := range list {
+			if !yield(*s) {
+				return
+			}
+		}
+	}
 }
 
 // Behind returns the servers that go when a whole site, rack or feed goes: of a
 // feed, those that hang on no other. It returns none for any other kind.
 func (inv *Inventory) Behind(kind, name string) []Server {
-	var site Site
-	in := func(Server) bool { return true }
-	switch kind {
-	case "site":
-		site.Name = name
-	case "rack":
-		site, _ = inv.SiteOfRack(name)
-		in = func(s Server) bool { return s.Rack == name }
-	case "feed":
-		site, _ = inv.SiteOfFeed(name)
-		in = func(s Server) bool { return len(s.Feeds) == 1 && s.Feeds[0] == name }
-	}
-	return slices.DeleteFunc(inv.ServersOn(site.Name), func(s Server) bool { return !in(s) })
+	return slices.Collect(values(inv.lookup.behind[whole{kind, name}]))
+}
+
+// CountBehind returns how many servers [Inventory.Behind] returns.
+func (inv *Inventory) CountBehind(kind, name string) int {
+	return len(inv.lookup.behind[whole{kind, name}])
 }
 
 // CustomersOf returns the customers of a server, in the order it lists them.
@@ -219,6 +255,11 @@ func (inv *Inventory) Asked(by, team string) (first, rest []Person) {
 
 func engineers(people []Person) []Person {
 	return slices.DeleteFunc(people, func(p Person) bool { return !slices.Contains(p.Roles, Engineer) })
+}
+
+// WithRole returns the people who have a role, in the order of the files.
+func (inv *Inventory) WithRole(role Role) []Person {
+	return slices.DeleteFunc(slices.Clone(inv.People), func(p Person) bool { return !slices.Contains(p.Roles, role) })
 }
 
 // Wait returns how long one person of a team is left to answer before the next

@@ -119,7 +119,7 @@ func TestEverythingIsFoundByItsName(t *testing.T) {
 func TestListsKeepTheOrderOfTheFiles(t *testing.T) {
 	inv := load(t)
 	var on []string
-	for _, s := range inv.ServersOn("rtm1") {
+	for s := range inv.ServersOn("rtm1") {
 		on = append(on, s.Name)
 	}
 	var duty []string
@@ -135,7 +135,7 @@ func TestListsKeepTheOrderOfTheFiles(t *testing.T) {
 	if got != "web-02 nat-01 nat-02; daan noor; bakery clinic" {
 		t.Errorf("got %s", got)
 	}
-	if len(inv.OnDuty("desk")) != 0 || len(inv.OnDuty("nobody")) != 0 || len(inv.ServersOn("nowhere")) != 0 {
+	if len(inv.OnDuty("desk")) != 0 || len(inv.OnDuty("nobody")) != 0 || inv.CountBehind("site", "nowhere") != 0 {
 		t.Error("something was found where there is nothing")
 	}
 }
@@ -199,8 +199,8 @@ func TestLookupsReturnCopies(t *testing.T) {
 	inv := load(t)
 	server, _ := inv.Server("web-01")
 	server.Name = "changed"
-	inv.ServersOn("ams1")[0].Name = "changed"
-	if again, ok := inv.Server("web-01"); !ok || again.Name != "web-01" || inv.ServersOn("ams1")[0].Name != "web-01" {
+	inv.Behind("site", "ams1")[0].Name = "changed"
+	if again, ok := inv.Server("web-01"); !ok || again.Name != "web-01" || inv.Behind("site", "ams1")[0].Name != "web-01" {
 		t.Error("the inventory was changed through a lookup")
 	}
 }

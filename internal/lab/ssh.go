@@ -65,7 +65,7 @@ func (d *Datacenter) greet(s *server, conn net.Conn) {
 	}
 	login, channels, requests, err := ssh.NewServerConn(conn, d.sshConfig(s))
 	if err != nil {
-		d.note(s, "ssh", "login", "refused: "+err.Error())
+		d.note(s, "ssh", loginAttempt, "refused: "+err.Error())
 		return
 	}
 	defer login.Close()

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// maxWire bounds the wire log. The count of power commands goes on beyond it.
+// maxWire bounds the wire log, in which commands outlast logins. The count of
+// power commands goes on beyond it.
 const maxWire = 20_000
 
 // WireEntry is one write that arrived at a pretend controller or a pretend SSH
@@ -20,6 +21,9 @@ type WireEntry struct {
 	Power   bool      `json:"power"`             // counts as a power command
 }
 
+// loginAttempt is What of an entry that is no command.
+const loginAttempt = "login"
+
 // wire is the lab's memory of what arrived. The caller holds the lock.
 type wire struct {
 	entries []WireEntry
@@ -31,9 +35,18 @@ func (w *wire) add(e WireEntry) {
 		w.power++
 	}
 	if len(w.entries) >= maxWire {
-		w.entries = slices.Delete(w.entries, 0, maxWire/10)
+		w.forget()
 	}
 	w.entries = append(w.entries, e)
+}
+
+// forget makes room: of every look at an SSH server that did not log in there is
+// an entry, and who asks a fleet each second makes thousands in a minute.
+func (w *wire) forget() {
+	w.entries = slices.DeleteFunc(w.entries, func(e WireEntry) bool { return e.What == loginAttempt })
+	if over := len(w.entries) - maxWire*9/10; over > 0 {
+		w.entries = slices.Delete(w.entries, 0, over)
+	}
 }
 
 // PowerSends returns how many power commands the pretend controllers received
@@ -44,8 +57,8 @@ func (d *Datacenter) PowerSends() int {
 	return d.wire.power
 }
 
-// WireLog returns what arrived on the wire, oldest first, the newest 20,000 at
-// most.
+// WireLog returns what arrived on the wire, oldest first, 20,000 entries at most:
+// when there are more, logins go first, then what is oldest.
 func (d *Datacenter) WireLog() []WireEntry {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -18,6 +18,19 @@ import (
 )
 
 // The kinds of records that the two books are held against each other by.
+//
+// A checkpoint is made every [Every] and right before every send. So a failover
+// that loses only what came after the newest one, and no send with it, goes
+// unnoticed. It loses less than a minute, and that is safe for machines: what is
+// gone is either asked for again (a question, a yes and a no, which is a no to that
+// plan until somebody says yes), looked at again (every finding), or planned again
+// and never sent before (an intent: its send would be in the journal). Power that
+// is owed begins with the outcome of a send, and a claim that lost its outcome is
+// settled by looking. It is less good for people: a mail may go out twice, what was
+// reported is to be reported again, and an alert that was accepted in that minute
+// is back only when its sender repeats it, as Alertmanager does for as long as it
+// fires. Against that a database must not lose commits (synchronous_commit = on
+// and a synchronous standby).
 const (
 	Intent     = "intent"     // about to be sent
 	Checkpoint = "checkpoint" // how far the database was
@@ -34,12 +47,13 @@ type Head struct {
 	Generation string // another one after every restore on purpose
 	Position   int64
 	Hash       string // of the event at Position
+	Timeline   int64  // the database server's count of failovers, 0 when it does not say
 }
 
 // Database is what a database says of itself, read at one moment.
 type Database struct {
-	Touches []incident.Touch // every action of the last [Span] at least
-	Host    string           // whose journal it is held against: what other replicas claimed stands in theirs
+	Touches []*incident.Touch // every action of the last [Span] at least
+	Host    string            // whose journal it is held against: what other replicas claimed stands in theirs
 	Head    Head
 	// HashAt is the hash of the event at the position of the newest checkpoint,
 	// "" when there is no such event.

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -18,8 +19,8 @@ import (
 
 var now = time.Date(2026, 3, 3, 3, 0, 0, 0, time.UTC)
 
-func touch(intent string, claimed time.Time) incident.Touch {
-	t := incident.Touch{Incident: "INC-1"}
+func touch(intent string, claimed time.Time) *incident.Touch {
+	t := &incident.Touch{Incident: "INC-1"}
 	t.Intent, t.Server, t.Action.Action, t.Verb, t.ClaimedAt = intent, "web-01", "power", "cycle", claimed
 	return t
 }
@@ -38,17 +39,17 @@ func TestWhatDiffersBetweenTheBooks(t *testing.T) {
 		want    string // part of the reason; "" when there is none
 	}{
 		"both are empty":           {[]journal.Record{began}, ledger.Database{}, ""},
-		"the send is in both":      {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
+		"the send is in both":      {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []*incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
 		"the send is forgotten":    {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{}, "A/I1 (power cycle web-01, 3 Mar 02:00 UTC)"},
-		"its name is given again":  {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Minute))}}, "A/I1"},
-		"only its plan is left":    {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []incident.Touch{touch("A/I1", time.Time{})}}, "A/I1"},
+		"its name is given again":  {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []*incident.Touch{touch("A/I1", now.Add(-time.Minute))}}, "A/I1"},
+		"only its plan is left":    {[]journal.Record{began, sent("A/I1", time.Hour)}, ledger.Database{Touches: []*incident.Touch{touch("A/I1", time.Time{})}}, "A/I1"},
 		"forgotten long ago":       {[]journal.Record{began, sent("A/I1", 49*time.Hour)}, ledger.Database{}, ""},
 		"accepted since":           {[]journal.Record{began, sent("A/I1", time.Hour), {Kind: ledger.Accepted, At: now}}, ledger.Database{}, ""},
 		"forgotten after that":     {[]journal.Record{began, {Kind: ledger.Accepted, At: now}, sent("A/I1", time.Hour)}, ledger.Database{}, "A/I1"},
 		"many are forgotten":       {[]journal.Record{began, sent("A", 1), sent("B", 1), sent("C", 1), sent("D", 1)}, ledger.Database{}, "and 2 more"},
-		"the journal began anew":   {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, "the journal is missing"},
-		"another replica sent it":  {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Host: "other, ", Touches: []incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
-		"the journal began in May": {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []incident.Touch{touch("A/I1", now.Add(-50*time.Hour))}}, ""},
+		"the journal began anew":   {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []*incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, "the journal is missing"},
+		"another replica sent it":  {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Host: "other, ", Touches: []*incident.Touch{touch("A/I1", now.Add(-time.Hour))}}, ""},
+		"the journal began in May": {[]journal.Record{{Kind: journal.Began, At: now}}, ledger.Database{Touches: []*incident.Touch{touch("A/I1", now.Add(-50*time.Hour))}}, ""},
 		"it goes on":               {[]journal.Record{began, check}, ledger.Database{Head: head, HashAt: "h7"}, ""},
 		"it was restored":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "b", Position: 9, Hash: "h9"}, HashAt: "h7"}, `generation "b"`},
 		"it was put back":          {[]journal.Record{began, check}, ledger.Database{Head: ledger.Head{Generation: "a", Position: 6, Hash: "h6"}}, "ends before event 7"},
@@ -64,7 +65,7 @@ func TestWhatDiffersBetweenTheBooks(t *testing.T) {
 
 // database is one that may be put back.
 type database struct {
-	touches []incident.Touch
+	touches []*incident.Touch
 	head    ledger.Head
 	hashes  map[int64]string
 }
@@ -80,7 +81,7 @@ func watched(t *testing.T, db *database) (*ledger.Watch, *bool) {
 	differ := new(bool)
 	return &ledger.Watch{
 		Journal: j, Freeze: freeze.In(dir), Clock: clock.Jumping(now), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Touches: func(context.Context, time.Time) ([]incident.Touch, error) { return db.touches, nil },
+		Touches: func(context.Context, time.Time) ([]*incident.Touch, error) { return db.touches, nil },
 		Head:    func(context.Context) (ledger.Head, error) { return db.head, nil },
 		HashAt:  func(_ context.Context, p int64) (string, error) { return db.hashes[p], nil },
 		Differ:  func(yes bool) { *differ = yes },
@@ -111,7 +112,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if again := check(t, w); !strings.Contains(again, "A/I1") {
 		t.Fatalf("a minute later: %q", again)
 	}
-	if err := w.Freeze.Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	if why := check(t, w); why != "" {
@@ -121,7 +122,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if why := check(t, w); !strings.Contains(why, `"b"`) {
 		t.Errorf("another generation: %q", why)
 	}
-	if err := w.Freeze.Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -147,6 +148,50 @@ func TestThawingAFreezeOfOnesOwnAcceptsNothingUnseen(t *testing.T) {
 	}
 	if why := check(t, w); !strings.Contains(why, "A/I1") {
 		t.Errorf("noor does not hear of it: %q", why)
+	}
+}
+
+// Between two comparisons a database may forget, and then it has the same thing
+// planned and claimed again.
+func TestNothingIsSentThatTheJournalHasAlready(t *testing.T) {
+	db := &database{}
+	w, _ := watched(t, db)
+	if why := check(t, w); why != "" {
+		t.Fatal(why)
+	}
+	db.touches = []*incident.Touch{touch("A/I1", now)}
+	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
+		t.Fatalf("the first time: %v", err)
+	}
+	db.touches = []*incident.Touch{touch("A/I1", now.Add(time.Second))}
+	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); !errors.Is(err, ledger.ErrDiffer) || w.Freeze.Why() == "" {
+		t.Errorf("the same again: %v, frozen: %q", err, w.Freeze.Why())
+	}
+	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); err != nil {
+		t.Errorf("after a person has looked: %v", err)
+	}
+}
+
+// What another replica sent stands in a journal elsewhere.
+func TestNothingIsSentUntilEveryReplicaHasComparedAfterAFailover(t *testing.T) {
+	db := &database{head: ledger.Head{Generation: "a", Position: 2, Hash: "h2", Timeline: 4}, hashes: map[int64]string{2: "h2"}}
+	w, _ := watched(t, db)
+	if err := w.Note(t.Context(), sent("A/I1", 0)); err != nil {
+		t.Fatalf("at the start: %v", err)
+	}
+	db.touches = []*incident.Touch{touch("A/I1", now)}
+	db.head.Timeline = 5
+	for range 2 {
+		if err := w.Note(t.Context(), sent("A/I2", 0)); !errors.Is(err, ledger.ErrSettling) {
+			t.Errorf("right after a failover: %v", err)
+		}
+	}
+	w.Clock.Wait(t.Context(), now.Add(ledger.Settle), nil)
+	if err := w.Note(t.Context(), sent("A/I2", 0)); err != nil {
+		t.Errorf("when all have compared: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
@@ -16,18 +17,62 @@ import (
 // Every is how often the books are compared.
 const Every = time.Minute
 
+// Settle is for how long nothing is sent after a failover of the database: every
+// replica holds its own journal against it meanwhile, and what it has forgotten
+// stands in one of these.
+const Settle = 2 * Every
+
+var (
+	// ErrDiffer says that the books differ, and that a person must look.
+	ErrDiffer = errors.New("the journal and the database differ")
+	// ErrSettling says that the database has failed over a short while ago. It is
+	// no more after [Settle].
+	ErrSettling = errors.New("the database has failed over a short while ago, and may have forgotten what other replicas sent")
+)
+
 // Watch compares the books, and freezes when they differ. Head and HashAt may be
 // nil together: then only the intents are compared, and no checkpoints are made.
 type Watch struct {
 	Journal *journal.Journal
-	Touches func(ctx context.Context, since time.Time) ([]incident.Touch, error)
+	Touches func(ctx context.Context, since time.Time) ([]*incident.Touch, error)
 	Head    func(ctx context.Context) (Head, error)
 	HashAt  func(ctx context.Context, position int64) (string, error)
 	Host    string // what the owner of this process' claims begins with
-	Freeze  freeze.Switch
+	Freeze  Button
 	Clock   *clock.Clock
 	Log     *slog.Logger
 	Differ  func(bool) // is told after every comparison whether the books differ
+
+	mu       sync.Mutex
+	differs  bool
+	timeline int64                // the newest that was seen
+	turned   func() time.Duration // since a newer one was first seen; nil when none was
+}
+
+// Note writes down what is about to be sent, if the books agree at this very
+// moment: a database that forgot a moment ago would have it sent again. The error
+// is ErrDiffer, ErrSettling, or that nothing could be read or written; then nothing
+// may be sent.
+func (w *Watch) Note(ctx context.Context, r journal.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.check(ctx); err != nil {
+		return err
+	}
+	switch {
+	case w.differs:
+		return ErrDiffer
+	case w.turned != nil && w.turned() < Settle:
+		return ErrSettling
+	}
+	return w.Journal.Append(r)
+}
+
+// Button stops everything that acts on the database: every replica that shares
+// it, when it can be told. [freeze.Switch] is one, for one process.
+type Button interface {
+	Why() string // why nothing is touched, "" when it is not frozen
+	Freeze(by, reason string) error
 }
 
 // Run compares every minute until ctx ends. The first comparison is for the
@@ -49,8 +94,14 @@ func (w *Watch) Run(ctx context.Context) {
 // if they agree it makes a checkpoint. An error means that nothing is known: try
 // again in a minute.
 func (w *Watch) Check(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.check(ctx)
+}
+
+func (w *Watch) check(ctx context.Context) error {
 	if err := w.Journal.Err(); err != nil {
-		w.Differ(true)
+		w.found(true)
 		if w.Freeze.Why() != "" {
 			return nil
 		}
@@ -61,8 +112,9 @@ func (w *Watch) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.follow(db.Head.Timeline)
 	why := Compare(records, db, now)
-	w.Differ(why != "")
+	w.found(why != "")
 	switch {
 	case why == "" && db.Head == (Head{}):
 		return nil
@@ -70,6 +122,7 @@ func (w *Watch) Check(ctx context.Context) error {
 		return w.Journal.Append(seen(Checkpoint, db.Head, now))
 	case w.thawed(records, why):
 		w.Log.Warn("the database counts as it stands from now on: a person has thawed", "reason", why)
+		w.differs = false
 		return w.Journal.Append(seen(Accepted, db.Head, now))
 	}
 	w.Log.Error("the journal and the database differ", "reason", why)
@@ -80,6 +133,21 @@ func (w *Watch) Check(ctx context.Context) error {
 		return err
 	}
 	return w.Journal.Append(journal.Record{Kind: Mismatch, At: now, What: why})
+}
+
+// found keeps and tells whether the books differ.
+func (w *Watch) found(differ bool) {
+	w.differs = differ
+	w.Differ(differ)
+}
+
+// follow notices a failover. What a process sees first is no news to it.
+func (w *Watch) follow(timeline int64) {
+	if w.timeline != 0 && timeline > w.timeline {
+		w.turned = w.Clock.Stopwatch()
+		w.Log.Warn("the database has failed over: nothing is sent for a while", "for", Settle)
+	}
+	w.timeline = max(w.timeline, timeline)
 }
 
 // read reads the journal's past out of the database. The records were taken

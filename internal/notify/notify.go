@@ -41,6 +41,10 @@ type Outbox struct {
 	Log   *slog.Logger
 	Send  Sender
 	Count func(purpose, result string)
+
+	// Sign completes the path of a link in a message. It is done here and nowhere
+	// before, so that no store and no page holds a link that works.
+	Sign func(path string) string
 }
 
 // sendTimeout bounds one delivery.
@@ -82,9 +86,9 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	defer cancel()
 	failpoint.Reach(failpoint.MailBefore)
 	accepted, err := o.Send(sending, Mail{
-		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: m.Body, At: o.Clock.Now(),
+		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(),
 	})
-	failpoint.Reach(failpoint.MailDelivered)
+	failpoint.Done(failpoint.MailDelivered, err)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -94,8 +98,16 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	}
 	// What was delivered is written down even while piket is being stopped.
 	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
-	failpoint.Reach(failpoint.MailMarked)
+	failpoint.Done(failpoint.MailMarked, err)
 	return err
+}
+
+// signed is the body of a message with its link complete.
+func (o *Outbox) signed(m *incident.Message) string {
+	if m.Link == "" {
+		return m.Body
+	}
+	return strings.ReplaceAll(m.Body, m.Link, o.Sign(m.Link))
 }
 
 func (o *Outbox) result(m *incident.Message, accepted string, err error) []incident.Payload {

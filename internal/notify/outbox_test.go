@@ -44,6 +44,7 @@ func newOffice(t *testing.T) *office {
 	o.out = &notify.Outbox{
 		Store: s, Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Send:  notify.SMTP{From: "piket@example.net", Server: o.server.address, TLS: "none"}.Send,
+		Sign:  func(path string) string { return path + "/token" },
 		Count: func(purpose, result string) { o.counts[purpose+" "+result]++ },
 	}
 	inc, err := s.Create(t.Context(), event(incident.Opened{Title: "t", Subject: incident.Subject{Kind: "server", Name: "web-07"}}))
@@ -284,5 +285,24 @@ func TestMissingIncidentAndUnwritableStoreAreErrors(t *testing.T) {
 	}
 	if _, err := o.out.Visit(t.Context(), o.id); err == nil {
 		t.Error("a delivery that could not be written down went well")
+	}
+}
+
+func TestALinkIsSignedWhenTheMailLeavesAndNotBefore(t *testing.T) {
+	o := newOffice(t)
+	const link = "/confirm/INC-2026-0001/acme/1768450680"
+	_, err := o.store.Record(t.Context(), o.id, event(incident.MessageQueued{
+		Message: o.id + "/M1", Purpose: "confirm", Customer: "acme", To: []string{"it@acme.example.net"}, Subject: "Does it work?",
+		Body: "Here: https://piket.example.net" + link + "\n", Link: link}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.run()
+	body, err := io.ReadAll(o.server.mails(t)[0].Body)
+	if err != nil || !strings.Contains(strings.ReplaceAll(string(body), "=\r\n", ""), link+"/token") {
+		t.Errorf("the mail says %q (%v)", body, err)
+	}
+	if kept := o.message(1).Body; strings.Contains(kept, "token") {
+		t.Errorf("the store holds %q", kept)
 	}
 }

@@ -3,17 +3,15 @@ package notify
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/wneessen/go-mail"
 
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // SMTP sends mail through one server.
@@ -85,11 +83,11 @@ func (s SMTP) client() (*mail.Client, error) {
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if s.CAFile != "" {
-		config, err := trust(host, s.CAFile)
+		roots, err := trusted.CAs(s.CAFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("ca_file of the mail server: %w", err)
 		}
-		options = append(options, mail.WithTLSConfig(config))
+		options = append(options, mail.WithTLSConfig(&tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}))
 	}
 	if s.Username != "" {
 		password, err := s.Password.Read()
@@ -100,16 +98,4 @@ func (s SMTP) client() (*mail.Client, error) {
 			mail.WithUsername(s.Username), mail.WithPassword(password.Reveal()))
 	}
 	return mail.NewClient(host, options...)
-}
-
-func trust(host, file string) (*tls.Config, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("certificates for the mail server: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("certificates for the mail server: " + file + " holds none")
-	}
-	return &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}, nil
 }

@@ -158,8 +158,8 @@ func TestMistakesInTheSettingsSayWhichOne(t *testing.T) {
 		`recipients: `:                    func(_ *notify.SMTP, m *notify.Mail) { m.To = []string{"not an address"} },
 		`mail server "127.0.0.1"`:         func(s *notify.SMTP, _ *notify.Mail) { s.Server = "127.0.0.1" },
 		`mail server "127.0.0.1:smtp": `:  func(s *notify.SMTP, _ *notify.Mail) { s.Server = "127.0.0.1:smtp" },
-		`certificates for the mail`:       func(s *notify.SMTP, _ *notify.Mail) { s.CAFile = "testdata/no-such-file" },
-		notPEM + ` holds none`:            func(s *notify.SMTP, _ *notify.Mail) { s.CAFile = notPEM },
+		`ca_file of the mail server: `:    func(s *notify.SMTP, _ *notify.Mail) { s.CAFile = "testdata/no-such-file" },
+		notPEM + ` holds no certificate`:  func(s *notify.SMTP, _ *notify.Mail) { s.CAFile = notPEM },
 		`send mail through 127.0.0.1:1: `: func(*notify.SMTP, *notify.Mail) {},
 	} {
 		s, m := good, example

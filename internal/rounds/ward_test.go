@@ -236,7 +236,7 @@ func (c *crew) hasNoSay(name, id string) {
 	if _, err := c.store.Append(ctx, id, inc.Version, said("a decision")); !errors.Is(err, store.ErrLapsed) {
 		c.t.Errorf("%s decides: %v", name, err)
 	}
-	agree := func([]incident.Touch) error { return nil }
+	agree := func([]*incident.Touch) error { return nil }
 	if _, err := c.store.AppendIf(ctx, id, inc.Version, agree, start, said("a reservation")); !errors.Is(err, store.ErrLapsed) {
 		c.t.Errorf("%s reserves: %v", name, err)
 	}

@@ -10,8 +10,18 @@ import (
 	"github.com/spinware/piket/internal/ledger"
 )
 
-// note writes down on this machine's own disk what is about to be sent.
-func (r *replica) note(id string, i incident.Intended) error {
+// note writes down on this machine's own disk what is about to be sent, if the
+// books agree, as [ledger.Watch.Note] does.
+func (w *world) note(r *replica, id string, i incident.Intended) error {
+	if err := w.compareOnce(r); err != nil {
+		return err
+	}
+	switch {
+	case r.differs == w.epoch:
+		return ledger.ErrDiffer
+	case r.turned > 0 && w.now-r.turned < ledger.Settle:
+		return ledger.ErrSettling
+	}
 	r.journal = append(r.journal, journal.Record{
 		Kind: ledger.Intent, At: r.clock.Now(), Intent: i.Intent, Incident: id, Server: i.Server, What: i.What(),
 	})
@@ -25,7 +35,7 @@ func (w *world) compareBooks(r *replica, life int) {
 		if r.life != life || !r.alive {
 			return
 		}
-		w.start(r, func() { w.compareOnce(r) }, func() {})
+		w.start(r, func() { _ = w.compareOnce(r) }, func() {})
 	})
 	w.after(ledger.Every, func() {
 		if r.life == life && r.alive {
@@ -36,10 +46,10 @@ func (w *world) compareBooks(r *replica, life int) {
 
 // compareOnce asks the real comparison. When the books differ, everything is
 // frozen until a person has looked; then the database counts as it stands.
-func (w *world) compareOnce(r *replica) {
+func (w *world) compareOnce(r *replica) error {
 	touches, err := r.session.Touches(context.Background(), r.clock.Now().Add(-ledger.Span-time.Hour))
 	if err != nil {
-		return
+		return err
 	}
 	head := w.db.head()
 	db := ledger.Database{Touches: touches, Head: head}
@@ -49,15 +59,18 @@ func (w *world) compareOnce(r *replica) {
 		}
 	}
 	epoch := w.epoch
+	if r.timeline < epoch {
+		r.timeline, r.turned = epoch, w.now
+	}
 	r.compared = epoch
 	why := ledger.Compare(r.journal, db, r.clock.Now())
 	if why == "" {
 		r.checkpoint(ledger.Checkpoint, head)
-		return
+		return nil
 	}
 	w.noticed = max(w.noticed, epoch)
 	if r.differs == epoch {
-		return // a person is looking
+		return nil // a person is looking
 	}
 	r.differs = epoch
 	w.freeze(why)
@@ -66,6 +79,7 @@ func (w *world) compareOnce(r *replica) {
 		r.differs = -1
 		w.thaw()
 	})
+	return nil
 }
 
 // checkpoint notes how far the database is; of those only the newest is kept.

@@ -44,6 +44,7 @@ const (
 	earlyResolved fault = "resolved_first"
 	falseAlarms   fault = "false_alarm"
 	crowds        fault = "crowd"
+	earnings      fault = "trust_earned"
 )
 
 // recipes say how often, on average, a kind happens in a world that has drawn
@@ -78,7 +79,7 @@ var recipes = []struct {
 }
 
 // scattered are the kinds without a recipe.
-var scattered = []fault{lostReplies, crashes, pauses, lostCommits, answers, technicians, duplicates}
+var scattered = []fault{lostReplies, crashes, pauses, lostCommits, answers, technicians, duplicates, earnings}
 
 // plan is what may go wrong in one world.
 type plan map[fault]bool
@@ -101,6 +102,9 @@ func (w *world) draw() {
 		for n := max(1, int(r.often*(0.5+w.rng.Float64())*w.length.Hours()/24)); n > 0; n-- {
 			w.at(w.between(2*time.Minute, max(span, 10*time.Minute)), func() { r.do(w) })
 		}
+	}
+	if w.plan.has(earnings) {
+		w.remember()
 	}
 	w.crashing, w.pausing = 3+w.rng.IntN(8), 3+w.rng.IntN(8)
 }

@@ -14,6 +14,7 @@ type loop struct {
 	heap    []happening
 	seq     uint64
 	running *task
+	idle    []*hand
 }
 
 // happening is something that happens at a moment; at the same moment what was
@@ -72,12 +73,39 @@ func (l *loop) next(until time.Duration) bool {
 // task is one piece of work of one process: a visit, an answer, an alert that is
 // taken in. It runs until it sleeps, and others run meanwhile.
 type task struct {
+	hand  *hand
 	owner *replica
 	life  int // of its owner when it began: it dies with it
-	next  func() (time.Duration, bool)
-	stop  func()
-	sleep func(time.Duration) bool
 	ended bool
+}
+
+// hand is a coroutine that does one task after the other: a stack that has
+// grown once serves the next.
+type hand struct {
+	next  func() (wake time.Duration, more bool) // works on until the task sleeps, or is over
+	stop  func()                                 // unwinds the task
+	sleep func(wake time.Duration) bool
+	work  func()
+}
+
+// over is what a hand says instead of when it wakes.
+const over = time.Duration(-1)
+
+// hire returns a hand that has nothing to do.
+func (l *loop) hire() *hand {
+	if last := len(l.idle) - 1; last >= 0 {
+		h := l.idle[last]
+		l.idle = l.idle[:last]
+		return h
+	}
+	h := &hand{}
+	h.next, h.stop = iter.Pull(func(yield func(time.Duration) bool) {
+		h.sleep = yield
+		for more := true; more; more = yield(over) {
+			h.work()
+		}
+	})
+	return h
 }
 
 // killed unwinds a task whose process has died; crashed says that it dies now.
@@ -88,10 +116,9 @@ type (
 
 // start begins a task on a replica; done hears whether it came to its end.
 func (w *world) start(r *replica, work func(), done func()) {
-	t := &task{owner: r, life: r.life}
+	t := &task{hand: w.hire(), owner: r, life: r.life}
 	dying := false
-	t.next, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
-		t.sleep = yield
+	t.hand.work = func() {
 		defer func() {
 			switch p := recover().(type) {
 			case nil:
@@ -104,7 +131,7 @@ func (w *world) start(r *replica, work func(), done func()) {
 			}
 		}()
 		work()
-	})
+	}
 	r.tasks = append(r.tasks, t)
 	var step func()
 	step = func() {
@@ -117,19 +144,28 @@ func (w *world) start(r *replica, work func(), done func()) {
 		}
 		before := w.running
 		w.running = t
-		wake, more := t.next()
+		wake, _ := t.hand.next()
 		w.running = before
-		if more {
+		if wake != over {
 			w.at(wake, step)
 			return
 		}
 		t.ended = true
 		r.forget(t)
+		w.idle = append(w.idle, t.hand)
 		if dying {
 			w.crash(r)
 		}
 	}
 	w.at(w.now, step)
+}
+
+// kill unwinds a task, and its hand is gone with it.
+func (t *task) kill() {
+	if !t.ended {
+		t.ended = true
+		t.hand.stop()
+	}
 }
 
 // sleep lets the rest of the world go on for so long. The task may find itself
@@ -139,7 +175,7 @@ func (w *world) sleep(d time.Duration) {
 	if t == nil {
 		return
 	}
-	if !t.sleep(w.now + d) {
+	if !t.hand.sleep(w.now + d) {
 		panic(killed{})
 	}
 }

@@ -12,7 +12,10 @@ import (
 // Alertmanager beside them: it notices what is silent and says so through the
 // door of some replica until that has taken it in.
 
-// watched is what the monitor has said of one thing.
+// view is one thing that the monitor looks at: a name, and what of it.
+type view struct{ name, of string }
+
+// watched is what the monitor has said of one view.
 type watched struct {
 	silent  int // looks in a row
 	heard   int
@@ -32,14 +35,14 @@ func (w *world) monitor() {
 	if r == nil {
 		return
 	}
-	w.notice("observer", r.uplink.down, alerts.Labels{"alertname": alerts.ObserverCutOff})
+	w.notice(view{name: "observer"}, r.uplink.down, func() alerts.Labels { return alerts.Labels{"alertname": alerts.ObserverCutOff} })
 	if r.uplink.down {
 		return // who cannot see judges nothing
 	}
 	explained := map[*rack]bool{}
 	for _, s := range w.sites {
-		w.notice(s.name, s.state.down, alerts.Labels{"alertname": alerts.SiteUnreachable, "site": s.name})
-		w.notice(s.name+" page", w.now < s.announced, alerts.Labels{"alertname": alerts.ProviderIncident, "site": s.name})
+		w.notice(view{name: s.name}, s.state.down, func() alerts.Labels { return alerts.Labels{"alertname": alerts.SiteUnreachable, "site": s.name} })
+		w.notice(view{s.name, "page"}, w.now < s.announced, func() alerts.Labels { return alerts.Labels{"alertname": alerts.ProviderIncident, "site": s.name} })
 		for _, k := range w.racks {
 			if k.site == s && s.state.down {
 				explained[k] = true
@@ -48,12 +51,16 @@ func (w *world) monitor() {
 	}
 	for _, f := range w.feeds {
 		if s := w.siteOf(f); !s.state.down {
-			w.notice(f.name, f.state.down, alerts.Labels{"alertname": alerts.FeedUnreachable, "site": s.name, "feed": f.name})
+			w.notice(view{name: f.name}, f.state.down, func() alerts.Labels {
+				return alerts.Labels{"alertname": alerts.FeedUnreachable, "site": s.name, "feed": f.name}
+			})
 		}
 	}
 	for _, k := range w.racks {
 		if !explained[k] {
-			w.notice(k.name, k.state.down, alerts.Labels{"alertname": alerts.RackUnreachable, "site": k.site.name, "rack": k.name})
+			w.notice(view{name: k.name}, k.state.down, func() alerts.Labels {
+				return alerts.Labels{"alertname": alerts.RackUnreachable, "site": k.site.name, "rack": k.name}
+			})
 		}
 		explained[k] = explained[k] || k.state.down || len(k.feeds) == 1 && k.feeds[0].state.down
 	}
@@ -66,17 +73,25 @@ func (w *world) monitor() {
 }
 
 func (w *world) watchMachine(r *replica, m *machine) {
-	server := alerts.Labels{"alertname": alerts.ServerUnreachable, "server": m.name, "site": m.rack.site.name}
+	label := func(name, service string) func() alerts.Labels {
+		return func() alerts.Labels {
+			labels := alerts.Labels{"alertname": name, "server": m.name, "site": m.rack.site.name}
+			if service != "" {
+				labels["service"] = service
+			}
+			return labels
+		}
+	}
 	answers := m.answers(r, w.now)
-	w.notice(m.name, !answers, server)
-	w.notice(m.name+" service", answers && m.stopped, alerts.Labels{"alertname": alerts.ServiceDown, "server": m.name, "site": m.rack.site.name, "service": "service"})
-	if flaps := w.seen[m.name].flaps(w.now); flaps != w.isFlapping(m) {
-		w.notice(m.name+" flaps", flaps, alerts.Labels{"alertname": alerts.ServerFlapping, "server": m.name, "site": m.rack.site.name})
+	w.notice(view{name: m.name}, !answers, label(alerts.ServerUnreachable, ""))
+	w.notice(view{m.name, "service"}, answers && m.stopped, label(alerts.ServiceDown, "service"))
+	if flaps := w.seen[view{name: m.name}].flaps(w.now); flaps != w.isFlapping(m) {
+		w.notice(view{m.name, "flaps"}, flaps, label(alerts.ServerFlapping, ""))
 	}
 }
 
 func (w *world) isFlapping(m *machine) bool {
-	s := w.seen[m.name+" flaps"]
+	s := w.seen[view{m.name, "flaps"}]
 	return s != nil && s.firing
 }
 
@@ -113,8 +128,9 @@ func (w *world) siteOf(f *feed) *site {
 	panic("simulate: a feed without a rack: " + f.name)
 }
 
-// notice counts looks at one thing and reports what changed.
-func (w *world) notice(key string, silent bool, labels alerts.Labels) {
+// notice counts looks at one view and reports what changed, with these labels:
+// they are only made for that, as nearly every look changes nothing.
+func (w *world) notice(key view, silent bool, label func() alerts.Labels) {
 	s := w.seen[key]
 	if s == nil {
 		s = &watched{}
@@ -129,6 +145,7 @@ func (w *world) notice(key string, silent bool, labels alerts.Labels) {
 	case !s.firing && s.silent >= monitorFails:
 		s.firing = true
 		s.changes = append(s.changes, w.now)
+		labels := label()
 		s.episode = w.alert("probe", labels)
 		w.deliver(s.episode)
 		if w.chance(0.3) { // somebody else has noticed as well

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/desk"
@@ -20,10 +21,36 @@ func (w *world) hearNews(inc *incident.Incident, events []incident.Event) {
 		case incident.WorkOrdered:
 			w.sendHands(inc, p)
 		case incident.Attention:
+			if strings.HasPrefix(p.Topic, incident.OverdueTopic) || p.Topic == incident.UnconfirmedTopic {
+				continue // it calls for a word to customers, not for hands; no mail arrives here
+			}
 			w.after(w.between(5*time.Minute, 50*time.Minute), func() { w.lookAfter(inc.ID) })
 		case incident.ClosureChecked:
 			w.after(w.between(time.Minute, 20*time.Minute), func() { w.closeIt(inc.ID) })
+		case incident.ConfirmationAsked:
+			w.after(toAnswer, func() { w.customersAnswer(inc.ID, p.Customers) })
 		}
+	}
+}
+
+// toAnswer is how long customers take.
+const toAnswer = 3 * time.Minute
+
+// customersAnswer has some of those who were asked say that everything works,
+// some that it does not, whatever is so, and some nothing.
+func (w *world) customersAnswer(id string, asked []string) {
+	inc, err := w.db.load(id)
+	if err != nil {
+		return
+	}
+	for n, customer := range asked {
+		answer := (inc.Version + n) % 4
+		if answer > 1 {
+			continue
+		}
+		w.do(id, "customer:"+customer, func(inc *incident.Incident, _ time.Time) ([]incident.Payload, error) {
+			return desk.CustomerAnswered(inc, customer, answer == 1, "restart it", "link")
+		})
 	}
 }
 
@@ -172,7 +199,7 @@ func (w *world) closeIt(id string) {
 	}
 	by := w.engineer()
 	w.do(id, incident.Person(by.Name), func(inc *incident.Incident, _ time.Time) ([]incident.Payload, error) {
-		r := incident.Resolution{Cause: "it was so", Solution: "it was put right"}
+		r := incident.Resolution{Cause: "it was so", Solution: "it was put right", Prevention: "it is watched", Unconfirmed: "nobody answered"}
 		p, err := desk.Close(inc, by, r)
 		if err != nil {
 			r.Unchecked = "nothing can be checked"

@@ -39,6 +39,8 @@ type replica struct {
 	journal     []journal.Record // the second ledger, on this machine's disk
 	compared    int              // the last database that it was held against
 	differs     int              // the one that did not fit it
+	timeline    int              // the newest database that this process has seen
+	turned      time.Duration    // when it saw that this was another one, 0 for never
 
 	tasks   []*task
 	visits  map[visitKey]bool // under way: false; changed meanwhile: true
@@ -67,6 +69,7 @@ func (w *world) addReplica() *replica {
 func (w *world) boots(r *replica) {
 	r.alive, r.born, r.pausedUntil = true, w.now, 0
 	r.life++
+	r.timeline, r.turned = w.epoch, 0
 	r.visits, r.taking = map[visitKey]bool{}, false
 	for n := range r.asked {
 		r.asked[n].Store(-1)
@@ -89,7 +92,7 @@ func (w *world) boots(r *replica) {
 		Actions: map[string]remediation.Action{"power": w.power(r), "ssh": w.shell(r)},
 		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: func() string { return cmp.Or(r.steady.Why(), w.skewed(r)) },
 		Mine:   func(ctx context.Context, id string) error { return r.session.mine(ctx, id) },
-		About:  func(id string, i incident.Intended) error { return r.note(id, i) },
+		About:  func(id string, i incident.Intended) error { return w.note(r, id, i) },
 		Others: w.others, Report: func(ctx context.Context, batch []alerts.Alert) error { return w.receive(ctx, r, batch) },
 		WorkOrder: workOrder, Owner: fmt.Sprintf("%s, life %d", r.name, r.life),
 	}
@@ -150,10 +153,7 @@ func (w *world) crash(r *replica) {
 	tasks := slices.Clone(r.tasks)
 	r.tasks = nil
 	for _, t := range tasks {
-		if !t.ended {
-			t.ended = true
-			t.stop()
-		}
+		t.kill()
 	}
 	w.say(r, "the process dies")
 	w.after(term, func() { w.lapse(r) })

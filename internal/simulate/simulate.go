@@ -123,8 +123,9 @@ func (f *Figures) add(o Figures) {
 	}
 }
 
-// libraries are the shipped runbooks, the same with other texts, and the same
-// without the one for a server that does not answer.
+// libraries are the shipped runbooks, the same with other texts, the same
+// without the one for a server that does not answer, and the same with trust that
+// can be earned.
 func libraries() ([]*runbooks.Library, error) {
 	shipped, err := runbooks.Load()
 	if err != nil {
@@ -141,5 +142,6 @@ func libraries() ([]*runbooks.Library, error) {
 			fewer.Books = append(fewer.Books, book)
 		}
 	}
-	return []*runbooks.Library{shipped, changed, fewer}, nil
+	earning, err := trusting(shipped)
+	return []*runbooks.Library{shipped, changed, fewer, earning}, err
 }

@@ -20,7 +20,7 @@ type model struct {
 	open      map[string]string // subject → incident
 	held      map[string]string // server → incident
 	episodes  map[string]store.Episode
-	touches   []incident.Touch // in the order in which they were planned
+	touches   []*incident.Touch // in the order in which they were planned
 	numbers   map[int]int
 	commits   uint64   // counts over every database of the world
 	marks     []uint64 // by event: the number of its commit
@@ -88,7 +88,7 @@ func (m *model) create(now time.Time, events []incident.Event) (*incident.Incide
 	return m.extend(id, now, events)
 }
 
-func (m *model) append(id string, version int, now time.Time, check func([]incident.Touch) error, since time.Time, events []incident.Event) (*incident.Incident, error) {
+func (m *model) append(id string, version int, now time.Time, check func([]*incident.Touch) error, since time.Time, events []incident.Event) (*incident.Incident, error) {
 	old, err := m.load(id)
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 	k := m.incidents[id]
 	inc := k.inc.Clone()
 	now = now.UTC().Truncate(time.Microsecond)
-	var intents []incident.Touch
+	var intents []*incident.Touch
 	for n, e := range events {
 		e.Incident, e.Seq, e.Recorded = id, inc.Version+1, now
 		if e.At.IsZero() {
@@ -127,7 +127,7 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 		inc.Apply(e)
 		events[n] = e
 		if inc.Action != nil && concernsAction(e.Payload) {
-			intents = append(intents, incident.Touch{Incident: id, Action: *inc.Action})
+			intents = append(intents, &incident.Touch{Incident: id, Action: *inc.Action})
 		}
 	}
 	if holder := m.held[inc.Held()]; inc.Held() != "" && holder != "" && holder != id {
@@ -165,13 +165,29 @@ func (m *model) extend(id string, now time.Time, events []incident.Event) (*inci
 
 func concernsAction(p incident.Payload) bool {
 	switch p.(type) {
-	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Merged:
+	case incident.Intended, incident.Claimed, incident.Voided, incident.OutcomeRecorded, incident.Graded, incident.StepFailed, incident.Restored, incident.Relapsed, incident.Merged:
 		return true
 	}
 	return false
 }
 
-func (m *model) note(t incident.Touch) {
+// change makes one of the changes that are asked of it together.
+func (m *model) change(c store.Change, now time.Time) (*incident.Incident, error) {
+	if c.ID == "" {
+		return m.create(now, c.Events)
+	}
+	return m.append(c.ID, c.Version, now, nil, time.Time{}, c.Events)
+}
+
+func (m *model) episode(name string) store.Episode {
+	e := m.episodes[name]
+	if k, ok := m.incidents[e.Incident]; ok {
+		e.Ongoing = k.inc.Ongoing()
+	}
+	return e
+}
+
+func (m *model) note(t *incident.Touch) {
 	for n := len(m.touches) - 1; n >= 0; n-- {
 		if m.touches[n].Intent == t.Intent {
 			m.touches[n] = t
@@ -181,27 +197,27 @@ func (m *model) note(t incident.Touch) {
 	m.touches = append(m.touches, t)
 }
 
-func (m *model) touched(since time.Time) []incident.Touch {
-	var list []incident.Touch
+func (m *model) touched(since time.Time) []*incident.Touch {
+	var list []*incident.Touch
 	for _, t := range m.touches {
 		if !t.Ended || !t.PlannedAt.Before(since) {
 			list = append(list, t)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b incident.Touch) int {
+	slices.SortStableFunc(list, func(a, b *incident.Touch) int {
 		return cmp.Or(a.PlannedAt.Compare(b.PlannedAt), cmp.Compare(a.Intent, b.Intent))
 	})
 	return list
 }
 
-func (m *model) results(runbook, step, class string, limit int) []incident.Touch {
-	var list []incident.Touch
+func (m *model) results(runbook, step, class string, limit int) []*incident.Touch {
+	var list []*incident.Touch
 	for _, t := range m.touches {
 		if t.Runbook == runbook && t.Step == step && t.Class == class && t.Duty == 0 && t.Result != "" {
 			list = append(list, t)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b incident.Touch) int {
+	slices.SortStableFunc(list, func(a, b *incident.Touch) int {
 		return cmp.Or(b.PlannedAt.Compare(a.PlannedAt), cmp.Compare(b.Intent, a.Intent))
 	})
 	return list[:min(len(list), limit)]
@@ -255,21 +271,40 @@ func (s *session) OpenFor(_ context.Context, subject incident.Subject) (string, 
 	return s.w.db.open[subject.String()], nil
 }
 
-func (s *session) Episode(_ context.Context, name string) (store.Episode, error) {
+func (s *session) Episodes(_ context.Context, names []string) (map[string]store.Episode, error) {
 	if err := s.reach(); err != nil {
-		return store.Episode{}, err
+		return nil, err
 	}
-	return s.w.db.episodes[name], nil
+	known := map[string]store.Episode{}
+	for _, name := range names {
+		if e := s.w.db.episode(name); e.Incident != "" {
+			known[name] = e
+		}
+	}
+	return known, nil
 }
 
-func (s *session) Touches(_ context.Context, since time.Time) ([]incident.Touch, error) {
+func (s *session) Ongoing(_ context.Context, about []incident.Subject) (map[incident.Subject]*incident.Incident, error) {
+	if err := s.reach(); err != nil {
+		return nil, err
+	}
+	open := map[incident.Subject]*incident.Incident{}
+	for _, subject := range about {
+		if id := s.w.db.open[subject.String()]; id != "" {
+			open[subject] = s.w.db.incidents[id].inc
+		}
+	}
+	return open, nil
+}
+
+func (s *session) Touches(_ context.Context, since time.Time) ([]*incident.Touch, error) {
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
 	return s.w.db.touched(since), nil
 }
 
-func (s *session) Results(_ context.Context, runbook, step, class string, limit int) ([]incident.Touch, error) {
+func (s *session) Results(_ context.Context, runbook, step, class string, limit int) ([]*incident.Touch, error) {
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
@@ -300,7 +335,7 @@ func (s *session) Append(_ context.Context, id string, version int, events ...in
 	}, events)
 }
 
-func (s *session) AppendIf(_ context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
+func (s *session) AppendIf(_ context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
 	return s.commit(func(now time.Time) (*incident.Incident, error) {
 		return s.w.db.append(id, version, now, check, since, events)
 	}, events)
@@ -347,30 +382,65 @@ func (s *session) mine(_ context.Context, id string) error {
 	return nil
 }
 
-func (s *session) commit(write func(time.Time) (*incident.Incident, error), events []incident.Event) (*incident.Incident, error) {
+// Extend is one commit: a process dies before all of it or after all of it.
+func (s *session) Extend(_ context.Context, changes ...store.Change) []error {
+	errs := make([]error, len(changes))
+	lost := s.around(func(now time.Time) (done []func()) {
+		for n, c := range changes {
+			var inc *incident.Incident
+			if inc, errs[n] = s.w.db.change(c, now); errs[n] == nil {
+				done = append(done, func() { s.w.committed(s.r, inc, c.Events) })
+			}
+		}
+		return done
+	})
+	for n := range errs {
+		errs[n] = cmp.Or(errs[n], lost)
+	}
+	return errs
+}
+
+func (s *session) commit(write func(time.Time) (*incident.Incident, error), events []incident.Event) (inc *incident.Incident, err error) {
+	lost := s.around(func(now time.Time) []func() {
+		if inc, err = write(now); err != nil {
+			return nil
+		}
+		return []func(){func() { s.w.committed(s.r, inc, events) }}
+	})
+	if err = cmp.Or(err, lost); err != nil {
+		return nil, err
+	}
+	return inc, nil
+}
+
+// around is what happens before and after a commit, which write makes. write
+// returns how the world hears of what was stored, nothing when nothing was.
+func (s *session) around(write func(time.Time) (done []func())) error {
 	w, r := s.w, s.r
 	if err := s.reach(); err != nil {
-		return nil, err
+		return err
 	}
 	w.mayCrash(r, "before a commit", 0.001)
 	if w.failing && !w.down {
 		w.forgets()
 	}
-	inc, err := write(r.clock.Now())
-	if err != nil {
-		return nil, err
+	done := write(r.clock.Now())
+	if len(done) == 0 {
+		return nil
 	}
-	w.committed(r, inc, events)
+	for _, hear := range done {
+		hear()
+	}
 	w.mayCrash(r, "after a commit", 0.001)
 	if w.plan.has(lostCommits) && w.chance(0.01) {
 		w.happened(lostCommits)
 		w.sleep(w.between(100*time.Millisecond, 5*time.Second))
-		return nil, errLost
+		return errLost
 	}
 	if w.chance(0.3) {
 		w.sleep(w.between(time.Millisecond, 30*time.Millisecond))
 	}
-	return inc, nil
+	return nil
 }
 
 // ongoing lists the incidents on which something may still happen, in the order

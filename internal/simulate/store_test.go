@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,9 +67,6 @@ func (p *pair) payload(inc *incident.Incident) incident.Payload {
 func (p *pair) step() {
 	ctx := context.Background()
 	<-p.clk.Go(func() { p.clk.Wait(ctx, p.clk.Now().Add(time.Duration(1+p.rng.IntN(600))*time.Second), nil) })
-	event := func(payload incident.Payload) []incident.Event {
-		return []incident.Event{{Actor: incident.Piket, Payload: payload}}
-	}
 	ids := append([]string{"INC-2026-9999"}, p.model.order...)
 	id := ids[p.rng.IntN(len(ids))]
 	inc := incident.Fold(nil)
@@ -77,8 +75,8 @@ func (p *pair) step() {
 	}
 	payload, version, refuse := p.payload(inc), inc.Version-p.rng.IntN(5)/4, p.rng.IntN(4) == 0
 	since := p.clk.Now().Add(-time.Hour)
-	check := func(seen *[]incident.Touch) func([]incident.Touch) error {
-		return func(list []incident.Touch) error {
+	check := func(seen *[]*incident.Touch) func([]*incident.Touch) error {
+		return func(list []*incident.Touch) error {
 			*seen = list
 			if refuse {
 				return errAway
@@ -88,8 +86,8 @@ func (p *pair) step() {
 	}
 	var a, b *incident.Incident
 	var errA, errB error
-	var seenA, seenB []incident.Touch
-	switch p.rng.IntN(4) {
+	var seenA, seenB []*incident.Touch
+	switch p.rng.IntN(5) {
 	case 0:
 		opened := incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: p.server()}, Site: "site-1"}
 		a, errA = p.real.Create(ctx, event(opened)...)
@@ -100,18 +98,53 @@ func (p *pair) step() {
 	case 2:
 		a, errA = p.real.AppendIf(ctx, id, version, check(&seenA), since, event(payload)...)
 		b, errB = p.model.append(id, version, p.clk.Now(), check(&seenB), since, event(payload))
+	case 4:
+		p.together(ctx, id, version)
 	case 3:
 		a, errA = p.real.Record(ctx, id, event(payload)...)
 		b, errB = p.model.record(id, p.clk.Now(), event(payload))
 	}
-	for _, kind := range []error{store.ErrConflict, store.ErrTaken, store.ErrServerHeld, store.ErrNotFound, errAway} {
-		if errors.Is(errA, kind) != errors.Is(errB, kind) {
-			p.t.Fatalf("the store says %v, the model %v", errA, errB)
-		}
-	}
+	p.agree(errA, errB)
 	p.same("an incident", a, b)
 	p.same("what a check sees", len(seenA), len(seenB))
 	p.compare(ctx, since)
+}
+
+// together makes several changes at once: one that is stale, as often as not,
+// and two about one server, of which one at most can be opened.
+func (p *pair) together(ctx context.Context, id string, version int) {
+	p.t.Helper()
+	server := p.server()
+	changes := func() []store.Change {
+		opened := incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: server}, Site: "site-1"}
+		return []store.Change{
+			{ID: id, Version: version, Events: event(incident.Note{By: "noor", Words: "x"})},
+			{Events: event(opened)}, {Events: event(opened)},
+			{ID: "INC-1999-0001", Version: 1, Events: event(incident.Note{By: "noor", Words: "x"})},
+		}
+	}
+	errs := p.real.Extend(ctx, changes()...)
+	for n, c := range changes() {
+		_, err := p.model.change(c, p.clk.Now())
+		p.agree(errs[n], err)
+	}
+}
+
+func event(payload incident.Payload) []incident.Event {
+	return []incident.Event{{Actor: incident.Piket, Payload: payload}}
+}
+
+// agree holds what the store refused against what the model did.
+func (p *pair) agree(real, model error) {
+	p.t.Helper()
+	for _, kind := range []error{store.ErrConflict, store.ErrTaken, store.ErrServerHeld, store.ErrNotFound, errAway} {
+		if errors.Is(real, kind) != errors.Is(model, kind) {
+			p.t.Fatalf("the store says %v, the model %v", real, model)
+		}
+	}
+	if (real == nil) != (model == nil) {
+		p.t.Fatalf("the store says %v, the model %v", real, model)
+	}
 }
 
 func (p *pair) same(what string, a, b any) {
@@ -119,6 +152,15 @@ func (p *pair) same(what string, a, b any) {
 	if !reflect.DeepEqual(a, b) {
 		p.t.Fatalf("%s: the store has\n%+v\nthe model\n%+v", what, a, b)
 	}
+}
+
+// printed is a list of actions to compare: none is the same as an empty list.
+func printed(list []*incident.Touch) string {
+	var text strings.Builder
+	for _, t := range list {
+		fmt.Fprintf(&text, "%+v\n", *t)
+	}
+	return text.String()
 }
 
 // compare holds every question against both.
@@ -133,7 +175,7 @@ func (p *pair) compare(ctx context.Context, since time.Time) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.same("results", fmt.Sprintf("%+v", results), fmt.Sprintf("%+v", p.model.results("book", "step-0", "model", 5)))
+	p.same("results", printed(results), printed(p.model.results("book", "step-0", "model", 5)))
 	fallen, err := p.real.Fallen(ctx, "site-1", since, p.clk.Now(), 3)
 	if err != nil {
 		p.t.Fatal(err)
@@ -151,6 +193,6 @@ func (p *pair) compare(ctx context.Context, since time.Time) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.same("an episode", episode, p.model.episodes[a.Episode()])
+		p.same("an episode", episode, p.model.episode(a.Episode()))
 	}
 }

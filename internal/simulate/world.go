@@ -37,7 +37,7 @@ type world struct {
 	epoch    int  // counts databases
 	noticed  int  // the last epoch in which somebody noticed that the database had forgotten
 	leases   map[string]*leasing
-	seen     map[string]*watched
+	seen     map[view]*watched
 
 	plan              plan
 	faults            map[fault]int
@@ -83,7 +83,7 @@ var start = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 func newWorld(seed uint64, length time.Duration, books []*runbooks.Library) *world {
 	w := &world{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x70696b6574)), began: start, length: length,
-		libraries: books, library: books[0], db: newModel(), leases: map[string]*leasing{}, seen: map[string]*watched{},
+		libraries: books, library: books[0], db: newModel(), leases: map[string]*leasing{}, seen: map[view]*watched{},
 		faults: map[fault]int{}, watch: newPromises(), figures: Figures{BlockedBy: map[string]int{}},
 	}
 	w.terrain = newTerrain(w)
@@ -109,9 +109,11 @@ func (w *world) run() {
 	w.checkEnd()
 	for _, r := range w.replicas {
 		for _, t := range slices.Clone(r.tasks) {
-			t.ended = true
-			t.stop()
+			t.kill()
 		}
+	}
+	for _, h := range w.idle {
+		h.stop()
 	}
 }
 

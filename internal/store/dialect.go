@@ -52,6 +52,8 @@ type dialect interface {
 	// positions takes the next n places in the order of all events and returns
 	// the first; nil where the database gives them out by itself.
 	positions(ctx context.Context, q querier, n int) (any, error)
+	// rows bounds how many rows one statement inserts.
+	rows() int
 	// written counts the events that were ever written.
 	written(ctx context.Context, q querier) (int64, error)
 	// integrity returns what is wrong with the database's own files, a line each.

@@ -11,8 +11,8 @@ import (
 const freezes = "frozen "
 
 // Freeze stops every replica for as long as nobody thaws; where names who holds
-// the freeze, and why is shown. Each hears of it with its next beat, and who is
-// about to send at once. It works beside the freeze file, which needs no store.
+// the freeze, and why is shown. Each hears of it when it next asks [Store.Freezing],
+// and who is about to send at once. It works beside the freeze file, which needs no store.
 func (s *Store) Freeze(ctx context.Context, where, why string) error {
 	return s.aside(ctx, func(ctx context.Context, x execer) error {
 		_, err := x.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, freezes+where, plain(why))
@@ -36,14 +36,21 @@ func (s *Store) Thaw(ctx context.Context) error {
 	})
 }
 
-// Freezing returns why a place holds a freeze. Known and "" says that somebody
-// has thawed it from elsewhere.
-func (s *Store) Freezing(ctx context.Context, where string) (why string, known bool, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, freezes+where).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
-	return why, err == nil, err
+// Freezing is what the store knows of freezes at one moment.
+type Freezing struct {
+	All   string // why every replica is stopped, "" when none is
+	Said  string // what the store was told of one place
+	Known bool   // with Said "", somebody has thawed that place from elsewhere
+}
+
+// Freezing returns what it knows, and of one place in particular. It reads a row
+// for each place, so that it may be asked several times a second.
+func (s *Store) Freezing(ctx context.Context, where string) (f Freezing, err error) {
+	var own sql.NullString
+	err = s.read.QueryRowContext(ctx, `SELECT (SELECT value FROM meta WHERE name = $1),
+		COALESCE((SELECT value FROM meta WHERE name LIKE 'frozen %' AND value <> '' ORDER BY name LIMIT 1), '')`, freezes+where).Scan(&own, &f.All)
+	f.Said, f.Known = own.String, own.Valid
+	return f, err
 }
 
 // frozen returns why everything is stopped, "" when it is not.

@@ -50,6 +50,9 @@ func (s *Store) Remember(ctx context.Context, at time.Time, samples []Sample) er
 	return nil
 }
 
+// maxRows bounds how many hours one statement writes.
+const maxRows = 50
+
 // remember adds a batch that is sorted by target.
 func remember(ctx context.Context, x execer, at time.Time, batch []Sample) error {
 	known, err := hoursOf(ctx, x, hourOf(at), batch[0].Target, batch[len(batch)-1].Target)

@@ -27,6 +27,18 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO leases (incident, replica, fence) SELECT id, '', 0 FROM incidents;
 `
 
+const pressingSchema = `
+CREATE INDEX intents_by_incident ON intents (incident);
+-- How pressing an incident is that nobody has, so that who takes some begins
+-- with the first and need not sort them all: of a storm there are very many.
+ALTER TABLE leases ADD COLUMN priority TEXT NOT NULL DEFAULT '';
+ALTER TABLE leases ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;
+UPDATE leases SET priority = COALESCE((SELECT i.priority FROM incidents i WHERE i.id = leases.incident), ''),
+	opened = COALESCE((SELECT i.opened FROM incidents i WHERE i.id = leases.incident), 0);
+DROP INDEX leases_by_replica;
+CREATE INDEX leases_by_replica ON leases (replica, priority, opened, incident);
+`
+
 // ErrLapsed says that a replica was not heard for its whole term: others may
 // have what it had. It must forget all of it and begin again under a new name.
 var ErrLapsed = errors.New("this replica was not heard for too long, and others may have its work")
@@ -150,7 +162,7 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 // Take gives a replica at most so many of the incidents that nobody has, the
 // most pressing and then the oldest first, and returns them.
 func (s *Store) Take(ctx context.Context, replica string, most int) (ids []string, err error) {
-	const free = `SELECT l.incident FROM leases l JOIN incidents i ON i.id = l.incident WHERE l.replica = '' ORDER BY i.priority, i.opened LIMIT $1`
+	const free = `SELECT l.incident FROM leases l WHERE l.replica = '' ORDER BY l.priority, l.opened, l.incident LIMIT $1`
 	if ids, err = column(ctx, s.read, free, 1); err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -173,10 +185,11 @@ func (s *Store) Take(ctx context.Context, replica string, most int) (ids []strin
 	return ids, nil
 }
 
-// offer lets somebody take an incident that has changed, if nobody has it.
-func offer(ctx context.Context, x execer, id string) error {
-	_, err := x.ExecContext(ctx, `INSERT INTO leases (incident, replica, fence) VALUES ($1, '', 0) ON CONFLICT (incident) DO NOTHING`, id)
-	return err
+// offer lets somebody take incidents that have changed, if nobody has them.
+func (s *Store) offer(ctx context.Context, x execer, list []row) error {
+	return many(ctx, x, s.dialect.rows(), list, `INSERT INTO leases (incident, replica, fence, priority, opened)`,
+		` ON CONFLICT (incident) DO UPDATE SET priority = excluded.priority`,
+		func(r row) []any { return []any{r.id, "", 0, r.priority, r.opened} })
 }
 
 // Has reports whether a replica has an incident at this moment, by the store's

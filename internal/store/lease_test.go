@@ -77,8 +77,10 @@ func testWorkIsTakenOnceTheMostPressingFirst(t *testing.T, where string) {
 	for n, p := range []incident.Priority{incident.P3, incident.P1, incident.P2} {
 		ids = append(ids, create(t, s, fmt.Sprint("web-", n), event(incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: p})).ID)
 	}
-	first, rest, none := take(t, s, "a", 2), take(t, s, "a", 2), take(t, s, "a", 2)
-	if !slices.Equal(first, ids[1:]) || !slices.Equal(rest, ids[:1]) || len(none) != 0 {
+	late := create(t, s, "web-3", event(incident.Classified{Impact: incident.Low, Urgency: incident.Low, Priority: incident.P4}))
+	ids = append(ids, add(t, s, late, event(incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: incident.P1})).ID)
+	first, rest, none := take(t, s, "a", 2), take(t, s, "a", 3), take(t, s, "a", 2)
+	if !slices.Equal(first, []string{ids[1], ids[3]}) || !slices.Equal(rest, []string{ids[2], ids[0]}) || len(none) != 0 {
 		t.Errorf("%q, then %q, then %q", first, rest, none)
 	}
 	if !has(t, s, "a", ids[0]) || has(t, s, "b", ids[0]) || has(t, s, "a", "INC-2026-0009") {
@@ -187,7 +189,7 @@ func testOnlyWhoHasAnIncidentDecidesOnIt(t *testing.T, where string) {
 	enter(t, s, "a")
 	enter(t, s, "b")
 	take(t, s, "a", 10)
-	agree := func([]incident.Touch) error { return nil }
+	agree := func([]*incident.Touch) error { return nil }
 	decide := func(name string) error {
 		_, err := s.AppendIf(store.As(ctx, name), inc.ID, inc.Version, agree, start, note("a decision"))
 		if err == nil {
@@ -317,8 +319,8 @@ func testFreezeOfOnePlaceIsThawedFromAnother(t *testing.T, where string) {
 	s, _ := leased(t, where)
 	says := func(place, want string, knows bool) {
 		t.Helper()
-		if why, known, err := s.Freezing(ctx, place); why != want || known != knows || err != nil {
-			t.Errorf("%s: %q %v (%v)", place, why, known, err)
+		if f, err := s.Freezing(ctx, place); f.Said != want || f.Known != knows || err != nil {
+			t.Errorf("%s: %+v (%v)", place, f, err)
 		}
 	}
 	says("a", "", false)

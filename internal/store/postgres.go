@@ -35,10 +35,10 @@ func (s *Store) openPostgres(where string) error {
 	if err := s.dialect.durable(ctx, s.read); err != nil {
 		return err
 	}
-	if err := s.migrate(s.read); err != nil {
+	if err := s.migrate(s.read.DB); err != nil {
 		return err
 	}
-	s.writer = newWriter(s.read, s.dialect, s.published)
+	s.writer = newWriter(s.read.DB, s.dialect, s.published)
 	if err := s.begun(ctx); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *Store) lookAtPostgres(where string) error {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence, Interval: silence, Count: 3}, Control: giveUp}
 	config.DialFunc = dialer.DialContext
-	s.read = stdlib.OpenDB(*config)
+	s.read = &reader{DB: stdlib.OpenDB(*config)}
 	s.read.SetMaxOpenConns(maxConnections)
 	s.read.SetMaxIdleConns(maxConnections)
 	s.read.SetConnMaxIdleTime(5 * time.Minute)
@@ -153,6 +153,9 @@ func (postgresDialect) bound(ctx context.Context) (context.Context, context.Canc
 }
 
 func (postgresDialect) single() bool { return false }
+
+// rows are many: each statement is a journey to the server and back.
+func (postgresDialect) rows() int { return 100 }
 
 func (postgresDialect) checkpoint(context.Context, *sql.Conn) error { return nil }
 

@@ -49,7 +49,7 @@ func TestReservationsOfReplicasSeeEachOther(t *testing.T) {
 	}
 	full, refused := errors.New("two are enough"), 0
 	for _, err := range together(len(incidents), func(n int) error {
-		_, err := list[n%3].AppendIf(ctx, incidents[n].ID, 1, func(touched []incident.Touch) error {
+		_, err := list[n%3].AppendIf(ctx, incidents[n].ID, 1, func(touched []*incident.Touch) error {
 			if len(touched) > 1 {
 				return full
 			}

@@ -3,11 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 )
@@ -106,17 +104,38 @@ func readSummary(rows *sql.Rows) (m Summary, err error) {
 	return m, err
 }
 
+// Standing is what incidents are counted by.
+type Standing struct {
+	Priority incident.Priority
+	Status   incident.Status
+}
+
+// Count counts the incidents that are open or restored.
+func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') GROUP BY priority, status`)
+	if err != nil {
+		return nil, fmt.Errorf("count incidents: %w", err)
+	}
+	defer rows.Close()
+	counts := map[Standing]int{}
+	for rows.Next() {
+		var by Standing
+		var n int
+		if err := rows.Scan(&by.Priority, &by.Status, &n); err != nil {
+			return nil, fmt.Errorf("count incidents: %w", err)
+		}
+		counts[by] = n
+	}
+	return counts, rows.Err()
+}
+
 // subjects writes a list for SQL.
 func subjects(list []incident.Subject) string {
 	names := make([]string, len(list))
 	for i, subject := range list {
-		names[i] = plain(subject.String())
+		names[i] = subject.String()
 	}
-	text, err := json.Marshal(names)
-	if err != nil {
-		panic("store: a list of strings always encodes: " + err.Error())
-	}
-	return string(text)
+	return texts(names)
 }
 
 // OpenFor returns the id of the incident that is open for subject, "" when
@@ -133,29 +152,6 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
-// Episode is the last word on one stretch of trouble.
-type Episode struct {
-	Incident string // that it belongs to, "" when it was never seen
-	Status   alerts.Status
-	Recorded time.Time // when that status was written down
-}
-
-// Episode returns what is known of an alert's episode; the zero Episode when it
-// was never seen.
-func (s *Store) Episode(ctx context.Context, name string) (Episode, error) {
-	var e Episode
-	var recorded int64
-	err := s.read.QueryRowContext(ctx, `SELECT incident, status, recorded FROM episodes WHERE episode = $1`, plain(name)).Scan(&e.Incident, &e.Status, &recorded)
-	if err == sql.ErrNoRows {
-		return Episode{}, nil
-	}
-	if err != nil {
-		return Episode{}, fmt.Errorf("look for episode: %w", err)
-	}
-	e.Recorded = time.UnixMicro(recorded).UTC()
-	return e, nil
-}
-
 // intent that has been written down and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {
 	var live int
@@ -168,18 +164,22 @@ func (s *Store) Live(ctx context.Context) (int, error) {
 // Changes returns the incidents that have events after position, and the
 // position up to which that is true. Begin with 0 to be told of everything.
 func (s *Store) Changes(ctx context.Context, after int64) (ids []string, position int64, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT incident, MAX(position) FROM events WHERE position > $1 GROUP BY incident ORDER BY 2`, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT incident, position FROM events WHERE position > $1 ORDER BY position`, after)
 	if err != nil {
 		return nil, after, fmt.Errorf("follow: %w", err)
 	}
 	defer rows.Close()
 	position = after
+	told := map[string]bool{}
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id, &position); err != nil {
 			return nil, after, fmt.Errorf("follow: %w", err)
 		}
-		ids = append(ids, id)
+		if !told[id] {
+			told[id] = true
+			ids = append(ids, id)
+		}
 	}
 	return ids, position, rows.Err()
 }

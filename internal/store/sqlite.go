@@ -40,8 +40,9 @@ func (s *Store) openSQLite(dir string) error {
 	}
 	f.Close()
 	// With synchronous=NORMAL a power cut can forget what was committed. The
-	// writer moves the log into the file itself, to hear when that fails.
-	write, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
+	// writer moves the log into the file itself, to hear when that fails. What a
+	// savepoint needs to go back stays in memory, and so do 32 MB of pages.
+	write, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "temp_store(MEMORY)", "cache_size(-32000)"))
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
@@ -50,10 +51,9 @@ func (s *Store) openSQLite(dir string) error {
 	if err := s.migrate(write); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if s.read, err = openReader(path); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	s.read.SetMaxOpenConns(8)
 	s.path, s.writer = path, newWriter(write, s.dialect, s.published)
 	return s.begun(context.Background())
 }
@@ -65,7 +65,7 @@ func (s *Store) lookAtSQLite(dir string) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	var err error
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if s.read, err = openReader(path); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	s.path = path
@@ -134,6 +134,10 @@ func (sqliteDialect) bound(ctx context.Context) (context.Context, context.Cancel
 }
 
 func (sqliteDialect) single() bool { return true }
+
+// rows are few: a statement costs little on the way, each length of it is kept
+// prepared, and the driver looks for each parameter's name among all of them.
+func (sqliteDialect) rows() int { return 4 }
 
 func (sqliteDialect) checkpoint(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")

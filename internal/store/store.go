@@ -12,7 +12,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -50,14 +49,17 @@ var (
 type Store struct {
 	clk     *clock.Clock
 	dialect dialect
-	read    *sql.DB
+	read    *reader
 	writer  *writer     // nil when it is open only for looking
 	closers []io.Closer // what else to give back, in this order
 	known   cache
+	touched atomic.Pointer[touched]
 	path    string // of SQLite's file, "" on PostgreSQL
 
 	within   bool        // several replicas of this process share it
 	outdated atomic.Bool // a newer piket has changed the schema
+
+	touching sync.Mutex // held by who brings touched up to date
 
 	mu      sync.Mutex
 	changed chan struct{}

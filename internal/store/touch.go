@@ -83,24 +83,41 @@ func touch(ctx context.Context, x execer, inc *incident.Incident) error {
 }
 
 // Touches returns every intent that still holds its server, whenever it was
-// planned, and every other that was planned since, oldest first.
-func (s *Store) Touches(ctx context.Context, since time.Time) ([]incident.Touch, error) {
-	return touches(ctx, s.read, since)
+// planned, and every other that was planned since, oldest first. The caller
+// shares them with others and must not change them.
+func (s *Store) Touches(ctx context.Context, since time.Time) ([]*incident.Touch, error) {
+	t, err := s.touches(ctx, s.read, since)
+	if err != nil {
+		return nil, err
+	}
+	return t.from(since), nil
 }
 
-func touches(ctx context.Context, q querier, since time.Time) ([]incident.Touch, error) {
-	return readTouches(ctx, q, `SELECT incident, data FROM intents WHERE ended = 0 OR planned >= $1 ORDER BY planned, intent`, since.UnixMicro())
-}
+// lately is about as far back as guards ask what was touched.
+const lately = 24 * time.Hour
 
 // Results returns what a step was good for on a class of server, newest first.
-// Only tries that were carried out and judged are among them.
-func (s *Store) Results(ctx context.Context, runbook, step, class string, limit int) ([]incident.Touch, error) {
-	return readTouches(ctx, s.read, `SELECT incident, data FROM intents
+// Only tries that were carried out and judged are among them. The caller shares
+// them with others and must not change them.
+func (s *Store) Results(ctx context.Context, runbook, step, class string, limit int) ([]*incident.Touch, error) {
+	key := tried{runbook, step, class, limit}
+	t, err := s.touches(ctx, s.read, s.clk.Now().Add(-lately))
+	if err != nil {
+		return nil, err
+	}
+	if record, ok := t.results[key]; ok {
+		return record, nil
+	}
+	record, err := readTouches(ctx, s.read, `SELECT incident, data FROM intents
 		WHERE runbook = $1 AND step = $2 AND class = $3 AND duty = 0 AND result <> '' ORDER BY planned DESC, intent DESC LIMIT $4`,
 		runbook, step, class, limit)
+	if err == nil {
+		s.rememberResults(t, key, record)
+	}
+	return record, err
 }
 
-func readTouches(ctx context.Context, q querier, query string, args ...any) ([]incident.Touch, error) {
+func readTouches(ctx context.Context, q querier, query string, args ...any) ([]*incident.Touch, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	list, err := collect(rows, err, readTouch)
 	if err != nil {
@@ -109,12 +126,13 @@ func readTouches(ctx context.Context, q querier, query string, args ...any) ([]i
 	return list, nil
 }
 
-func readTouch(rows *sql.Rows) (t incident.Touch, err error) {
-	var data string
+func readTouch(rows *sql.Rows) (*incident.Touch, error) {
+	var t incident.Touch
+	var data sql.RawBytes
 	if err := rows.Scan(&t.Incident, &data); err != nil {
-		return t, err
+		return nil, err
 	}
-	return t, json.Unmarshal([]byte(data), &t.Action)
+	return &t, json.Unmarshal(data, &t.Action)
 }
 
 // Fallen returns the servers of a site that have an open incident of their own
@@ -134,12 +152,13 @@ func (s *Store) Fallen(ctx context.Context, site string, from, to time.Time, lim
 // since, by any incident; what it returns otherwise is returned, and nothing is
 // stored. No other reservation happens between the check and the commit, of this
 // process or another; so check must be quick, and must not use the store.
-func (s *Store) AppendIf(ctx context.Context, id string, version int, check func([]incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
+func (s *Store) AppendIf(ctx context.Context, id string, version int, check func([]*incident.Touch) error, since time.Time, events ...incident.Event) (*incident.Incident, error) {
 	return s.appendAt(ctx, id, version, func(ctx context.Context, q querier) error {
-		list, err := touches(ctx, q, since)
+		t, err := s.touches(ctx, q, since)
 		if err != nil {
 			return err
 		}
+		list := t.from(since)
 		return check(list)
 	}, events)
 }

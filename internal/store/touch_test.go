@@ -70,6 +70,7 @@ func TestResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T) {
 
 func testResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T, where string) {
 	s := open(t, where)
+	var helped *incident.Incident
 	for n, change := range []func(*incident.Intended){
 		func(i *incident.Intended) {}, func(i *incident.Intended) { i.Class = "R2" }, func(i *incident.Intended) { i.Step = "power-on" },
 		func(i *incident.Intended) { i.Duty = 1 }, func(i *incident.Intended) { i.Runbook = "mine" }, func(i *incident.Intended) {},
@@ -80,7 +81,9 @@ func testResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T, where string) {
 		change(&i)
 		inc = add(t, s, inc, event(i), event(incident.Claimed{Intent: i.Intent}), event(incident.OutcomeRecorded{Intent: i.Intent, Outcome: incident.OutcomeDone}))
 		if n < 5 {
-			add(t, s, inc, event(incident.Restored{Step: i.Step}))
+			if inc = add(t, s, inc, event(incident.Restored{Step: i.Step})); n == 0 {
+				helped = inc
+			}
 			continue
 		}
 		add(t, s, inc, event(incident.StepFailed{Step: i.Step, Final: true}))
@@ -91,6 +94,10 @@ func testResultsAreOfOneStepOnOneClassNewestFirst(t *testing.T, where string) {
 	}
 	if list, err = s.Results(ctx, "server-unreachable", "power-cycle", "R1", 1); err != nil || len(list) != 1 {
 		t.Errorf("limited to one: %d (%v)", len(list), err)
+	}
+	add(t, s, helped, event(incident.Relapsed{Reason: "reachable does not answer"}))
+	if list, err = s.Results(ctx, "server-unreachable", "power-cycle", "R1", 10); err != nil || len(list) != 2 || list[1].Result != incident.ShortLived {
+		t.Errorf("after it failed again: %+v (%v)", list, err)
 	}
 }
 
@@ -137,7 +144,7 @@ func testReservationsSeeEachOther(t *testing.T, where string) {
 		list = append(list, create(t, s, fmt.Sprintf("web-%02d", n)))
 	}
 	errs := together(len(list), func(n int) error {
-		_, err := s.AppendIf(ctx, list[n].ID, list[n].Version, func(touched []incident.Touch) error {
+		_, err := s.AppendIf(ctx, list[n].ID, list[n].Version, func(touched []*incident.Touch) error {
 			if len(touched) > 0 {
 				return full
 			}

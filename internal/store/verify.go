@@ -191,7 +191,7 @@ func (v *verifier) link(e incident.Event, data []byte, position int64) {
 		v.done[i.intent] = fmt.Sprint(i)
 	}
 	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[plain(a.Alert.Episode())].position < position {
-		v.seen[plain(a.Alert.Episode())] = sighting{Episode{e.Incident, a.Alert.Status, e.Recorded}, position}
+		v.seen[plain(a.Alert.Episode())] = sighting{Episode{Incident: e.Incident, Status: a.Alert.Status, Recorded: e.Recorded}, position}
 	}
 }
 

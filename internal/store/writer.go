@@ -32,12 +32,12 @@ type writer struct {
 
 	conn  *sql.Conn            // kept between batches where the dialect allows it
 	stmts map[string]*sql.Stmt // prepared on conn
-	dirty int                  // batches since the last checkpoint
+	dirty int                  // what was written since the last checkpoint
 }
 
 // job is one caller's part of a batch.
 type job struct {
-	do     func(context.Context, *batch) (folded, error)
+	do     func(context.Context, *batch) ([]folded, error)
 	state  atomic.Int32
 	answer chan error
 }
@@ -63,6 +63,14 @@ func newWriter(db *sql.DB, d dialect, published func(map[string]folded)) *writer
 // of the commit itself it is not known whether f's changes are stored. f runs on
 // the writer's own goroutine: it must be quick and must not write to the store.
 func (w *writer) do(ctx context.Context, f func(context.Context, *batch) (folded, error)) error {
+	return w.doAll(ctx, func(ctx context.Context, b *batch) ([]folded, error) {
+		one, err := f(ctx, b)
+		return []folded{one}, err
+	})
+}
+
+// doAll is do for what makes something of several incidents.
+func (w *writer) doAll(ctx context.Context, f func(context.Context, *batch) ([]folded, error)) error {
 	if w == nil {
 		return ErrClosed
 	}
@@ -163,7 +171,7 @@ func (w *writer) commit(jobs []*job) {
 	w.letGo(nil)
 	w.published(b.folded)
 	answer(good, nil)
-	w.checkpoint(ctx)
+	w.checkpoint(ctx, len(b.folded))
 }
 
 // failed says what an error of a commit means.
@@ -186,12 +194,16 @@ func (w *writer) breakDown(err error) error {
 	return *w.broken.Load()
 }
 
-// checkpointEvery is after how many batches what was written is moved into the
-// database file. SQLite would do so by itself, and would not say when it fails.
-const checkpointEvery = 100
+// What was written is moved into the database file after so many batches, of
+// which a large one counts as several: who waits meanwhile must not wait long.
+// SQLite would do so by itself, and would not say when it fails.
+const (
+	checkpointEvery = 100
+	largeBatch      = 16 // incidents
+)
 
-func (w *writer) checkpoint(ctx context.Context) {
-	if w.dirty++; w.dirty < checkpointEvery || w.conn == nil {
+func (w *writer) checkpoint(ctx context.Context, changed int) {
+	if w.dirty += 1 + changed/largeBatch; w.dirty < checkpointEvery || w.conn == nil {
 		return
 	}
 	w.dirty = 0
@@ -265,18 +277,18 @@ type batch struct {
 // commit. An error says that the whole transaction is lost.
 func (b *batch) run(ctx context.Context, jobs []*job) (good []*job, err error) {
 	if len(jobs) == 1 { // nobody to be kept apart from
-		f, err := jobs[0].do(ctx, b)
+		made, err := jobs[0].do(ctx, b)
 		if err != nil {
 			answer(jobs, err)
 			return nil, nil
 		}
-		b.note(f)
+		b.note(made)
 		return jobs, nil
 	}
 	for n, j := range jobs {
-		f, err := b.apart(ctx, j)
+		made, err := b.apart(ctx, j)
 		if err == nil {
-			b.note(f)
+			b.note(made)
 			good = append(good, j)
 			continue
 		}
@@ -289,14 +301,14 @@ func (b *batch) run(ctx context.Context, jobs []*job) (good []*job, err error) {
 }
 
 // apart runs a job in a savepoint.
-func (b *batch) apart(ctx context.Context, j *job) (f folded, err error) {
+func (b *batch) apart(ctx context.Context, j *job) (made []folded, err error) {
 	if err = b.exec(ctx, "SAVEPOINT one"); err == nil {
-		f, err = j.do(ctx, b)
+		made, err = j.do(ctx, b)
 	}
 	if err == nil {
 		err = b.exec(ctx, "RELEASE SAVEPOINT one")
 	}
-	return f, err
+	return made, err
 }
 
 // reach is where a test may end the process, if the batch concerns a timeline.
@@ -306,10 +318,12 @@ func (b *batch) reach(point failpoint.Point) {
 	}
 }
 
-// note remembers what a job has made of an incident, for the next one.
-func (b *batch) note(f folded) {
-	if f.inc != nil {
-		b.folded[f.inc.ID] = f
+// note remembers what a job has made of incidents, for the next one.
+func (b *batch) note(made []folded) {
+	for _, f := range made {
+		if f.inc != nil {
+			b.folded[f.inc.ID] = f
+		}
 	}
 }
 

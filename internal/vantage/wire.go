@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // wire is the way to the daemon.
@@ -26,44 +22,17 @@ type wire struct {
 	client     *http.Client
 }
 
-// CheckMain says what is wrong with the address of a daemon, nil when nothing
-// is. Without TLS everybody on the way could read the token, and vote.
-func CheckMain(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
-		return errors.New("want an address such as https://piket.example.net")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("a user name, a query or a fragment may not stand in it")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return fmt.Errorf("without https the token would be readable on the way to %s", u.Hostname())
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
-}
-
 // newWire returns the way to the daemon that cfg names.
 func newWire(cfg Config) (*wire, error) {
-	if err := CheckMain(cfg.Main); err != nil {
+	if err := trusted.Address(cfg.Main, true); err != nil { // who reads the token may vote
 		return nil, fmt.Errorf("reach %s: %w", cfg.Main, err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read ca_file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read ca_file: no certificate in %s", cfg.CAFile)
-		}
-		transport.TLSClientConfig.RootCAs = pool
+	roots, err := trusted.CAs(cfg.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &wire{
 		base: strings.TrimRight(cfg.Main, "/"), name: cfg.Name, token: cfg.Token,
 		// A redirect would carry the token to somebody else.

@@ -14,6 +14,10 @@ func TestEveryRouteIsListedForWhomItShouldBe(t *testing.T) {
 		"GET /static/{file}": true, "GET /-/healthy": true, "GET /-/ready": true, "GET /metrics": true,
 		"GET /metrics/probes": true, "GET /probe": true,
 		"GET /sign-in": true, "POST /sign-in": true, "POST /sign-out": true,
+
+		// These know who comes by the link itself.
+		"GET /confirm/{incident}/{party}/{expires}/{token}": true, "POST /confirm/{incident}/{party}/{expires}/{token}": true,
+		"GET /feedback/{incident}/{party}/{expires}/{token}": true, "POST /feedback/{incident}/{party}/{expires}/{token}": true,
 	}
 	for _, rt := range routes {
 		machine := strings.HasPrefix(rt.pattern, "/api/alertmanager") || strings.HasPrefix(rt.pattern, "/api/v1/")

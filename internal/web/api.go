@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -34,40 +35,44 @@ func (a *app) apiShow(w http.ResponseWriter, r *http.Request) {
 
 // apiIncident is an incident as programs read it.
 type apiIncident struct {
-	ID           string                   `json:"id"`
-	Version      int                      `json:"version"`
-	Title        string                   `json:"title"`
-	Status       incident.Status          `json:"status"`
-	Doing        string                   `json:"doing"` // in one sentence, what happens now
-	Priority     incident.Priority        `json:"priority"`
-	Impact       incident.Level           `json:"impact"`
-	Urgency      incident.Level           `json:"urgency"`
-	Subject      incident.Subject         `json:"subject"`
-	Site         string                   `json:"site,omitempty"`
-	Team         string                   `json:"team,omitempty"`
-	Owner        string                   `json:"owner,omitempty"`
-	Customers    []string                 `json:"customers,omitempty"`
-	Started      time.Time                `json:"started"`
-	Opened       time.Time                `json:"opened"`
-	Acknowledged time.Time                `json:"acknowledged,omitzero"`
-	Restored     time.Time                `json:"restored,omitzero"`
-	Closed       time.Time                `json:"closed,omitzero"`
-	MergedInto   string                   `json:"merged_into,omitempty"`
-	NextUpdate   time.Time                `json:"next_update,omitzero"` // when customers hear again
-	Runbook      string                   `json:"runbook,omitempty"`
-	RunbookHash  string                   `json:"runbook_hash,omitempty"`
-	Verdict      *incident.Concluded      `json:"verdict,omitempty"`
-	Diagnosis    []incident.Check         `json:"diagnosis,omitempty"`
-	Blocked      *incident.Blocked        `json:"blocked,omitempty"`
-	Approval     *apiApproval             `json:"approval,omitempty"`
-	Action       *apiAction               `json:"action,omitempty"`
-	Order        *apiOrder                `json:"order,omitempty"`
-	Calls        []apiCall                `json:"calls,omitempty"`
-	Attentions   []incident.Attention     `json:"attentions,omitempty"`
-	Closure      *incident.ClosureChecked `json:"closure,omitempty"`
-	Resolution   *incident.Resolution     `json:"resolution,omitempty"`
-	Draft        *incident.Resolution     `json:"draft,omitempty"` // what closing could say
-	Told         map[string]time.Time     `json:"told,omitempty"`
+	ID           string                      `json:"id"`
+	Version      int                         `json:"version"`
+	Title        string                      `json:"title"`
+	Status       incident.Status             `json:"status"`
+	Doing        string                      `json:"doing"` // in one sentence, what happens now
+	Priority     incident.Priority           `json:"priority"`
+	Impact       incident.Level              `json:"impact"`
+	Urgency      incident.Level              `json:"urgency"`
+	Subject      incident.Subject            `json:"subject"`
+	Site         string                      `json:"site,omitempty"`
+	Team         string                      `json:"team,omitempty"`
+	Owner        string                      `json:"owner,omitempty"`
+	Customers    []string                    `json:"customers,omitempty"`
+	Started      time.Time                   `json:"started"`
+	Opened       time.Time                   `json:"opened"`
+	Acknowledged time.Time                   `json:"acknowledged,omitzero"`
+	Restored     time.Time                   `json:"restored,omitzero"`
+	Closed       time.Time                   `json:"closed,omitzero"`
+	MergedInto   string                      `json:"merged_into,omitempty"`
+	NextUpdate   time.Time                   `json:"next_update,omitzero"` // when customers hear again
+	Runbook      string                      `json:"runbook,omitempty"`
+	RunbookHash  string                      `json:"runbook_hash,omitempty"`
+	Verdict      *incident.Concluded         `json:"verdict,omitempty"`
+	Diagnosis    []incident.Check            `json:"diagnosis,omitempty"`
+	Blocked      *incident.Blocked           `json:"blocked,omitempty"`
+	Approval     *apiApproval                `json:"approval,omitempty"`
+	Action       *apiAction                  `json:"action,omitempty"`
+	Order        *apiOrder                   `json:"order,omitempty"`
+	Calls        []apiCall                   `json:"calls,omitempty"`
+	Attentions   []incident.Attention        `json:"attentions,omitempty"`
+	Closure      *incident.ClosureChecked    `json:"closure,omitempty"`
+	Resolution   *incident.Resolution        `json:"resolution,omitempty"`
+	Draft        *incident.Resolution        `json:"draft,omitempty"` // what closing could say
+	Told         map[string]time.Time        `json:"told,omitempty"`
+	Update       *incident.UpdateDrafted     `json:"update,omitempty"`      // that waits for a nod
+	Unconfirmed  []string                    `json:"unconfirmed,omitempty"` // customers who have not said that everything works
+	Complaints   []incident.CustomerAnswered `json:"complaints,omitempty"`  // and those who say that not everything does
+	Feedback     []incident.Feedback         `json:"feedback,omitempty"`
 }
 
 type apiApproval struct {
@@ -96,6 +101,8 @@ type apiCall struct {
 	incident.CallTask
 	Outcome string `json:"outcome,omitempty"`
 	By      string `json:"by,omitempty"`
+	Tries   int    `json:"tries,omitempty"`
+	TakenBy string `json:"taken_by,omitempty"` // who is calling
 }
 
 // record writes an incident for programs.
@@ -120,7 +127,26 @@ func record(h history, updates map[incident.Priority]time.Duration) apiIncident 
 		out.Draft = &draft
 	}
 	recordWork(&out, inc)
+	recordCustomers(&out, inc)
 	return out
+}
+
+// recordCustomers adds what customers say, and what they are about to hear.
+func recordCustomers(out *apiIncident, inc *incident.Incident) {
+	out.Complaints = inc.Complaints()
+	if d := inc.Draft; d != nil && d.AgreedBy == "" {
+		out.Update = &d.UpdateDrafted
+	}
+	c := inc.Confirmation
+	if c == nil {
+		return
+	}
+	if !c.AskedAt.IsZero() {
+		out.Unconfirmed = inc.Unconfirmed()
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Feedback)) {
+		out.Feedback = append(out.Feedback, c.Feedback[name])
+	}
 }
 
 // recordWork adds what is asked, done and ordered.
@@ -135,7 +161,7 @@ func recordWork(out *apiIncident, inc *incident.Incident) {
 		out.Order = &apiOrder{o.WorkOrdered, o.State, o.ChangedAt, o.By, o.Words}
 	}
 	for _, c := range inc.CallTasks {
-		out.Calls = append(out.Calls, apiCall{c.CallTask, c.Outcome, c.By})
+		out.Calls = append(out.Calls, apiCall{c.CallTask, c.Outcome, c.By, c.Tries, c.TakenBy})
 	}
 }
 

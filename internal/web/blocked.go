@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,8 +19,10 @@ import (
 // and what waits for people.
 type blockedReport struct {
 	Frozen    string     `json:"frozen,omitempty"` // why everything is stopped
+	Idle      string     `json:"idle,omitempty"`   // why no order is carried out
 	Blocked   []heldBack `json:"blocked"`
 	Questions []waiting  `json:"questions"`
+	More      int        `json:"more,omitempty"` // ongoing incidents, less pressing, that were not gone through
 }
 
 // heldBack is one step that a guard does not let through.
@@ -54,16 +57,24 @@ type waiting struct {
 	Else     string            `json:"otherwise"`
 }
 
-// loadBlocked goes through everything that is ongoing, the most pressing first.
+// loadBlocked goes through what is ongoing, the most pressing first, and says how
+// much it left out.
 func (a *app) loadBlocked(ctx context.Context) (blockedReport, error) {
 	report := blockedReport{Frozen: a.Freeze.Why(), Blocked: []heldBack{}, Questions: []waiting{}}
-	list, err := a.Store.List(ctx, store.Filter{Ongoing: true, Limit: maxBlocked})
+	if a.Idle != nil {
+		if err := a.Idle(); err != nil {
+			report.Idle = err.Error()
+		}
+	}
+	list, err := a.Store.List(ctx, store.Filter{Ongoing: true, Limit: maxOngoing})
 	if err != nil {
 		return report, err
 	}
 	slices.SortStableFunc(list, func(x, y store.Summary) int { return strings.Compare(string(x.Priority), string(y.Priority)) })
+	most := cmp.Or(a.mostBlocked, maxBlocked)
+	report.More = max(0, len(list)-most)
 	inv := a.Inventory()
-	for _, m := range list {
+	for _, m := range list[:len(list)-report.More] {
 		inc, err := a.Store.Load(ctx, m.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -76,8 +87,12 @@ func (a *app) loadBlocked(ctx context.Context) (blockedReport, error) {
 	return report, nil
 }
 
-// maxBlocked bounds how many incidents are gone through for one answer.
-const maxBlocked = 10_000
+// Bounds of one answer: how many incidents are put in order, and how many of them
+// are gone through.
+const (
+	maxOngoing = 1_000_000
+	maxBlocked = 10_000
+)
 
 func (r *blockedReport) add(inc *incident.Incident, inv *inventory.Inventory) {
 	server := ""

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // blocked reads what piket is not doing.
 func (s *site) blocked() (report struct {
 	Frozen  string
+	More    int
 	Blocked []struct {
 		Incident, Server, Step, Guard, Why string
 		Since                              time.Time
@@ -70,6 +72,35 @@ func TestWhatIsHeldBackIsListedWithItsReason(t *testing.T) {
 	s.happen(id, incident.Restored{How: "it answers"})
 	if r := s.blocked(); len(r.Blocked)+len(r.Questions) != 0 {
 		t.Errorf("service is back, and %+v", r)
+	}
+}
+
+func TestWhatIsNotGoneThroughIsSaidAndIsTheLeastPressing(t *testing.T) {
+	s := newSite(t)
+	pressing := s.unreachable()
+	s.happen(pressing, incident.Blocked{Step: "power-cycle", Guard: "hold-down", Why: "early", Until: s.clock.Now().Add(time.Minute)})
+	s.forward(time.Minute)
+	lesser := incident.Opened{Title: "Its lamp is orange", Subject: incident.Subject{Kind: "rack", Name: "a12"}}
+	if _, err := s.store.Create(t.Context(), incident.Event{Actor: incident.Piket, Payload: lesser}, incident.Event{Actor: incident.Piket, Payload: incident.Classified{Impact: incident.Low, Urgency: incident.Low, Priority: incident.P4}}); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.as("guest", "GET", "/blocked", "").body; strings.Contains(page, "not gone through") {
+		t.Error("all were gone through, and the page says otherwise")
+	}
+	s.server.GoThrough(1)
+	if r := s.blocked(); r.More != 1 || len(r.Blocked) != 1 || r.Blocked[0].Incident != pressing {
+		t.Errorf("%+v", r)
+	}
+	if page := s.as("guest", "GET", "/blocked", "").body; !strings.Contains(page, "1 more are ongoing and were not gone through") {
+		t.Error("the page does not say that there is more")
+	}
+}
+
+func TestThePageSaysWhyNoMachineIsTouched(t *testing.T) {
+	s := newSite(t)
+	s.server.Idle = func() error { return errors.New("the executor <cannot> write") }
+	if page := s.as("guest", "GET", "/blocked", "").body; !strings.Contains(page, "No machine is touched:") || !strings.Contains(page, "the executor &lt;cannot&gt; write") {
+		t.Error(page)
 	}
 }
 

@@ -31,6 +31,8 @@ var answers = []struct {
 	{remediation.ErrNotAllowed, http.StatusForbidden, "the question names who may answer it; ask one of them"},
 	{desk.ErrIncomplete, http.StatusUnprocessableEntity, "fill in what is missing and send it again"},
 	{desk.ErrOutrun, http.StatusConflict, "go back, copy what you wrote, read the newer version, and write yours on it"},
+	{desk.ErrTaken, http.StatusConflict, "take another call, or this one when their time is over"},
+	{desk.ErrEnough, http.StatusConflict, "telephone instead"},
 	{desk.ErrNotNow, http.StatusConflict, "look at the incident again: it has moved on"},
 	{remediation.ErrRequester, http.StatusForbidden, "you may still say no; a yes must come from two others who may answer"},
 	{remediation.ErrAlready, http.StatusConflict, "ask another of those who may answer; the question names them"},

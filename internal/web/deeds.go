@@ -33,6 +33,15 @@ type said struct {
 	State      string `json:"state"`
 	Task       string `json:"task"`
 	Outcome    string `json:"outcome"`
+
+	Measures    string `json:"measures"`
+	Unconfirmed string `json:"unconfirmed"` // why it is closed without the customers' yes
+	Impact      string `json:"impact"`
+	Urgency     string `json:"urgency"`
+	Priority    string `json:"priority"` // an override of the matrix
+	Customer    string `json:"customer"`
+	Answer      string `json:"answer"` // what a customer said: "yes" or "no"
+	Draft       string `json:"draft"`  // of an update
 	saidOfReview
 }
 
@@ -61,14 +70,29 @@ var deeds = map[string]deed{
 	},
 	"close": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.Close(m.incident, m.by, incident.Resolution{
-			Cause: s.Cause, Solution: s.Solution, Prevention: s.Prevention, Unchecked: s.Unchecked,
+			Cause: s.Cause, Measures: s.Measures, Solution: s.Solution, Prevention: s.Prevention, Unchecked: s.Unchecked, Unconfirmed: s.Unconfirmed,
 		})
 	},
 	"order": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.ReportOrder(m.incident, m.by, incident.OrderProgress{Order: s.Order, State: s.State, Words: s.Words})
 	},
 	"call": func(m moment, s said) ([]incident.Payload, error) {
-		return desk.ReportCall(m.incident, m.by, s.Task, s.Outcome)
+		return desk.ReportCall(m.incident, m.by, s.Task, s.Outcome, m.now)
+	},
+	"take": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.TakeCall(m.incident, m.by, s.Task, m.now)
+	},
+	"classify": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.Classify(m.incident, m.by, desk.Judgement{
+			Impact: incident.Level(s.Impact), Urgency: incident.Level(s.Urgency), Priority: incident.Priority(s.Priority), Reason: s.Reason,
+		})
+	},
+	"confirm": func(m moment, s said) ([]incident.Payload, error) { return m.answered(s) },
+	"settle": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.SettleComplaint(m.incident, m.by, s.Customer, s.Words)
+	},
+	"nod": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.AgreeToUpdate(m.incident, m.by, s.Draft, s.Words, m.now)
 	},
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
 
@@ -94,6 +118,14 @@ func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
 	return []incident.Payload{payload}, nil
 }
 
+// answered records what a customer said on the telephone.
+func (m moment) answered(s said) ([]incident.Payload, error) {
+	if s.Answer != "yes" && s.Answer != "no" {
+		return nil, fmt.Errorf("answer of %s: %w: yes or no", s.Customer, desk.ErrIncomplete)
+	}
+	return desk.CustomerAnswered(m.incident, s.Customer, s.Answer == "yes", s.Words, "telephone")
+}
+
 // over says that what persons reported no longer is. No machine resolves their
 // reports, and an incident that no runbook checks cannot be closed before.
 func (m moment) over() ([]incident.Payload, error) {
@@ -114,28 +146,36 @@ func (m moment) over() ([]incident.Payload, error) {
 // on in between.
 const maxTries = 10
 
-// carryOut judges a deed on the incident as it is and writes it down. When the
-// incident has moved on meanwhile, it is judged again from the start.
+// carryOut judges a person's deed on the incident as it is and writes it down.
 func (a *app) carryOut(ctx context.Context, id string, by inventory.Person, do deed, s said) error {
+	return a.append(ctx, id, incident.Person(by.Name), func(m moment) ([]incident.Payload, error) {
+		m.by = by
+		return do(m, s)
+	})
+}
+
+// append writes down what judge makes of the incident as it is. When it has moved
+// on meanwhile, it is judged again from the start.
+func (a *app) append(ctx context.Context, id, actor string, judge func(moment) ([]incident.Payload, error)) error {
 	for range maxTries {
 		inc, err := a.Store.Load(ctx, id)
 		if err != nil {
 			return err
 		}
-		m := moment{incident: inc, inventory: a.Inventory(), by: by, now: a.Clock.Now(), config: a.Config()}
+		m := moment{incident: inc, inventory: a.Inventory(), now: a.Clock.Now(), config: a.Config()}
 		m.events = func() ([]incident.Event, error) { return a.Store.Events(ctx, id, 0) }
-		payloads, err := do(m, s)
-		if err != nil {
+		payloads, err := judge(m)
+		if err != nil || len(payloads) == 0 {
 			return err
 		}
 		events := make([]incident.Event, len(payloads))
 		for n, p := range payloads {
 			// The moment at which it was judged is when it happened: a yes that
 			// is in time stays so however long the commit takes.
-			events[n] = incident.Event{At: m.now, Actor: incident.Person(by.Name), Payload: p}
+			events[n] = incident.Event{At: m.now, Actor: actor, Payload: p}
 		}
 		_, err = a.Store.Append(ctx, id, inc.Version, events...)
-		failpoint.Reach(failpoint.DeedDone)
+		failpoint.Done(failpoint.DeedDone, err)
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
@@ -182,6 +222,8 @@ func saidInForm(r *http.Request) said {
 		Approval: f("approval"), PlanHash: f("plan_hash"), Reason: f("reason"), Words: f("words"),
 		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"), Unchecked: f("unchecked"),
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
+		Measures: f("measures"), Unconfirmed: f("unconfirmed"), Impact: f("impact"), Urgency: f("urgency"), Priority: f("priority"),
+		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"),
 		saidOfReview: saidOfReviewInForm(r),
 	}
 }

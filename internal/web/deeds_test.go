@@ -50,7 +50,7 @@ func TestAnIncidentIsCarriedToItsEndThroughTheAPI(t *testing.T) {
 		}
 	}
 	s.happen(id, incident.Restored{How: "it answers"}, incident.ClosureChecked{Passed: true})
-	closed := s.as("noor", "POST", path+"/close", `{"cause":"a dead fan","solution":"replaced","prevention":"watch fans"}`)
+	closed := s.as("noor", "POST", path+"/close", `{"cause":"a dead fan","solution":"replaced","prevention":"watch fans","unconfirmed":"they are on holiday"}`)
 	if closed.status != 200 || s.load(id).Status != incident.Finished || s.load(id).Resolution.By != "noor" {
 		t.Fatalf("close: %d %s", closed.status, closed.body)
 	}
@@ -185,7 +185,7 @@ func TestAReportThatNoRunbookChecksEndsWhenAPersonSaysSo(t *testing.T) {
 	if again := s.as("noor", "POST", "/api/incidents/INC-2026-0001/over", ""); again.status != 409 {
 		t.Errorf("over twice: %d", again.status)
 	}
-	if closed := s.form(cookie, "/incidents/INC-2026-0001/close", "cause=paper&solution=more+paper"); closed.status != http.StatusSeeOther {
+	if closed := s.form(cookie, "/incidents/INC-2026-0001/close", "cause=paper&solution=more+paper&prevention=a+larger+tray"); closed.status != http.StatusSeeOther {
 		t.Errorf("close: %d %s", closed.status, closed.body)
 	}
 	if s.load("INC-2026-0001").Status != incident.Finished {

@@ -19,3 +19,6 @@ func AllRoutes() []Listed {
 	}
 	return list
 }
+
+// GoThrough has /blocked go through so many incidents at the most.
+func (s *Server) GoThrough(most int) { s.mostBlocked = most }

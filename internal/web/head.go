@@ -28,6 +28,12 @@ type headView struct {
 	Relapses     int
 	MergedInto   string
 	MayTake      bool
+
+	MayJudge        bool
+	Impact, Urgency incident.Level
+	Levels          []incident.Level
+	Priorities      []incident.Priority
+	JudgedBy        string // the person who did last, "" when a runbook did
 }
 
 func headOf(h history, s setting) headView {
@@ -39,7 +45,9 @@ func headOf(h history, s setting) headView {
 		Team: teamName(inc.Team, s.inv), Owner: personName(inc.Owner, s.inv),
 		Started: inc.StartedAt,
 		Next:    nextUpdate(inc, s.updates), Phases: phases(h), Relapses: inc.Relapses, MergedInto: inc.MergedInto,
-		MayTake: inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
+		MayTake:  inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
+		MayJudge: inc.Ongoing() && judge.admits(s.me), Impact: inc.Impact, Urgency: inc.Urgency,
+		Levels: incident.Levels, Priorities: incident.Priorities, JudgedBy: personName(inc.JudgedBy, s.inv),
 	}
 	if _, ours := s.inv.Server(inc.Subject.Name); ours && inc.Subject.Kind == "server" {
 		v.Server = serverPath(inc.Subject.Name)

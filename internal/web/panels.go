@@ -31,6 +31,7 @@ var panels = []panel{
 	{"frozen", func(_ history, s setting) any { return banner{s.frozen, s.blind, warden.admits(s.me)} }},
 	{"head", func(h history, s setting) any { return headOf(h, s) }},
 	{"question", shown(questionOf)},
+	{"update", shown(updateOf)},
 	{"order", shown(orderOf)},
 	{"calls", shown(callsOf)},
 	{"attentions", shown(attentionsOf)},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -85,6 +86,11 @@ type callView struct {
 	Task, Customer, Telephone, Purpose, Script string
 	Due                                        time.Time
 	Outcome, By                                string
+	Tries                                      int
+	HeldBy                                     string // who is calling, "" when nobody is
+	Until                                      time.Time
+	Mine                                       bool // it is the one who looks
+	Later                                      bool // it is not due yet: nobody answered
 }
 
 func callsOf(h history, s setting) *callsView {
@@ -95,7 +101,8 @@ func callsOf(h history, s setting) *callsView {
 	for _, c := range h.inc.CallTasks {
 		call := callView{
 			Task: c.Task, Customer: c.Customer, Telephone: c.Telephone, Purpose: purposeWords[c.Purpose], Script: c.Script,
-			Due: c.Due, Outcome: c.Outcome, By: personName(c.By, s.inv),
+			Due: c.Due, Outcome: c.Outcome, By: personName(c.By, s.inv), Tries: c.Tries,
+			HeldBy: personName(c.HeldBy(s.now), s.inv), Until: c.TakenUntil, Mine: c.HeldBy(s.now) == s.me.Name, Later: s.now.Before(c.Due),
 		}
 		if customer, ok := s.inv.Customer(c.Customer); ok {
 			call.Customer = customerName(customer)
@@ -112,6 +119,7 @@ func callsOf(h history, s setting) *callsView {
 // purposeWords says what a message or call is for.
 var purposeWords = map[string]string{
 	"first": "first word", "update": "update", "restored": "service is back", "summary": "summary",
+	"confirm": "does everything work?", "confirm-again": "does everything work?",
 }
 
 // customersView is who was told what, and when they hear again.
@@ -127,6 +135,9 @@ type customerRow struct {
 	Next  time.Time
 	Late  bool
 	Mails []mailView
+
+	Says, Tone string // whether everything works, in their words; "" before they were asked
+	Feedback   *incident.Feedback
 }
 
 type mailView struct {
@@ -138,17 +149,18 @@ func customersOf(h history, s setting) *customersView {
 	if len(h.inc.Customers) == 0 {
 		return nil
 	}
-	every, told := s.updates[h.inc.Priority]
 	v := &customersView{}
-	if told {
+	if every, told := s.updates[h.inc.Priority]; told {
 		v.Every = inWords(every)
 	}
 	for _, name := range h.inc.Customers {
 		row := customerRow{Name: name, Told: h.inc.Told[name], Back: h.inc.ToldBack[name]}
-		if c, ok := s.inv.Customer(name); ok {
+		c, ok := s.inv.Customer(name)
+		if ok {
 			row.Name = customerName(c)
 		}
-		if told && h.inc.Status == incident.Open && !row.Told.IsZero() {
+		row.confirmed(h.inc, name)
+		if every, hears := (desk.Policy{Updates: s.updates}).Hears(c, h.inc.Priority); hears && every > 0 && h.inc.Status == incident.Open && !row.Told.IsZero() {
 			row.Next = row.Told.Add(every)
 			row.Late = s.now.After(row.Next)
 		}
@@ -165,6 +177,8 @@ func customersOf(h history, s setting) *customersView {
 func mailOf(m *incident.Message) mailView {
 	v := mailView{Purpose: purposeWords[m.Purpose], Subject: m.Subject, At: m.QueuedAt, State: "on its way", Tone: toneLook}
 	switch {
+	case m.Bounced != "":
+		v.State, v.Tone = "came back", toneBad
 	case m.Delivered:
 		v.State, v.Tone = "delivered", toneGood
 	case m.GivenUp:
@@ -181,8 +195,11 @@ type attentionsView struct {
 }
 
 func attentionsOf(h history, _ setting) *attentionsView {
-	points := h.attentions()
-	if h.inc.Status != incident.Open || len(points) == 0 {
+	points := slices.DeleteFunc(h.attentions(), func(p incident.Attention) bool {
+		_, stands := h.inc.Attentions[p.Topic]
+		return !stands
+	})
+	if !h.inc.Ongoing() || len(points) == 0 {
 		return nil
 	}
 	return &attentionsView{points}
@@ -198,6 +215,11 @@ type closeView struct {
 	FinalBy   string
 	Reported  bool // a person's report is open, and a person can end it
 	Unchecked bool // this person may close it on their word alone
+
+	Awaited    []string                    // customers who have not said that everything works
+	Complaints []incident.CustomerAnswered // and those who have said that not everything does
+	MayAnswer  bool                        // this person may write down what a customer says
+	MaySettle  bool
 }
 
 func closeOf(h history, s setting) *closeView {
@@ -210,18 +232,70 @@ func closeOf(h history, s setting) *closeView {
 	v.Reported = inc.Ongoing() && inc.Runbook.Hash == "" && hands.admits(s.me) &&
 		slices.ContainsFunc(inc.Firing(), alertOfPerson)
 	// Asked of the desk itself, so that the page offers what it would take.
-	_, err := desk.Close(inc, s.me, incident.Resolution{Cause: "-", Solution: "-"})
+	_, err := desk.Close(inc, s.me, incident.Resolution{Cause: "-", Solution: "-", Prevention: "-", Unconfirmed: "-"})
 	v.Ready = err == nil
 	_, err = desk.Close(inc, s.me, incident.Resolution{Cause: "-", Solution: "-", Unchecked: "-"})
 	v.Unchecked = err == nil
+	v.listen(inc, s)
 	if !v.Ready && inc.Status == incident.BackInService {
-		v.Waits = "The closure check must pass first; then an engineer closes it."
+		v.Waits = "The closure check must pass first; then an engineer or a manager closes it."
 		if inc.Closure != nil && inc.Closure.Passed {
-			v.Waits = "The closure check has passed. An engineer closes it."
+			v.Waits = "The closure check has passed. An engineer or a manager closes it."
 		}
 	}
-	if !v.Ready && v.Waits == "" && !v.Reported && !v.Unchecked {
+	if !v.Ready && v.Waits == "" && !v.Reported && !v.Unchecked && len(v.Complaints) == 0 && len(v.Awaited) == 0 {
 		return nil
+	}
+	return v
+}
+
+// listen adds what customers say of the end.
+func (v *closeView) listen(inc *incident.Incident, s setting) {
+	v.Complaints, v.MaySettle, v.MayAnswer = inc.Complaints(), warden.admits(s.me), reporter.admits(s.me)
+	for _, name := range inc.Unconfirmed() {
+		complains := slices.ContainsFunc(v.Complaints, func(c incident.CustomerAnswered) bool { return c.Customer == name })
+		if !complains && desk.MayAnswer(inc, name) {
+			v.Awaited = append(v.Awaited, name)
+		}
+	}
+}
+
+// confirmed adds what a customer said of the end.
+func (r *customerRow) confirmed(inc *incident.Incident, name string) {
+	c := inc.Confirmation
+	if c == nil {
+		return
+	}
+	if f, given := c.Feedback[name]; given {
+		r.Feedback = &f
+	}
+	switch answer, said := c.Answers[name]; {
+	case said && answer.Works:
+		r.Says, r.Tone = "says that everything works", toneGood
+	case said:
+		r.Says, r.Tone = "says that not everything works", toneBad
+	case slices.Contains(c.Asked.Customers, name):
+		r.Says, r.Tone = "asked whether everything works", toneAsk
+	}
+}
+
+// updateView is an update that waits for the communications manager's nod.
+type updateView struct {
+	ID, Draft string
+	Customers []string
+	Texts     []string // in each language
+	Until     time.Time
+	May       bool
+}
+
+func updateOf(h history, s setting) *updateView {
+	d := desk.PendingDraft(h.inc, s.now)
+	if d == nil {
+		return nil
+	}
+	v := &updateView{ID: h.inc.ID, Draft: d.Draft, Customers: d.Customers, Until: d.Until, May: spokesman.admits(s.me)}
+	for _, language := range slices.Sorted(maps.Keys(d.Texts)) {
+		v.Texts = append(v.Texts, d.Texts[language])
 	}
 	return v
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 )
 
@@ -25,6 +27,8 @@ type told struct {
 	Summary     string `json:"summary"`
 	Contact     string `json:"contact"`     // who reported it, and how they are reached
 	Unreachable bool   `json:"unreachable"` // it does not answer at all: the runbook for that begins
+	Impact      string `json:"impact"`      // how far it hurts, "" when nobody has asked [2.2]
+	Urgency     string `json:"urgency"`     // whether they can work meanwhile
 }
 
 // How much of a report is kept.
@@ -40,6 +44,11 @@ func (t told) alert(inv *inventory.Inventory, by inventory.Person, now time.Time
 	summary, contact := clip(t.Summary, maxSummaryRunes), clip(t.Contact, maxContactRunes)
 	if summary == "" {
 		return alerts.Alert{}, fmt.Errorf("report: %w: what is wrong, in a few words", desk.ErrIncomplete)
+	}
+	for _, level := range []string{t.Impact, t.Urgency} {
+		if (t.Impact == "") != (t.Urgency == "") || level != "" && !slices.Contains(incident.Levels, incident.Level(level)) {
+			return alerts.Alert{}, fmt.Errorf("report: %w: impact and urgency, each high, medium or low, or neither", desk.ErrIncomplete)
+		}
 	}
 	labels := alerts.Labels{"alertname": reportedByPerson}
 	if _, ok := inv.Server(t.Server); t.Server != "" && !ok {
@@ -65,9 +74,13 @@ func (t told) alert(inv *inventory.Inventory, by inventory.Person, now time.Time
 		// Two reports are two troubles until somebody says otherwise.
 		labels["report"] = now.UTC().Format(time.RFC3339Nano)
 	}
+	annotations := alerts.Labels{"summary": summary, "contact": contact, "reporter": by.Name}
+	if t.Impact != "" {
+		annotations["impact"], annotations["urgency"] = t.Impact, t.Urgency
+	}
 	return alerts.Alert{
 		Source: personSource, Status: alerts.Firing, Labels: labels, StartsAt: now.UTC(), Fingerprint: labels.Fingerprint(),
-		Annotations: alerts.Labels{"summary": summary, "contact": contact, "reporter": by.Name},
+		Annotations: annotations,
 	}, nil
 }
 
@@ -120,7 +133,7 @@ func (a *app) reportPage(w http.ResponseWriter, r *http.Request) {
 func (a *app) report(w http.ResponseWriter, r *http.Request) {
 	t := told{
 		Summary: r.PostFormValue("summary"), Contact: r.PostFormValue("contact"),
-		Unreachable: r.PostFormValue("unreachable") != "",
+		Unreachable: r.PostFormValue("unreachable") != "", Impact: r.PostFormValue("impact"), Urgency: r.PostFormValue("urgency"),
 	}
 	// One list offers both: "server web-07", "site ams1".
 	switch kind, name, _ := strings.Cut(r.PostFormValue("about"), " "); kind {

@@ -19,17 +19,22 @@ const (
 	sender   who = "sender"            // Alertmanager, a heartbeat or a vantage, by its own token or certificate
 	reader   who = "signed in"         // any person of the inventory
 	reporter who = "with any role"     // may write something down
-	engineer who = "engineer"          // may answer what is asked and close
-	hands    who = "engineer, support" // may report on calls and work orders
-	warden   who = "engineer, manager" // may freeze, thaw and reload
+	engineer who = "engineer"          // may answer what is asked
+	warden   who = "engineer, manager" // may freeze, thaw and reload, close, and settle what customers report
+
+	hands     who = "engineer, support, communications" // may report on calls and work orders
+	judge     who = "engineer, manager, support"        // may classify
+	spokesman who = "communications, manager"           // may let updates go
 )
 
 // circles lists the roles that make a person part of each circle.
 var circles = map[who][]inventory.Role{
-	reporter: inventory.Roles,
-	engineer: {inventory.Engineer},
-	hands:    {inventory.Engineer, inventory.Support},
-	warden:   {inventory.Engineer, inventory.Manager},
+	reporter:  inventory.Roles,
+	engineer:  {inventory.Engineer},
+	hands:     {inventory.Engineer, inventory.Support, inventory.Communications},
+	judge:     {inventory.Engineer, inventory.Manager, inventory.Support},
+	spokesman: {inventory.Communications, inventory.Manager},
+	warden:    {inventory.Engineer, inventory.Manager},
 }
 
 // admits reports whether a signed-in person is part of the circle.
@@ -74,10 +79,15 @@ var routes = []route{
 	{"POST /api/incidents/{id}/deny", engineer, apiDeed("deny")},
 	{"POST /api/incidents/{id}/acknowledge", engineer, apiDeed("acknowledge")},
 	{"POST /api/incidents/{id}/note", reporter, apiDeed("note")},
-	{"POST /api/incidents/{id}/close", engineer, apiDeed("close")},
+	{"POST /api/incidents/{id}/close", warden, apiDeed("close")},
 	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
+	{"POST /api/incidents/{id}/take", hands, apiDeed("take")},
+	{"POST /api/incidents/{id}/classify", judge, apiDeed("classify")},
+	{"POST /api/incidents/{id}/confirm", reporter, apiDeed("confirm")},
+	{"POST /api/incidents/{id}/settle", warden, apiDeed("settle")},
+	{"POST /api/incidents/{id}/nod", spokesman, apiDeed("nod")},
 	{"GET /api/incidents/{id}/review", reader, (*app).reviewPage},
 	{"POST /api/incidents/{id}/review", warden, apiDeed("review")},
 	{"POST /api/incidents/{id}/share", warden, apiDeed("share")},
@@ -110,10 +120,21 @@ var routes = []route{
 	{"POST /incidents/{id}/deny", engineer, pageDeed("deny")},
 	{"POST /incidents/{id}/acknowledge", engineer, pageDeed("acknowledge")},
 	{"POST /incidents/{id}/note", reporter, pageDeed("note")},
-	{"POST /incidents/{id}/close", engineer, pageDeed("close")},
+	{"POST /incidents/{id}/close", warden, pageDeed("close")},
 	{"POST /incidents/{id}/order", hands, pageDeed("order")},
 	{"POST /incidents/{id}/call", hands, pageDeed("call")},
 	{"POST /incidents/{id}/over", hands, pageDeed("over")},
+	{"POST /incidents/{id}/take", hands, pageDeed("take")},
+	{"POST /incidents/{id}/classify", judge, pageDeed("classify")},
+	{"POST /incidents/{id}/confirm", reporter, pageDeed("confirm")},
+	{"POST /incidents/{id}/settle", warden, pageDeed("settle")},
+	{"POST /incidents/{id}/nod", spokesman, pageDeed("nod")},
+
+	// For who has a link and no sign-in.
+	{"GET /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirmPage},
+	{"POST /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirm},
+	{"GET /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedbackPage},
+	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
 
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},

@@ -21,6 +21,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/probes"
@@ -44,6 +45,13 @@ type Server struct {
 	// none.
 	Beat func(server, service string)
 
+	// Idle says why no machine is touched whatever is decided; without it nobody
+	// is told.
+	Idle func() error
+
+	// Links reads the links of people without a sign-in; the zero Key reads none.
+	Links signed.Key
+
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.
 	Vantages *vantage.Hub
@@ -56,6 +64,8 @@ type Server struct {
 	// Probes knows how everything is that is looked at; without it nobody is
 	// told.
 	Probes *probes.Scheduler
+
+	mostBlocked int // incidents gone through for /blocked, maxBlocked when 0
 }
 
 // Button is the big red button; [freeze.Switch] is one, for one process.
@@ -73,7 +83,7 @@ type Config struct {
 	Token       secret.Ref                          // bearer token of Alertmanager
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
-	Zone        *time.Location                      // of the days and times of reports, UTC when nil
+	Zone        *time.Location                      // of the days and times that are shown and mailed; nil means UTC
 	NIS2        bool                                // whether an incident may be marked as significant
 }
 
@@ -102,7 +112,7 @@ type app struct {
 	sessions *sessions
 	attempts *attempts
 	streams  chan struct{} // a place for each live connection
-	senders  chan struct{} // a place for each notification that is being taken in
+	senders  *admission    // of notifications
 	reports  chan struct{} // a place for each report that is being added up
 	books    *books
 }
@@ -112,7 +122,7 @@ type app struct {
 func (s *Server) Handler() http.Handler {
 	a := &app{
 		Server: s, sessions: newSessions(), attempts: newAttempts(),
-		streams: make(chan struct{}, maxStreams), senders: make(chan struct{}, maxSenders), reports: make(chan struct{}, maxReports), books: newBooks(),
+		streams: make(chan struct{}, maxStreams), senders: newAdmission(), reports: make(chan struct{}, maxReports), books: newBooks(),
 	}
 	mux := http.NewServeMux()
 	for _, rt := range routes {

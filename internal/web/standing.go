@@ -40,6 +40,8 @@ func standingOf(h history) standing {
 		return standing{toneAsk, yesOrNo(inc.Approval) + inc.Approval.Action}
 	case inc.Order != nil && inc.Order.State != "refused":
 		return ordered(inc.Order)
+	case len(inc.Complaints()) > 0 && inc.Goal.Holds:
+		return standing{toneAsk, "Everything answers, and " + inc.Complaints()[0].Customer + " says that not everything works"}
 	case inc.Blocked.Guard != "":
 		return standing{toneHold, "Held back: " + strings.TrimSuffix(inc.Blocked.Why, ".")}
 	}
@@ -60,6 +62,9 @@ func restored(inc *incident.Incident) standing {
 		return standing{toneGood, "Service is back; checking everything once more"}
 	case !inc.Closure.Passed:
 		return standing{toneHold, "Service is back, but the closure check failed"}
+	}
+	if inc.Confirmation != nil && !inc.Confirmed() {
+		return standing{toneGood, "Service is back; waits for the customers to say so"}
 	}
 	return standing{toneGood, "Service is back; an engineer closes it"}
 }

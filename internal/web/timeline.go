@@ -72,6 +72,14 @@ var kindLooks = map[incident.Kind]look{
 	"call_task":          {"messages", "phone", toneAsk},
 	"called":             {"messages", "phone", toneGood},
 	"note":               {"people", "note", toneQuiet},
+	"confirmation_asked": {"messages", "ask", toneAsk},
+	"customer_answered":  {"people", "people", toneGood},
+	"complaint_settled":  {"people", "eye", toneQuiet},
+	"feedback":           {"people", "note", toneQuiet},
+	"call_taken":         {"messages", "phone", toneQuiet},
+	"bounced":            {"messages", "mail", toneBad},
+	"update_drafted":     {"messages", "ask", toneAsk},
+	"update_agreed":      {"people", "yes", toneGood},
 	"review_due":         {"record", "clock", toneQuiet},
 	"review_written":     {"people", "note", toneQuiet},
 	"review_shared":      {"people", "book", toneGood},
@@ -136,6 +144,8 @@ func toneOf(p incident.Payload, tone string) string {
 		good = p.Holds
 	case incident.ClosureChecked:
 		good = p.Passed
+	case incident.CustomerAnswered:
+		good = p.Works
 	case incident.OutcomeRecorded:
 		if p.Outcome != incident.OutcomeDone {
 			return toneHold

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -10,11 +12,6 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/failpoint"
 )
-
-// maxSenders bounds how many notifications are taken in at once. Whoever comes
-// beyond that hears so at once: an answer that takes long is tried again as well,
-// and the first try would still be in the way.
-const maxSenders = 8
 
 // sendingTime is how long a notification may take to arrive.
 const sendingTime = 10 * time.Second
@@ -37,26 +34,33 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	select {
-	case a.senders <- struct{}{}:
-		defer func() { <-a.senders }()
-	default:
-		w.Header().Set("Retry-After", "5")
-		a.complain(w, r, complaint{http.StatusServiceUnavailable, fmt.Sprintf("%d notifications are being taken in already", maxSenders),
-			"nothing is promised; send the same notification again"})
+	alone, ok := a.senders.enter()
+	if !ok {
+		a.busy(w, r, "as many notifications as answers are quick for are being taken in already")
 		return
 	}
+	defer a.senders.leave()
 	// Who sends slowly must not keep a place from others. Not every listener of
 	// the tests has deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(sendingTime))
-	hook, err := readWebhook(r)
+	body := &arriving{Reader: r.Body, last: time.Now()}
+	hook, err := readWebhook(r, body)
 	if err != nil {
 		a.Log.Warn("webhook refused", "address", r.RemoteAddr, "err", err)
 		a.fail(w, r, err)
 		return
 	}
 	failpoint.Reach(failpoint.WebhookRead)
-	if err := a.Receive(r.Context(), hook.Alerts, hook.Truncated); err != nil {
+	began := body.last // what the way here took is not ours to judge, what follows is
+	ctx, cancel := a.senders.patience(r.Context(), alone, len(hook.Alerts), began)
+	defer cancel()
+	defer func() { a.senders.took(began, time.Now()) }()
+	if err := a.Receive(ctx, hook.Alerts, hook.Truncated); err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			a.senders.gaveUp(alone)
+			a.busy(w, r, fmt.Sprintf("the alerts waited for %v to be written down", time.Since(began).Round(time.Millisecond)))
+			return
+		}
 		a.Log.Error("webhook not taken in", "alerts", len(hook.Alerts), "err", err)
 		w.Header().Set("Retry-After", "5")
 		a.complain(w, r, complaint{http.StatusServiceUnavailable, "the alerts could not be written down: " + err.Error(),
@@ -68,15 +72,33 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 	failpoint.Reach(failpoint.WebhookAnswered)
 }
 
+// busy says that the sender should come again: it is overload, and no error.
+func (a *app) busy(w http.ResponseWriter, r *http.Request, why string) {
+	w.Header().Set("Retry-After", "5")
+	a.complain(w, r, complaint{http.StatusServiceUnavailable, why, "nothing is promised; send the same notification again"})
+}
+
+// arriving is a body that knows when its last bytes came.
+type arriving struct {
+	io.Reader
+	last time.Time
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	a.last = time.Now()
+	return n, err
+}
+
 // readWebhook decodes the body. Its errors are complaints: none is cured by
 // sending the same bytes again.
-func readWebhook(r *http.Request) (alerts.Webhook, error) {
+func readWebhook(r *http.Request, body io.Reader) (alerts.Webhook, error) {
 	tooLarge := complaint{http.StatusRequestEntityTooLarge, fmt.Sprintf("the notification is larger than %d MiB", alerts.MaxWebhookBytes>>20),
 		"set max_alerts in Alertmanager's receiver"}
 	if r.ContentLength > alerts.MaxWebhookBytes {
 		return alerts.Webhook{}, tooLarge
 	}
-	hook, err := alerts.DecodeWebhook(r.Body)
+	hook, err := alerts.DecodeWebhook(body)
 	switch {
 	case errors.Is(err, alerts.ErrTooLarge):
 		return alerts.Webhook{}, tooLarge

@@ -183,3 +183,17 @@ func TestWebhookRefusesAtOnceWhatWouldWaitLong(t *testing.T) {
 		}
 	}
 }
+
+// What waits for too long is told early, before anything of it is begun.
+func TestWebhookThatWaitsTooLongIsToldToComeAgain(t *testing.T) {
+	s := newSite(t, func(server *web.Server) {
+		server.Receive = func(ctx context.Context, _ []alerts.Alert, _ uint64) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	})
+	got := s.ask("POST", "/api/alertmanager", hook, "Authorization", "Bearer "+senderToken)
+	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || !strings.Contains(got.body, "the alerts waited for") {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}

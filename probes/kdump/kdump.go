@@ -3,17 +3,22 @@
 // the crash kernel says every few seconds that it is at work: that is what
 // fence_kdump_send of the fence agents does (fence_kdump_nodes in kdump.conf).
 //
-//	listener, err := kdump.Listen(kdump.Config{Listen: ":7410"}, clk, daemon.inventory)
+//	listener, err := kdump.Listen(kdump.Config{Listen: ":7410"}, clk, log, daemon.inventory)
 //	go listener.Run(ctx)
 //	at, heard := listener.LastHeard(server)
 //
-// The message proves nothing of who sent it. It only ever makes piket wait.
+// The message proves nothing of who sent it: anybody whose packets get here may
+// write any server's address into them, and keep piket from cutting its power, which
+// shows on the timeline and among what is held back. So it only ever makes piket
+// wait, for one server that the inventory knows, and for an hour of each day (which
+// begins with a message) at the most: more of them are not heard, and the log says so.
 package kdump
 
 import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -33,14 +38,43 @@ type Config struct {
 type Listener struct {
 	conn      *net.UDPConn
 	clock     *clock.Clock
+	log       *slog.Logger
 	inventory func() *inventory.Inventory
 
 	mu    sync.Mutex
-	heard map[string]time.Time // by name of the server: never more than there are
+	heard map[string]heard // by name of the server: never more than there are
 }
 
+// heard is what one server has said within a day.
+type heard struct {
+	first, last time.Time
+	counts      time.Duration // how long piket has waited for it since the first
+}
+
+// Bounds of what a server's messages may do. A memory is written within minutes:
+// makedumpfile leaves out what is free or a cache.
+const (
+	day     = 24 * time.Hour
+	longest = time.Hour       // that piket waits for one server in a day
+	kept    = 2 * time.Minute // that one message makes it wait, which is remediation's dumpTime
+)
+
+// again returns what has been said once one more message came at now. A clock
+// that was set back begins another day.
+func (h heard) again(now time.Time) heard {
+	if since := now.Sub(h.first); since < 0 || since >= day || now.Before(h.last) {
+		return heard{first: now, last: now}
+	}
+	h.counts += min(now.Sub(h.last), kept)
+	h.last = now
+	return h
+}
+
+// spent reports whether it has been waited for long enough.
+func (h heard) spent() bool { return h.counts >= longest }
+
 // Listen opens the port. The caller runs the listener, or closes it.
-func Listen(config Config, clk *clock.Clock, inv func() *inventory.Inventory) (*Listener, error) {
+func Listen(config Config, clk *clock.Clock, log *slog.Logger, inv func() *inventory.Inventory) (*Listener, error) {
 	address, err := net.ResolveUDPAddr("udp", config.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for kdump: %w", err)
@@ -49,7 +83,7 @@ func Listen(config Config, clk *clock.Clock, inv func() *inventory.Inventory) (*
 	if err != nil {
 		return nil, fmt.Errorf("listen for kdump: %w", err)
 	}
-	return &Listener{conn: conn, clock: clk, inventory: inv, heard: map[string]time.Time{}}, nil
+	return &Listener{conn: conn, clock: clk, log: log, inventory: inv, heard: map[string]heard{}}, nil
 }
 
 // Addr is where the listener listens.
@@ -112,16 +146,25 @@ func (l *Listener) note(from netip.Addr) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heard[server.Name] = l.clock.Now()
+	before := l.heard[server.Name]
+	now := before.again(l.clock.Now())
+	l.heard[server.Name] = now
+	if now.spent() && !before.spent() {
+		l.log.Warn("a server says for too long that it is writing a crash dump, and is not waited for any more today: is it that server?", "host", server.Name, "since", now.first)
+	}
 }
 
 // LastHeard returns when the server last said that it is writing its memory,
-// since piket started; ok is false when it never did. A server that the
+// since piket started; ok is false when it never did, or has said so for an hour
+// of the day that began with its first message. A server that the
 // inventory knows by a host name is heard when its IP address is among its
 // aliases.
 func (l *Listener) LastHeard(server inventory.Server) (at time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, ok = l.heard[server.Name]
-	return at, ok
+	h, ok := l.heard[server.Name]
+	if !ok || h.spent() {
+		return time.Time{}, false
+	}
+	return h.last, true
 }

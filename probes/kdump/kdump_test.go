@@ -2,6 +2,7 @@ package kdump_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -30,7 +31,7 @@ func hear(t *testing.T, aliases ...string) (*kdump.Listener, inventory.Server) {
 		t.Fatal(err)
 	}
 	clk := clock.Jumping(night)
-	listener, err := kdump.Listen(kdump.Config{Listen: "127.0.0.1:0"}, clk, func() *inventory.Inventory { return inv })
+	listener, err := kdump.Listen(kdump.Config{Listen: "127.0.0.1:0"}, clk, slog.New(slog.DiscardHandler), func() *inventory.Inventory { return inv })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,7 +177,7 @@ func (s *ipmi) set(ctx context.Context, c *change) error {
 			return err
 		}
 		err := c.pass(m)
-		failpoint.Reach(failpoint.IPMIBeforeSend)
+		failpoint.Done(failpoint.IPMIBeforeSend, err)
 		return err
 	})
 	_, sendErr := s.client.SetPowerState(ctx, string(c.verb))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // redfish is a session over Redfish with basic authentication: controllers
@@ -37,9 +37,9 @@ func openRedfish(ctx context.Context, b *inventory.BMC, password secret.Value) (
 	if os.Getenv("DEBUG_BMCLIB") != "" {
 		return nil, trouble{unproven, "DEBUG_BMCLIB is set, which prints the password of every BMC: unset it"}
 	}
-	roots, err := rootCAs(b.CAFile)
+	roots, err := trusted.CAs(b.CAFile)
 	if err != nil {
-		return nil, err
+		return nil, trouble{unproven, "ca_file: " + err.Error()}
 	}
 	port := strconv.Itoa(cmp.Or(b.Port, inventory.DefaultRedfishPort))
 	w := &wire{ctx: ctx, address: net.JoinHostPort(b.Address, port), systems: map[string]system{}}
@@ -227,21 +227,6 @@ func redfishState(said string) (State, error) {
 		return Off, nil
 	}
 	return Unknown, trouble{unproven, fmt.Sprintf("the BMC says %q, which is neither on nor off", clause(said))}
-}
-
-func rootCAs(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil // the system's own list
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, trouble{unproven, fmt.Sprintf("ca_file cannot be read (%v)", errors.Unwrap(err))}
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, trouble{unproven, "ca_file " + file + " holds no certificate in PEM form"}
-	}
-	return pool, nil
 }
 
 // bracketed writes an IPv6 address as drivers want it that append ":port".

@@ -209,7 +209,7 @@ func TestRedfishSaysWhatIsWrongBeforeTheWrite(t *testing.T) {
 			"signed by nobody we trust: name its issuer in ca_file"},
 		"certificate for another name": {func(_ *testing.T, _ *redfishBMC, i *inventory.BMC) { i.Address = "localhost" },
 			"is for another name"},
-		"CA file gone":      {func(_ *testing.T, _ *redfishBMC, i *inventory.BMC) { i.CAFile = "/nonexistent/ca.pem" }, "ca_file cannot be read"},
+		"CA file gone":      {func(_ *testing.T, _ *redfishBMC, i *inventory.BMC) { i.CAFile = "/nonexistent/ca.pem" }, "ca_file: read certificates"},
 		"CA file is no PEM": {func(_ *testing.T, _ *redfishBMC, i *inventory.BMC) { i.CAFile = i.Password.File }, "holds no certificate"},
 		"nobody listens":    {func(_ *testing.T, b *redfishBMC, _ *inventory.BMC) { b.server.Close() }, "refuses the connection"},
 		"unknown protocol":  {func(_ *testing.T, _ *redfishBMC, i *inventory.BMC) { i.Protocol = "telnet" }, `"telnet" is not a BMC protocol`},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"slices"
 	"time"
 
@@ -29,17 +30,15 @@ func Dial(path string) *Client { return &Client{path} }
 // maxDetail bounds what a reply may put on the timeline, in characters.
 const maxDetail = 200
 
-// Do hands an order over, once. Its Last is asked right before that; the
-// executor asks its own with the session open. What failed before a byte was
-// written, and what the executor answers without taking it up, is Refused; a
+// Do hands an order over, once. Its Last is asked right before that, and again
+// by the executor with the session open, so that a freeze which only the daemon's
+// database knows stops the write as it does in one process: what is left is the way
+// of the answer over the socket, [leaveTime] at the most. What failed before a byte
+// was written, and what the executor answers without taking it up, is Refused; a
 // reply that is lost or makes no sense is Unknown.
 func (c *Client) Do(ctx context.Context, o remediation.Order) remediation.Result {
 	if o.Last == nil {
 		return refused(errors.New("the order carries no last check, and without one nothing is sent"))
-	}
-	m := orderMessage{Intent: o.Intent}
-	if end, ok := ctx.Deadline(); ok {
-		m.Timeout = max(1, time.Until(end))
 	}
 	conn, err := c.connect(ctx)
 	if err != nil {
@@ -49,8 +48,8 @@ func (c *Client) Do(ctx context.Context, o remediation.Order) remediation.Result
 	if err := o.Last(); err != nil {
 		return refused(err)
 	}
-	var r resultMessage
-	switch err := exchange(ctx, conn, orderPath, m, &r); {
+	r, err := handOver(ctx, conn, o)
+	switch {
 	case errors.Is(err, errNotTaken):
 		return refused(err)
 	case err != nil:
@@ -59,6 +58,65 @@ func (c *Client) Do(ctx context.Context, o remediation.Order) remediation.Result
 		return remediation.Result{Outcome: incident.OutcomeUnknown, Detail: "the executor's answer makes no sense"}
 	}
 	return remediation.Result{Outcome: r.Outcome, Detail: remediation.Clause(r.Detail, maxDetail)}
+}
+
+// maxQuestions bounds how often an executor may ask about one order.
+const maxQuestions = 3
+
+// handOver writes an order and answers what the executor asks, until it has the
+// result. The request goes on while the answer comes, which an http.Client does
+// not do.
+func handOver(ctx context.Context, conn net.Conn, o remediation.Order) (r replyMessage, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	m := orderMessage{Intent: o.Intent}
+	if end, ok := ctx.Deadline(); ok {
+		m.Timeout = max(1, time.Until(end))
+	}
+	out := bufio.NewWriterSize(conn, maxRequestBytes)
+	fmt.Fprintf(out, "POST %s HTTP/1.1\r\nHost: executor\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n", orderPath)
+	body := json.NewEncoder(httputil.NewChunkedWriter(out))
+	if err := errors.Join(body.Encode(m), out.Flush()); err != nil {
+		return r, err
+	}
+	response, err := answered(conn)
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	from := values(io.LimitReader(response.Body, maxReplyBytes))
+	for range maxQuestions + 1 {
+		r = replyMessage{}
+		if err := from.Decode(&r); err != nil || !r.Ask {
+			return r, err
+		}
+		leave := leaveMessage{Go: true}
+		if err := o.Last(); err != nil {
+			leave = leaveMessage{Why: err.Error()}
+		}
+		if err := errors.Join(body.Encode(leave), out.Flush()); err != nil {
+			return r, err
+		}
+	}
+	return r, errors.New("the executor asks and asks")
+}
+
+// Err asks the executor why it carries no order out, as [Executor.Err]. One that
+// cannot be asked carries none out either.
+func (c *Client) Err(ctx context.Context) error {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return errors.New("the executor cannot be reached")
+	}
+	defer func() { _ = conn.Close() }()
+	var s standingMessage
+	if err := exchange(ctx, conn, standingPath, struct{}{}, &s); err != nil {
+		return errors.New("the executor does not say whether it can work")
+	}
+	if s.Trouble != "" {
+		return errors.New(remediation.Clause(s.Trouble, maxDetail))
+	}
+	return nil
 }
 
 // Prober returns a look ([Probe], [Watch] or [Boot]) through the executor. name
@@ -117,18 +175,27 @@ func exchange(ctx context.Context, conn net.Conn, path string, message, into any
 	if err := request.Write(conn); err != nil {
 		return err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	response, err := answered(conn)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	switch response.StatusCode {
-	case http.StatusOK:
-		return decode(io.LimitReader(response.Body, maxReplyBytes), into)
-	case http.StatusForbidden, http.StatusBadRequest:
-		return fmt.Errorf("%w (%s)", errNotTaken, http.StatusText(response.StatusCode))
-	}
-	return fmt.Errorf("the executor answers with status %d", response.StatusCode)
+	return decode(io.LimitReader(response.Body, maxReplyBytes), into)
 }
 
-func asOrder(m orderMessage) remediation.Order { return remediation.Order{Intent: m.Intent} }
+// answered reads the head of an answer that is none of the executor's noes.
+func answered(conn net.Conn) (*http.Response, error) {
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodPost})
+	if err != nil {
+		return nil, err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		return response, nil
+	case http.StatusForbidden, http.StatusBadRequest, http.StatusNotFound: // the last of another version
+		err = fmt.Errorf("%w (%s)", errNotTaken, http.StatusText(response.StatusCode))
+	default:
+		err = fmt.Errorf("the executor answers with status %d", response.StatusCode)
+	}
+	return nil, errors.Join(err, response.Body.Close())
+}

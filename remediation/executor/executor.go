@@ -70,6 +70,16 @@ func Actions(do remediation.Action) map[string]remediation.Action {
 	return map[string]remediation.Action{"power": do, "ssh": do}
 }
 
+// Err says why no order is carried out, nil when they are: once the journal could
+// not be written, every order is refused until the executor is started again, by
+// somebody who has made room on the disk.
+func (x *Executor) Err() error {
+	if err := x.Journal.Err(); err != nil {
+		return fmt.Errorf("the executor cannot write down what it is about to send, and refuses every order until it is started again: %w", err)
+	}
+	return nil
+}
+
 // Do is a [remediation.Action]. It uses nothing of o but the intent and Last:
 // the server is that of its own inventory. Before anything is opened the intent is
 // in the journal; an intent that already is there is Unknown and is not carried
@@ -126,6 +136,9 @@ func (x *Executor) begin(i incident.Intended, server inventory.Server, now time.
 		if r.Kind == began && r.Intent == i.Intent {
 			return errBegun
 		}
+	}
+	if err := x.Err(); err != nil {
+		return err
 	}
 	if err := x.Caps().allow(i, server, records, now); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package executor_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +11,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +38,7 @@ type world struct {
 	lab    *lab.Datacenter
 	dir    string
 	freeze freeze.Switch
+	pass   func(time.Duration) // on the executor's watch, where a test sets it
 }
 
 func newWorld(t *testing.T) *world {
@@ -150,12 +155,12 @@ func TestTenThousandOrdersStayBelowTheCaps(t *testing.T) {
 		perSite[o.Server.Site]++
 		return remediation.Result{Outcome: incident.OutcomeDone}
 	}}
-	for n := range 10_000 {
+	c := executor.DefaultCaps
+	for n := 0; n < 10_000 && len(sent) <= c.PowerPerDay; n++ {
 		i := w.intent(fmt.Sprintf("INC-%d/I4", n), servers[n%len(servers)].Name)
 		i.Verb = []string{"off", "cycle", "soft", "on"}[n/len(servers)%4]
 		w.Do(t.Context(), order(i))
 	}
-	c := executor.DefaultCaps
 	for name, n := range perServer {
 		if n > c.PowerPerServerDay {
 			t.Errorf("%s: %d commands", name, n)
@@ -179,9 +184,13 @@ func TestTenThousandOrdersStayBelowTheCaps(t *testing.T) {
 
 func TestNoMoreThanTheCapIsUnderWay(t *testing.T) {
 	w := newWorld(t)
+	var underWay atomic.Int32
 	begun, release := make(chan struct{}), make(chan struct{})
 	w.Actions["ssh"] = nil
 	w.Actions["power"] = func(context.Context, remediation.Order) remediation.Result {
+		if underWay.Add(1) > 2 {
+			return remediation.Result{Outcome: incident.OutcomeDone} // one too many
+		}
 		begun <- struct{}{}
 		<-release
 		return remediation.Result{Outcome: incident.OutcomeUnknown}
@@ -313,6 +322,111 @@ func TestAJournalThatCannotWriteSendsNothing(t *testing.T) {
 	}
 }
 
+// The database alone knows of a freeze at another replica, and only the daemon
+// can ask it. So it is asked once more when the executor has its session open.
+func TestAFreezeThatOnlyTheDaemonHearsOfStopsTheExecutorApart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then  func(*world) error
+		wants string
+	}{
+		"frozen elsewhere":                          {func(*world) error { return errors.New("frozen: fire in ams1") }, "frozen: fire in ams1"},
+		"not this daemon's any more":                {func(*world) error { return errors.New("others have its work") }, "others have"},
+		"a leave that is too old":                   {func(w *world) error { w.pass(3 * time.Second); return nil }, "too late"},
+		"a freeze of the executor's own, meanwhile": {func(w *world) error { return w.freeze.Freeze("noor", "smoke") }, "noor: smoke"},
+		"nothing": {func(*world) error { return nil }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, asked := newWorld(t), 0
+			var passed atomic.Int64
+			w.pass = func(d time.Duration) { passed.Add(int64(d)) }
+			w.Clock = clock.Following(time.Now, func() time.Duration { return time.Duration(passed.Load()) })
+			o := order(w.intent("INC-1/I4", "web-01"))
+			o.Last = func() error {
+				if asked++; asked == 1 {
+					return nil // when it is handed over all is well
+				}
+				if n, records := w.lab.PowerSends(), w.Journal.All(); n != 0 || records[len(records)-1].Intent != "INC-1/I4" {
+					t.Errorf("it is asked with %d commands sent and %+v written down", n, records)
+				}
+				return tt.then(w)
+			}
+			want, sends := incident.OutcomeRefused, 0
+			if tt.wants == "" {
+				want, sends = incident.OutcomeDone, 1
+			}
+			got := executor.Dial(w.serve(t, os.Getuid())).Do(t.Context(), o)
+			if got.Outcome != want || !strings.Contains(got.Detail, tt.wants) || w.lab.PowerSends() != sends || asked != 2 {
+				t.Errorf("asked %d times: %+v, %d commands on the wire", asked, got, w.lab.PowerSends())
+			}
+		})
+	}
+}
+
+// A daemon that was killed, or taken over, has nobody left who could say that
+// its order still holds.
+func TestADaemonThatIsGoneWhenItIsAskedSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	conn, err := net.Dial("unix", w.serve(t, os.Getuid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]any{"intent": w.intent("INC-1/I4", "web-01"), "timeout": 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /v2/order HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body)
+	from := bufio.NewReader(conn)
+	for {
+		line, err := from.ReadString('\n')
+		if err != nil {
+			t.Fatalf("it does not ask: %v", err)
+		}
+		if strings.Contains(line, `{"ask":true}`) {
+			break
+		}
+	}
+	_ = conn.Close()
+	for records := w.Journal.All(); len(records) < 3; records = w.Journal.All() { // until it is over
+		runtime.Gosched()
+	}
+	if end := w.Journal.All()[2]; end.What != string(incident.OutcomeRefused) || w.lab.PowerSends() != 0 {
+		t.Errorf("%+v, %d commands on the wire", end, w.lab.PowerSends())
+	}
+}
+
+// Nobody could tell later what was sent: also a duty waits, and whoever is asked
+// says why, until a person has looked at the disk.
+func TestAnExecutorWhoseJournalFailedRefusesEverythingAndSaysSo(t *testing.T) {
+	w := newWorld(t)
+	client := executor.Dial(w.serve(t, os.Getuid()))
+	begun := order(w.intent("INC-1/I1", "web-01"))
+	if got := client.Do(t.Context(), begun); got.Outcome != incident.OutcomeDone || client.Err(t.Context()) != nil {
+		t.Fatalf("at first: %+v, %v", got, client.Err(t.Context()))
+	}
+	_ = w.Journal.Close() // as after a write that failed
+	if err := client.Err(t.Context()); err == nil || !strings.Contains(err.Error(), "journal is broken") {
+		t.Errorf("it says %v", err)
+	}
+	caps := executor.Caps{DutyPerServerDay: 20} // every other cap is reached
+	w.Caps = func() executor.Caps { return caps }
+	duty := w.intent("INC-1/I2", "web-01")
+	duty.Verb, duty.Duty = "on", 1
+	for name, i := range map[string]incident.Intended{"a duty": duty, "an order": w.intent("INC-1/I3", "web-02")} {
+		if got := client.Do(t.Context(), order(i)); got.Outcome != incident.OutcomeRefused || !strings.Contains(got.Detail, "cannot write down") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := client.Do(t.Context(), begun); got.Outcome != incident.OutcomeUnknown {
+		t.Errorf("what was begun before is %+v: it was sent", got)
+	}
+	if n := w.lab.PowerSends(); n != 1 {
+		t.Errorf("%d commands on the wire", n)
+	}
+	if err := executor.Dial(filepath.Join(w.dir, "nobody")).Err(t.Context()); err == nil {
+		t.Error("an executor that is not there is well")
+	}
+}
+
 func TestAStrangerIsRefused(t *testing.T) {
 	w := newWorld(t)
 	client := executor.Dial(w.serve(t, os.Getuid()+1))
@@ -329,8 +443,8 @@ func TestGarbageOnTheSocketIsNoOrder(t *testing.T) {
 	w := newWorld(t)
 	path := w.serve(t, os.Getuid())
 	for _, text := range []string{
-		"\x00\xff\n\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", post(`{}` + strings.Repeat(" ", 1<<20)), post(`{"intent":{},"bogus":1}`),
-		post(`{"intent":{"intent":"A","server":"web-01"}} {"intent":{}}`), post(`[`), post(`{"intent":{"intent":"A","address":"192.0.2.1"}}`),
+		"\x00\xff\n\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", post(`{` + strings.Repeat(" ", 1<<20) + `}`), post(`{"intent":{},"bogus":1}`),
+		post(`{"intent":["A"]}`), post(`[`), post(`{"intent":{"intent":"A","address":"192.0.2.1"}}`),
 	} {
 		conn, err := net.Dial("unix", path)
 		if err != nil {
@@ -349,7 +463,7 @@ func TestGarbageOnTheSocketIsNoOrder(t *testing.T) {
 }
 
 func post(body string) string {
-	return fmt.Sprintf("POST /v1/order HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	return fmt.Sprintf("POST /v2/order HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 // lost is an executor that takes what it is sent and answers with a fixed text.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/spinware/piket/remediation"
 )
 
 // Bounds of the socket.
@@ -82,6 +84,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+orderPath, s.order)
 	mux.HandleFunc("POST "+lookPath, s.look)
+	mux.HandleFunc("POST "+standingPath, s.standing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if uid, ok := r.Context().Value(peerKey{}).(int); !ok || !slices.Contains(s.UIDs, uid) {
 			http.Error(w, "you are not the user that this executor serves", http.StatusForbidden)
@@ -92,18 +95,47 @@ func (s *Server) handler() http.Handler {
 	})
 }
 
-// order carries one order out. That whoever asked is gone does not cut a send in
-// half.
+// order carries one order out. That whoever asked is gone stops it before the
+// write, and does not cut a send in half.
 func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 	var m orderMessage
-	if err := decode(r.Body, &m); err != nil {
+	from := values(r.Body)
+	if err := from.Decode(&m); err != nil {
 		http.Error(w, "this is no order", http.StatusBadRequest)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), bounded(m.Timeout, longestOrder))
 	defer cancel()
-	result := s.Executor.Do(ctx, asOrder(m))
-	reply(w, resultMessage{result.Outcome, result.Detail})
+	result := s.Executor.Do(ctx, remediation.Order{Intent: m.Intent, Last: func() error { return s.ask(w, from) }})
+	reply(w, replyMessage{Outcome: result.Outcome, Detail: result.Detail})
+}
+
+// leaveTime is how old the daemon's leave may be when the command is written: the
+// time from the question to the answer, by a watch that counts suspended time.
+const leaveTime = 2 * time.Second
+
+// ask asks the daemon whether the order still holds; nil means that it does. The
+// daemon asks its database, which alone knows of a freeze at another replica.
+func (s *Server) ask(w http.ResponseWriter, from *json.Decoder) error {
+	watch, control := s.Executor.Clock.Stopwatch(), http.NewResponseController(w)
+	err := errors.Join(control.EnableFullDuplex(), control.SetReadDeadline(time.Now().Add(leaveTime)))
+	if err == nil {
+		reply(w, replyMessage{Ask: true})
+		err = control.Flush()
+	}
+	var m leaveMessage
+	if err == nil {
+		err = from.Decode(&m)
+	}
+	switch {
+	case err != nil:
+		return errors.New("the daemon did not say that the order still holds")
+	case !m.Go:
+		return errors.New(remediation.Clause(m.Why, maxDetail))
+	case watch() > leaveTime:
+		return errors.New("the daemon's leave came too late")
+	}
+	return nil
 }
 
 func (s *Server) look(w http.ResponseWriter, r *http.Request) {
@@ -117,6 +149,14 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	seen := s.Executor.LookAt(ctx, m.How, m.Server, timeout)
 	reply(w, sightMessage{seen.State, seen.Reason, seen.Facts, seen.Latency, seen.Expiry, seen.Evidence})
+}
+
+func (s *Server) standing(w http.ResponseWriter, _ *http.Request) {
+	var m standingMessage
+	if err := s.Executor.Err(); err != nil {
+		m.Trouble = err.Error()
+	}
+	reply(w, m)
 }
 
 func bounded(asked, most time.Duration) time.Duration {

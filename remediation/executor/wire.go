@@ -11,15 +11,24 @@ import (
 )
 
 // What goes over the socket. An order carries no address, no key and no server
-// but by name.
+// but by name. Once the executor has its session open it asks whether the order
+// still holds, and the daemon answers in the same request.
 type (
 	orderMessage struct {
 		Intent  incident.Intended `json:"intent"`
 		Timeout time.Duration     `json:"timeout"` // nanoseconds
 	}
-	resultMessage struct {
-		Outcome incident.Outcome `json:"outcome"`
-		Detail  string           `json:"detail"`
+	leaveMessage struct {
+		Go  bool   `json:"go"`
+		Why string `json:"why,omitempty"` // not, if not
+	}
+	replyMessage struct {
+		Ask     bool             `json:"ask,omitempty"` // for a leaveMessage; the result is still to come
+		Outcome incident.Outcome `json:"outcome,omitempty"`
+		Detail  string           `json:"detail,omitempty"`
+	}
+	standingMessage struct {
+		Trouble string `json:"trouble"` // why no order is carried out, "" when they are
 	}
 	lookMessage struct {
 		How     string        `json:"how"`
@@ -37,17 +46,24 @@ type (
 )
 
 const (
-	orderPath = "/v1/order"
-	lookPath  = "/v1/look"
+	orderPath    = "/v2/order" // 1 knew no question
+	lookPath     = "/v1/look"
+	standingPath = "/v1/standing"
 
 	maxRequestBytes = 64 << 10
 	maxReplyBytes   = 1 << 20
 )
 
-// decode reads exactly one value, and nothing that it does not know.
-func decode(r io.Reader, into any) error {
+// values reads one value after the other, and nothing that it does not know.
+func values(r io.Reader) *json.Decoder {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
+	return d
+}
+
+// decode reads exactly one value.
+func decode(r io.Reader, into any) error {
+	d := values(r)
 	if err := d.Decode(into); err != nil {
 		return err
 	}
