@@ -28,6 +28,7 @@ func TestFirstWordGoesOutAtOnceByPolicy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHistory(t, c.priority, "acme", "caller")
 			h.policy.Updates = c.updates
+			h.happens(incident.Acknowledged{By: "noor"}) // or the next of the team would be paged
 			duties, next := h.settle()
 			want(t, duties, c.want...)
 			if due := start.Add(c.updates[c.priority]); c.want != nil && !next.Equal(due) {
@@ -178,6 +179,7 @@ func TestMergedIncidentIsSilentAndItsCustomersAreNotGreetedTwice(t *testing.T) {
 
 func TestCustomerWithoutAnAddressCallsForAPerson(t *testing.T) {
 	h := newHistory(t, incident.P1, "nobody", "not-in-inventory")
+	h.happens(incident.Acknowledged{By: "noor"})
 	duties, _ := h.settle()
 	want(t, duties)
 	call := incident.Attention{Topic: "no-address-nobody", Why: "customer nobody must be told, and the inventory has neither mail address nor telephone number"}

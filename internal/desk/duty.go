@@ -39,7 +39,7 @@ func (b *batch) duty() {
 		}
 		b.attention("nis2-"+string(stage)+"-overdue", fmt.Sprintf("the %s under NIS2 was due by %s and nobody says that it was sent", stage, due.UTC().Format("2006-01-02 15:04 UTC")))
 		b.nag(nag{
-			topic: "nis2-" + string(stage) + "-late", first: due, every: 24 * time.Hour, people: append(b.managers(), mailable(b.onDuty())...), path: "/incidents/" + inc.ID + "/review",
+			topic: "nis2-" + string(stage) + "-late", first: due, every: 24 * time.Hour, people: append(b.managers(), b.onDuty()...), path: "/incidents/" + inc.ID + "/review",
 			subject: fmt.Sprintf("[%s] NIS2: the %s is OVERDUE since %s", inc.ID, stage, due.In(b.zone()).Format("2006-01-02 15:04 MST")),
 			body:    "Send it to the authority and say so on the page. A draft, from the timeline:\n\n" + text,
 		})

@@ -96,7 +96,11 @@ func (b *batch) open() {
 		return
 	}
 	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
-	rungs := append(rungsOf(b.onDuty(), rest), rungsOf(nil, inv.WithRole(inventory.Manager))...)
+	rungs := rungsOf(b.onDuty(), rest)
+	if len(rungs) == 0 {
+		b.nobody()
+	}
+	rungs = append(rungs, rungsOf(nil, inv.WithRole(inventory.Manager))...)
 	b.relay(relay{topic: "open", subject: subject, body: body, rungs: rungs, since: inc.FellAt, every: inv.Wait(inc.Team)})
 }
 
@@ -139,7 +143,7 @@ func complaintText(inc *incident.Incident, topic string) string {
 // managers are the incident managers [4.1], who see to it that customers hear
 // and that incidents end; where there are none, who is on duty.
 func (b *batch) managers() []inventory.Person {
-	if people := Managers(b.facts.Inventory); len(people) > 0 {
+	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
 		return people
 	}
 	return b.onDuty()

@@ -3,7 +3,6 @@ package desk
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
@@ -104,7 +103,7 @@ func (b *batch) nag(n nag) {
 	}
 	latest := n.first.Add(now.Sub(n.first) / n.every * n.every)
 	if last := b.lastPaged(n.topic); last.Before(latest) {
-		if len(n.people) == 0 {
+		if n.people = mailable(n.people); len(n.people) == 0 {
 			b.attention("nobody-to-remind", "nobody who can be mailed is a manager or on duty, and there is something to remind them of")
 		} else {
 			b.mailAt(n.path, n.topic, n.subject, n.body, n.people)
@@ -121,11 +120,6 @@ func (b *batch) lastPaged(topic string) (last time.Time) {
 		}
 	}
 	return last
-}
-
-// Managers are the managers of the inventory who can be mailed.
-func Managers(inv *inventory.Inventory) []inventory.Person {
-	return slices.DeleteFunc(mailable(inv.People), func(p inventory.Person) bool { return !slices.Contains(p.Roles, inventory.Manager) })
 }
 
 func (b *batch) zone() *time.Location { return cmp.Or(b.facts.Policy.Zone, time.UTC) }

@@ -39,6 +39,8 @@ func TestEngineersOnDutyArePagedOncePerTopic(t *testing.T) {
 	}
 	seen("page open to noor@example.net")
 	h.now = h.now.Add(time.Hour)
+	seen("page open to mila@example.net") // nobody has taken it
+	h.now = h.now.Add(time.Hour)
 	seen()
 	h.happens(incident.ApprovalRequested{Approval: "A1", Action: "power cycle web-07", Why: "it hangs", By: "on-duty", Expires: h.now.Add(time.Minute), Else: "escalate"})
 	seen("page A1 to noor@example.net")
@@ -67,7 +69,7 @@ func TestNobodyOnDutyIsSaidOnce(t *testing.T) {
 		h.happens(incident.Assigned{Team: team}, incident.Attention{Topic: "ladder-used-up", Why: "nothing helped"})
 		duties, _ := h.settle()
 		call := incident.Attention{Topic: "nobody-on-duty", Why: fmt.Sprintf("nobody who can be mailed is on duty in team %q", team)}
-		if len(duties) != 1 || duties[0] != incident.Payload(call) {
+		if !slices.Contains(duties, incident.Payload(call)) || !slices.Equal(pages(duties), []string{"page open to mila@example.net"}) {
 			t.Errorf("team %q: got %v", team, duties)
 		}
 		h.happens(incident.Assigned{Team: "network-and-server"})

@@ -102,7 +102,7 @@ func ShareReview(inc *incident.Incident, inv *inventory.Inventory, by inventory.
 	case r.Latest.Causes == "":
 		return nil, fmt.Errorf("share the review: %w: the causes", ErrIncomplete)
 	}
-	people := Managers(inv)
+	people := mailable(inv.WithRole(inventory.Manager))
 	for _, a := range r.Latest.Actions {
 		if owner, ok := inv.Person(a.Owner); ok {
 			people = append(people, mailable([]inventory.Person{owner})...)

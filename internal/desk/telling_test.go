@@ -218,6 +218,7 @@ func nodding(t *testing.T) *history {
 	t.Helper()
 	h := newHistory(t, incident.P1, "acme", "bakker")
 	h.policy.Nod = true
+	h.happens(incident.Acknowledged{By: "noor"}) // or the next of the team would be paged
 	duties, next := h.settle()
 	want(t, duties, "mail first acme", "call first acme", "mail first bakker", "call first bakker") // at once, nod or not
 	if !next.Equal(start.Add(25 * time.Minute)) {

@@ -22,7 +22,7 @@ func written() []incident.Event {
 	more := timeline("INC-2026-0001", opened,
 		line{30 * time.Minute, incident.ReviewDue{By: opened.Add(5 * 24 * time.Hour)}, ""},
 		line{24 * time.Hour, incident.ReviewWritten{Version: 1, By: "noor",
-			Causes: "De kernel hing door een fout in de netwerkdriver.\nGeen watchdog — Daniëlle had het al gemeld; coördinatie ontbrak.", WentWell: "The first word went out within a second.",
+			Causes: "De kernel hing door een fout in de netwerkdriver.\nGeen watchdog … Daniëlle had het al gemeld; coördinatie ontbrak.", WentWell: "The first word went out within a second.",
 			WentBadly: "Nobody telephoned the bakery, although T1 asked for it. " + strings.Repeat("It was discussed at length, and more. ", 20),
 			Actions: []incident.ActionItem{
 				{ID: "A1", What: "Nieuwere kernel op alle R640's, " + strings.Repeat("ook in de andere rekken; ", 12), Owner: "noor", Due: "2026-10-20"},

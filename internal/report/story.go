@@ -26,11 +26,7 @@ type story struct {
 	tries    []incident.Action
 	promises []Promise
 	byPerson bool // somebody did something about it before service was back
-	score    int  // what the customer gave it, 0 for none
 }
-
-// scored is a customer's judgement, from 1 to 5.
-type scored interface{ Score() int }
 
 // read folds a timeline and notes on the way what the fold does not keep: every
 // action and what it was good for, and every promise to a customer.
@@ -61,8 +57,6 @@ func (s *story) note(e incident.Event) {
 		}
 	case incident.WorkOrdered:
 		s.byPerson = s.byPerson || s.inc.RestoredAt.IsZero()
-	case scored:
-		s.score = p.Score()
 	}
 }
 

@@ -208,9 +208,11 @@ func (t *Trends) promises(s *story) {
 			t.figures.Calls.Part++
 		}
 	}
-	if s.score > 0 {
-		t.figures.Satisfaction.Answers++
-		t.figures.Satisfaction.Sum += s.score
+	if c := s.inc.Confirmation; c != nil {
+		for _, feedback := range c.Feedback {
+			t.figures.Satisfaction.Answers++
+			t.figures.Satisfaction.Sum += feedback.Score
+		}
 	}
 }
 

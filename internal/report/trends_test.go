@@ -96,12 +96,8 @@ func TestOnlyTroubleOfThePeriodIsCounted(t *testing.T) {
 	}
 }
 
-type feedback struct{ incident.Note }
-
-func (feedback) Score() int { return 4 }
-
 func TestSatisfactionIsTheMeanOfWhatCustomersGave(t *testing.T) {
-	f := figures(timeline(id(1), opened, line{0, incident.Opened{Title: "x"}, ""}, line{time.Hour, feedback{}, ""}), wholeIncident())
+	f := figures(timeline(id(1), opened, line{0, incident.Opened{Title: "x"}, ""}, line{time.Hour, incident.Feedback{Customer: "bakery", Score: 2}, ""}, line{2 * time.Hour, incident.Feedback{Customer: "bakery", Score: 4}, ""}), wholeIncident())
 	if f.Satisfaction != (report.Score{Answers: 1, Sum: 4}) {
 		t.Errorf("%+v", f.Satisfaction)
 	}

@@ -390,7 +390,7 @@ func TestStoreOfANewerPiketIsRefused(t *testing.T) {
 	if _, err := raw(t, dir).Exec("PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
-	want := "the store has schema version 99, this piket knows up to 5: use the newer piket"
+	want := "the store has schema version 99, this piket knows up to 6: use the newer piket"
 	if _, err := store.Open(dir, clock.Real()); err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

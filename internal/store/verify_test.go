@@ -67,7 +67,7 @@ func TestTamperingIsFound(t *testing.T) {
 		"their places swapped":      `UPDATE events SET position = 99` + one + `; UPDATE events SET position = 3 WHERE position = 4; UPDATE events SET position = 4 WHERE position = 99`,
 		"an event added":            `INSERT INTO events (position, incident, seq, at, recorded, actor, kind, data, prev, hash) SELECT 11, incident, 6, at, recorded, actor, kind, data, hash, 'h' FROM events WHERE seq = 5 AND incident = 'INC-2026-0001'`,
 		"an incident not listed":    `DELETE FROM incidents WHERE id = 'INC-2026-0001'`,
-		"an incident without event": `INSERT INTO incidents SELECT 'INC-2026-0003', version, head, 'x', title, status, priority, site, opened, changed, NULL, 0, 0 FROM incidents LIMIT 1`,
+		"an incident without event": `INSERT INTO incidents SELECT 'INC-2026-0003', version, head, 'x', title, status, priority, site, opened, changed, NULL, 0, 0, 0 FROM incidents LIMIT 1`,
 		"one listed for another":    `UPDATE incidents SET id = 'INC-2026-0003' WHERE id = 'INC-2026-0001'`,
 		"the listed version":        `UPDATE incidents SET version = 4 WHERE id = 'INC-2026-0001'`,
 		"the listed status":         `UPDATE incidents SET status = 'closed' WHERE id = 'INC-2026-0001'`,

@@ -92,6 +92,9 @@ func TestAReviewIsWrittenSharedAndItsActionsFinished(t *testing.T) {
 	if got := s.form(noor, path, form.Encode()); got.status != http.StatusConflict || !strings.Contains(got.body, "newer version") {
 		t.Errorf("a second version on the same one: %d", got.status)
 	}
+	if timeline := s.as("noor", "GET", "/incidents/"+id, "").body; !strings.Contains(timeline, "What went well: quick") || !strings.Contains(timeline, path) {
+		t.Error("the timeline does not tell what the version said, or where the review is")
+	}
 	page := s.as("noor", "GET", path, "").body
 	for _, want := range []string{"a driver &amp; &lt;b&gt;time&lt;/b&gt;", "Save as version 2", "Share it", "A1 is done", `value="2026-12-01"`} {
 		if !strings.Contains(page, want) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 )
@@ -38,6 +39,8 @@ var kindLooks = map[incident.Kind]look{
 	"classified":         {"record", "gauge", toneQuiet},
 	"assigned":           {"record", "people", toneQuiet},
 	"acknowledged":       {"people", "hand", toneGood},
+	"covered":            {"people", "people", toneQuiet},
+	"uncovered":          {"people", "people", toneQuiet},
 	"runbook_pinned":     {"record", "book", toneQuiet},
 	"diagnosed":          {"record", "eye", toneLook},
 	"concluded":          {"record", "eye", toneLook},
@@ -79,6 +82,12 @@ var kindLooks = map[incident.Kind]look{
 	"bounced":            {"messages", "mail", toneBad},
 	"update_drafted":     {"messages", "ask", toneAsk},
 	"update_agreed":      {"people", "yes", toneGood},
+	"review_due":         {"record", "clock", toneQuiet},
+	"review_written":     {"people", "note", toneQuiet},
+	"review_shared":      {"people", "book", toneGood},
+	"action_done":        {"people", "yes", toneGood},
+	"significant":        {"people", "flag", toneAsk},
+	"duty_reported":      {"people", "yes", toneGood},
 }
 
 // lateAfter is the gap between happening and being written down that is shown.
@@ -103,6 +112,11 @@ func lineOf(e incident.Event, inv *inventory.Inventory) line {
 	switch p := e.Payload.(type) {
 	case incident.AlertReceived:
 		l.Link = p.Alert.Link
+		if p.Alert.Source == alerts.Calendar {
+			l.More = p.Alert.Annotations[alerts.Figures]
+		}
+	case incident.ReviewWritten:
+		l.More = versionText(p)
 	case incident.MessageQueued:
 		l.More = p.Body
 	case incident.CallTask:
@@ -111,6 +125,15 @@ func lineOf(e incident.Event, inv *inventory.Inventory) line {
 		l.More = p.Body
 	}
 	return l
+}
+
+// versionText is what one version of a review says.
+func versionText(p incident.ReviewWritten) string {
+	text := "Causes: " + p.Causes + "\nWhat went well: " + p.WentWell + "\nWhat went badly: " + p.WentBadly + "\n"
+	for _, a := range p.Actions {
+		text += a.ID + " " + a.What + " (" + a.Owner + ", by " + a.Due + ")\n"
+	}
+	return text
 }
 
 // toneOf judges the kinds that may be good or bad news.
