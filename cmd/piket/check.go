@@ -143,7 +143,9 @@ func lacksServices(s inventory.Server) (string, bool)  { return s.Name, len(s.Se
 func lacksCustomers(s inventory.Server) (string, bool) { return s.Name, len(s.Customers) == 0 }
 func lacksHands(s inventory.Site) (string, bool)       { return s.Name, s.RemoteHands == nil }
 func lacksGateway(s inventory.Site) (string, bool)     { return s.Name, s.Gateway == nil }
-func lacksDuty(t inventory.Team) (string, bool)        { return t.Name, len(t.OnDuty) == 0 }
+func lacksDuty(t inventory.Team) (string, bool) {
+	return t.Name, len(t.OnDuty) == 0 && t.Rotation == nil
+}
 
 func lacksContact(c inventory.Customer) (string, bool) {
 	return c.Name, len(c.Email) == 0 && c.Telephone == ""
