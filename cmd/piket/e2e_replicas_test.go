@@ -382,12 +382,10 @@ func (f *trio) blockedReplica(t *testing.T) {
 	owner, name := f.owner(id)
 	owner.cable.set("blocked")
 	f.taken(t, id, name)
-	_, other := f.other(t, id)
-	for other == owner {
-		_, other = f.other(t, id)
-	}
+	var other *peer // neither who is cut off nor who has it by now, unless it changes hands once more
+	now, _ := f.owner(id)
 	for _, p := range f.replicas {
-		if p2, _ := f.owner(id); p != owner && p != p2 {
+		if p != owner && p != now {
 			other = p
 		}
 	}
