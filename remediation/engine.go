@@ -83,8 +83,12 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		f, err := e.facts(ctx, inc)
+		f, err := e.facts(inc)
 		if err != nil {
+			return time.Time{}, err
+		}
+		f.JustWatched, f.JustDiagnosed = watched, diagnosed
+		if err := e.around(ctx, &f); err != nil {
 			return time.Time{}, err
 		}
 		// The store may have taken long, and the whole machine may have stood still:
@@ -95,6 +99,9 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 		}
 		f.JustWatched, f.JustDiagnosed = watched, diagnosed
 		m := Next(f)
+		if f.Alone && !f.asleep() && !isLook(m) {
+			continue // it was time for a look when this began, and is not any more
+		}
 		next, err := e.make(ctx, f, m)
 		switch m.(type) {
 		case Watch:
@@ -113,7 +120,7 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 	}
 }
 
-func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, error) {
+func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
 	book, err := e.book(inc.Runbook)
 	if err != nil {
 		return Facts{}, err
@@ -128,12 +135,7 @@ func (e *Engine) facts(ctx context.Context, inc *incident.Incident) (Facts, erro
 		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
 	}
 	e.rankAs(seen, rank(f))
-	if inc.Subject.Kind == "server" && inc.Ongoing() {
-		if f.Alone = f.asleep(); !f.Alone {
-			err = e.surroundings(ctx, &f)
-		}
-	}
-	return f, err
+	return f, nil
 }
 
 // make carries a move out and returns when to come again; a move that writes

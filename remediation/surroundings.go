@@ -9,6 +9,33 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 )
 
+// around adds what other incidents mean for this one, unless nothing can follow
+// from it now: while the incident sleeps, and before a look, which touches nothing
+// and after which others may have gone on.
+func (e *Engine) around(ctx context.Context, f *Facts) error {
+	if f.Incident.Subject.Kind != "server" || !f.Incident.Ongoing() {
+		return nil
+	}
+	if f.Alone = f.asleep() || f.looksNext(); f.Alone {
+		return nil
+	}
+	return e.surroundings(ctx, f)
+}
+
+// looksNext reports whether a look comes before any decision.
+func (f Facts) looksNext() bool {
+	f.Alone = true // no guard agrees to anything
+	return isLook(Next(f))
+}
+
+func isLook(m Move) bool {
+	switch m.(type) {
+	case Watch, Diagnose:
+		return true
+	}
+	return false
+}
+
 // surroundings adds what other incidents mean for this one.
 func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 	var err error
