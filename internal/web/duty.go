@@ -37,6 +37,7 @@ type dutyShift struct {
 	Until  time.Time `json:"until"`
 	Name   string    `json:"-"` // of the person, for people
 	Here   bool      `json:"-"` // it is now
+	Last   bool      `json:"-"` // it goes on after what is shown
 }
 
 // shownDuty is how far ahead the duty is shown: this week and the next, and the
@@ -45,15 +46,19 @@ const shownDuty = 21 * 24 * time.Hour
 
 // loadDuty reads who has the duty from now on.
 func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
-	inv, now := a.Inventory(), a.Clock.Now()
+	inv, now := a.Inventory(), a.Clock.Now().In(a.Config().zone())
+	end := now.Add(shownDuty)
 	report := dutyReport{Teams: []teamDuty{}}
 	for _, team := range inv.Teams {
 		t := teamDuty{Name: team.Name, Title: team.Title, Now: []string{}, Shifts: []dutyShift{}, Covers: []incident.Covered{}}
 		for _, p := range inv.OnDuty(team.Name) {
 			t.Now = append(t.Now, p.Name)
 		}
-		for _, s := range a.Duty.Source().Shifts(team.Name, now, now.Add(shownDuty), a.Duty.Covers()) {
-			t.Shifts = append(t.Shifts, dutyShift{Person: s.Person, From: s.From, Until: s.Until, Name: personName(s.Person, inv), Here: !now.Before(s.From) && now.Before(s.Until)})
+		for _, s := range a.Duty.Source().Shifts(team.Name, now, end, a.Duty.Covers()) {
+			t.Shifts = append(t.Shifts, dutyShift{
+				Person: s.Person, From: s.From.In(now.Location()), Until: s.Until.In(now.Location()),
+				Name: personName(s.Person, inv), Here: !now.Before(s.From) && now.Before(s.Until), Last: s.Until.Equal(end),
+			})
 		}
 		for _, name := range team.Members {
 			if p, ok := inv.Person(name); ok {
@@ -65,7 +70,11 @@ func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
 			return report, err
 		}
 		if record != nil {
-			t.Covers = slices.DeleteFunc(slices.Clone(record.Covers), func(c incident.Covered) bool { return !now.Before(c.Until) })
+			for _, c := range record.Covers {
+				if c.From, c.Until = c.From.In(now.Location()), c.Until.In(now.Location()); now.Before(c.Until) {
+					t.Covers = append(t.Covers, c)
+				}
+			}
 		}
 		report.Teams = append(report.Teams, t)
 	}

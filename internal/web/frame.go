@@ -24,7 +24,7 @@ var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
 	"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 	"utc":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"day":   func(t time.Time) string { return t.Local().Format("Mon 2 Jan 15:04") },
+	"day":   func(t time.Time) string { return t.Format("Mon 2 Jan 15:04") }, // in the zone that t has
 	"words": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 }).ParseFS(templateFiles, "templates/*.html"))
 
