@@ -64,7 +64,7 @@ func TestWhoTakesOverIsAskedForAsLongAsTheySaid(t *testing.T) {
 		}
 	}
 	asked("noor")
-	if r.Inventory() != r.Inventory() {
+	if dressed := r.Inventory(); dressed != r.Inventory() {
 		t.Error("the inventory is made anew although nothing has changed")
 	}
 
