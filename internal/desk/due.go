@@ -242,14 +242,10 @@ func attentions(inc *incident.Incident) string {
 		text += v.Text() + "\n"
 	}
 	if len(inc.Attentions) > 0 {
-		text += "Open points: "
-		for n, topic := range sortedTopics(inc) {
-			if n > 0 {
-				text += ", "
-			}
-			text += topic
+		text += "Open points:\n"
+		for _, topic := range sortedTopics(inc) {
+			text += "- " + inc.Reasons[topic] + "\n"
 		}
-		text += ".\n"
 	}
 	return text
 }

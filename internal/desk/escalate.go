@@ -108,7 +108,7 @@ func (b *batch) open() {
 // next; anything else goes to everybody on duty at once, and to who has it.
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
-	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, topic)
+	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
 	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
 		b.page(topic, subject, why, b.managers())
@@ -128,6 +128,17 @@ func (b *batch) needed(topic string) {
 		topic: topic, subject: subject, body: why,
 		rungs: rungsOf(b.onDuty(), rest), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
 	})
+}
+
+// maxSubjectRunes is what a telephone shows of a subject, and then some.
+const maxSubjectRunes = 120
+
+// brief cuts a reason down to what a subject holds; the whole of it stands below.
+func brief(why string) string {
+	if runes := []rune(why); len(runes) > maxSubjectRunes {
+		return string(runes[:maxSubjectRunes-1]) + "…"
+	}
+	return why
 }
 
 // complaintText is what a customer has reported, where that is the topic.

@@ -136,3 +136,25 @@ func TestAfterARelapseEngineersHearAgainOncePerTopic(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is called at night reads in the subject what for.
+func TestAPageSaysInItsSubjectWhyAPersonIsNeeded(t *testing.T) {
+	for why, want := range map[string]string{
+		"nothing helped":          "[INC-2026-0001] A person is needed: nothing helped",
+		strings.Repeat("ü", 4000): "[INC-2026-0001] A person is needed: " + strings.Repeat("ü", 119) + "…",
+	} {
+		h := newHistory(t, incident.P1)
+		h.happens(incident.Acknowledged{By: "noor"}, incident.Attention{Topic: "ladder-used-up", Why: why})
+		duties, _ := h.settle()
+		at := slices.IndexFunc(duties, func(p incident.Payload) bool {
+			m, ok := p.(incident.MessageQueued)
+			return ok && m.Topic == "ladder-used-up"
+		})
+		if at < 0 {
+			t.Fatalf("nobody is called: %v", duties)
+		}
+		if m := duties[at].(incident.MessageQueued); m.Subject != want || !strings.Contains(m.Body, "- "+why) {
+			t.Errorf("%q\n%s", m.Subject, m.Body)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 func (i *Incident) Clone() *Incident {
 	c := *i
 	c.Customers, c.Parts, c.Alerts = slices.Clone(i.Customers), slices.Clone(i.Parts), slices.Clone(i.Alerts)
+	c.Reasons = maps.Clone(i.Reasons)
 	c.Attentions, c.Told, c.ToldBack = maps.Clone(i.Attentions), maps.Clone(i.Told), maps.Clone(i.ToldBack)
 	c.Approval, c.Action, c.Order = clone(i.Approval), clone(i.Action), clone(i.Order)
 	c.Requesters, c.News, c.Covers = slices.Clone(i.Requesters), slices.Clone(i.News), slices.Clone(i.Covers)

@@ -14,7 +14,7 @@ import (
 // Fold adds up a timeline. The events must be one incident's, from the first.
 func Fold(events []Event) *Incident {
 	inc := &Incident{
-		Status: Open, Steps: map[string]*Step{}, Attentions: map[string]time.Time{},
+		Status: Open, Steps: map[string]*Step{}, Attentions: map[string]time.Time{}, Reasons: map[string]string{},
 		Told: map[string]time.Time{}, ToldBack: map[string]time.Time{},
 	}
 	for _, e := range events {
@@ -60,7 +60,7 @@ func (i *Incident) Apply(e Event) {
 	case Closed:
 		i.Status, i.ClosedAt = Finished, e.At
 	case Attention:
-		i.Attentions[p.Topic] = e.At
+		i.Attentions[p.Topic], i.Reasons[p.Topic] = e.At, p.Why
 	case Diagnosed, Concluded, GoalSeen, PowerSeen:
 		i.look(e)
 	case WorkOrdered, OrderProgress:

@@ -69,6 +69,7 @@ type Incident struct {
 
 	Order      *Order
 	Attentions map[string]time.Time // topic → when raised
+	Reasons    map[string]string    // topic → why it was raised last, also of those that are settled
 
 	Closure      *ClosureChecked
 	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
