@@ -38,7 +38,7 @@ func BenchmarkFreezeReachesAllReplicas(b *testing.B) {
 		}
 		show(true)
 		took = append(took, time.Since(began))
-		if err := all[(n+1)%3].Thaw(); err != nil {
+		if err := all[(n+1)%3].Thaw(""); err != nil {
 			b.Fatal(err)
 		}
 		show(false)

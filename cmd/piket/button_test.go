@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func TestFreezeOfOneReplicaIsEndedThroughAnother(t *testing.T) {
 	if b.tells(t); !strings.Contains(b.Why(), "noor: fire") || b.ward.Frozen() != "" {
 		t.Errorf("the others hear %q before their next beat", b.Why())
 	}
-	if err := b.Thaw(); err != nil {
+	if err := b.Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	a.tells(t)
@@ -77,7 +78,7 @@ func TestFreezeByTheFileAloneReachesTheOthersAndEndsWithIt(t *testing.T) {
 	if why := b.inStore(t); why != "by hand" {
 		t.Errorf("the others hear %q", why)
 	}
-	if err := a.file.Thaw(); err != nil {
+	if err := a.file.Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	a.tells(t)
@@ -106,7 +107,7 @@ func TestFreezeHoldsHereWhenTheStoreIsOutOfReach(t *testing.T) {
 	if err := a.Freeze("noor", "fire"); err != nil || a.Why() == "" {
 		t.Errorf("frozen: %q (%v)", a.Why(), err)
 	}
-	if err := a.Thaw(); err == nil || a.Why() == "" {
+	if err := a.Thaw(""); err == nil || a.Why() == "" {
 		t.Error("it was thawed although the others could not be told")
 	}
 }
@@ -137,12 +138,61 @@ func TestALedgerThatDoesNotFitFreezesTheOtherReplicas(t *testing.T) {
 	if other.tells(t); !strings.Contains(other.Why(), "INC-1/I4 (power cycle web-01") || d.freeze.Why() == "" {
 		t.Errorf("the others hear %q, the file says %q", other.Why(), d.freeze.Why())
 	}
-	if err := other.Thaw(); err != nil { // by somebody who has looked
+	if err := other.Thaw(""); err != nil { // by somebody who has looked
 		t.Fatal(err)
 	}
 	d.button.tells(t)
 	d.button.tells(t)
 	if err := d.books.watch.Check(t.Context()); err != nil || d.button.Why() != "" {
 		t.Errorf("after the thaw: %q (%v)", d.button.Why(), err)
+	}
+}
+
+// Whoever ends a freeze has read everything that it is for, wherever it was said.
+func TestAThawOfOneReasonDoesNotEndWhatAnotherReplicaFrozeFor(t *testing.T) {
+	url := storetest.Shared(t).Database(t)
+	a, b := pressable(t, url), pressable(t, url)
+	if err := a.Freeze("noor", "network work"); err != nil {
+		t.Fatal(err)
+	}
+	shown := a.Why()
+	if err := b.Freeze("piket", "the database has forgotten a send"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Thaw(shown); !errors.Is(err, freeze.ErrOther) {
+		t.Fatalf("thawed what was not shown: %v", err)
+	}
+	for _, why := range []string{a.Why(), b.Why(), b.inStore(t)} {
+		if !strings.Contains(why, "forgotten a send") {
+			t.Errorf("frozen because %q", why)
+		}
+	}
+	a.tells(t)
+	if why := a.Why(); !strings.Contains(why, "network work") || !strings.Contains(why, "forgotten a send") {
+		t.Fatalf("the page shows %q", why)
+	}
+	if err := a.Thaw(a.Why()); err != nil {
+		t.Fatal(err)
+	}
+	b.tells(t)
+	b.tells(t)
+	if a.Why() != "" || b.Why() != "" {
+		t.Errorf("after both were read and ended: %q and %q", a.Why(), b.Why())
+	}
+}
+
+// A replica that comes back with an empty directory does not say by that that
+// anybody has thawed.
+func TestALostFreezeFileEndsNoFreeze(t *testing.T) {
+	url := storetest.Shared(t).Database(t)
+	a := pressable(t, url)
+	if err := a.Freeze("noor", "fire"); err != nil {
+		t.Fatal(err)
+	}
+	again := pressable(t, url)
+	again.place = a.place
+	again.tells(t)
+	if again.Why() == "" || again.inStore(t) == "" {
+		t.Error("a file that is not there was taken for a thaw")
 	}
 }

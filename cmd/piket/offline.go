@@ -122,7 +122,7 @@ func declareFreeze(c *cli) {
 		if err != nil {
 			return err
 		}
-		if err := freeze.In(dir).Thaw(); err != nil {
+		if err := freeze.In(dir).Thaw(""); err != nil {
 			return err
 		}
 		fmt.Fprintln(io.out, "thawed: what still applies is looked at anew before it is done")

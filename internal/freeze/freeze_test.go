@@ -21,13 +21,13 @@ func TestFreezeHoldsUntilThawAndSurvivesAnotherSwitch(t *testing.T) {
 	if why := freeze.In(dir).Why(); why != "frozen by noor: network work" {
 		t.Fatalf("reason is %q", why)
 	}
-	if err := freeze.In(dir).Thaw(); err != nil {
+	if err := freeze.In(dir).Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	if why := freeze.In(dir).Why(); why != "" {
 		t.Fatalf("still frozen: %q", why)
 	}
-	if err := freeze.In(dir).Thaw(); err != nil {
+	if err := freeze.In(dir).Thaw(""); err != nil {
 		t.Fatalf("thawing twice: %v", err)
 	}
 }
@@ -63,5 +63,30 @@ func TestAFullDiskLosesTheReasonAndNotTheFreeze(t *testing.T) {
 	}
 	if err := (freeze.Switch{Path: filepath.Join(t.TempDir(), "no", "such", "directory")}).Freeze("noor", "x"); err == nil || errors.Is(err, freeze.ErrReasonLost) {
 		t.Errorf("a freeze that does not hold says %v", err)
+	}
+}
+
+// Who thaws for one reason does not end what was frozen for another.
+func TestAThawEndsOnlyWhatWasShown(t *testing.T) {
+	s := freeze.In(t.TempDir())
+	say := func(by, why string) {
+		t.Helper()
+		if err := s.Freeze(by, why); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("noor", "network work")
+	shown := s.Why()
+	say("piket", "the database has forgotten a send")
+	if err := s.Thaw(shown); !errors.Is(err, freeze.ErrOther) {
+		t.Errorf("thawed what was not shown: %v", err)
+	}
+	say("noor", "network work") // once more, and both stay
+	both := s.Why()
+	if want := "frozen by noor: network work; before that frozen by piket: the database has forgotten a send"; both != want {
+		t.Errorf("frozen because %q, want %q", both, want)
+	}
+	if err := s.Thaw(both); err != nil || s.Why() != "" {
+		t.Errorf("%v, %q", err, s.Why())
 	}
 }

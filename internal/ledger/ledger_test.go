@@ -112,7 +112,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if again := check(t, w); !strings.Contains(again, "A/I1") {
 		t.Fatalf("a minute later: %q", again)
 	}
-	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	if why := check(t, w); why != "" {
@@ -122,7 +122,7 @@ func TestARestoredDatabaseFreezesUntilAPersonThaws(t *testing.T) {
 	if why := check(t, w); !strings.Contains(why, `"b"`) {
 		t.Errorf("another generation: %q", why)
 	}
-	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -167,7 +167,7 @@ func TestNothingIsSentThatTheJournalHasAlready(t *testing.T) {
 	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); !errors.Is(err, ledger.ErrDiffer) || w.Freeze.Why() == "" {
 		t.Errorf("the same again: %v, frozen: %q", err, w.Freeze.Why())
 	}
-	if err := w.Freeze.(freeze.Switch).Thaw(); err != nil {
+	if err := w.Freeze.(freeze.Switch).Thaw(""); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Note(t.Context(), sent("A/I1", -time.Second)); err != nil {

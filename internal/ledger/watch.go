@@ -175,12 +175,8 @@ func (w *Watch) thawed(records []journal.Record, why string) bool {
 	return last > lastOf(records, Accepted) && records[last].What == why && w.Freeze.Why() == ""
 }
 
-// stop freezes. What was frozen before for another reason must not be thawed for
-// that reason alone, so the newer one stands before it.
+// stop freezes. What it was frozen for before stays a reason beside this one.
 func (w *Watch) stop(why string) error {
-	if before := w.Freeze.Why(); before != "" {
-		why += " (before that: " + before + ")"
-	}
 	if err := w.Freeze.Freeze("piket", why); err != nil && !errors.Is(err, freeze.ErrReasonLost) {
 		return err
 	}

@@ -3,7 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"slices"
+	"strings"
 )
 
 // Freezes are rows of meta: "frozen WHERE" holds why, and "" once it was thawed
@@ -38,27 +39,38 @@ func (s *Store) Thaw(ctx context.Context) error {
 
 // Freezing is what the store knows of freezes at one moment.
 type Freezing struct {
-	All   string // why every replica is stopped, "" when none is
+	All   string // why every replica is stopped, by whichever place, "" when none is
 	Said  string // what the store was told of one place
 	Known bool   // with Said "", somebody has thawed that place from elsewhere
 }
 
 // Freezing returns what it knows, and of one place in particular. It reads a row
 // for each place, so that it may be asked several times a second.
-func (s *Store) Freezing(ctx context.Context, where string) (f Freezing, err error) {
-	var own sql.NullString
-	err = s.read.QueryRowContext(ctx, `SELECT (SELECT value FROM meta WHERE name = $1),
-		COALESCE((SELECT value FROM meta WHERE name LIKE 'frozen %' AND value <> '' ORDER BY name LIMIT 1), '')`, freezes+where).Scan(&own, &f.All)
-	f.Said, f.Known = own.String, own.Valid
-	return f, err
+func (s *Store) Freezing(ctx context.Context, where string) (Freezing, error) {
+	return freezing(ctx, s.read, where)
+}
+
+func freezing(ctx context.Context, q querier, where string) (f Freezing, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT name, value FROM meta WHERE name LIKE 'frozen %' ORDER BY name`)
+	list, err := collect(rows, err, func(rows *sql.Rows) (row [2]string, err error) { return row, rows.Scan(&row[0], &row[1]) })
+	if err != nil {
+		return f, err
+	}
+	var reasons []string
+	for _, row := range list {
+		if row[0] == freezes+where {
+			f.Said, f.Known = row[1], true
+		}
+		if row[1] != "" && !slices.Contains(reasons, row[1]) {
+			reasons = append(reasons, row[1])
+		}
+	}
+	f.All = strings.Join(reasons, "; and ")
+	return f, nil
 }
 
 // frozen returns why everything is stopped, "" when it is not.
 func frozen(ctx context.Context, q querier) (string, error) {
-	var why string
-	err := q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name LIKE 'frozen %' AND value <> '' ORDER BY name LIMIT 1`).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return why, err
+	f, err := freezing(ctx, q, "")
+	return f.All, err
 }

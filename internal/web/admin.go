@@ -61,7 +61,14 @@ func (a *app) apiFreeze(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) apiThaw(w http.ResponseWriter, r *http.Request) {
-	if err := a.setThawed(r); err != nil {
+	var body struct {
+		Reason string `json:"reason"` // as it was shown; without it whatever it is frozen for ends
+	}
+	err := readJSON(r, &body)
+	if err == nil {
+		err = a.setThawed(r, body.Reason)
+	}
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -77,7 +84,7 @@ func (a *app) freeze(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) thaw(w http.ResponseWriter, r *http.Request) {
-	if err := a.setThawed(r); err != nil {
+	if err := a.setThawed(r, r.PostFormValue("reason")); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -96,8 +103,8 @@ func (a *app) setFrozen(r *http.Request, reason string) error {
 	return nil
 }
 
-func (a *app) setThawed(r *http.Request) error {
-	if err := a.Freeze.Thaw(); err != nil {
+func (a *app) setThawed(r *http.Request, shown string) error {
+	if err := a.Freeze.Thaw(shown); err != nil {
 		return err
 	}
 	a.Log.Warn("thawed", "person", personOf(r).Name)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/remediation"
 )
@@ -32,6 +33,7 @@ var answers = []struct {
 	{desk.ErrIncomplete, http.StatusUnprocessableEntity, "fill in what is missing and send it again"},
 	{desk.ErrTaken, http.StatusConflict, "take another call, or this one when their time is over"},
 	{desk.ErrEnough, http.StatusConflict, "telephone instead"},
+	{freeze.ErrOther, http.StatusConflict, "read why it is frozen now, and thaw that"},
 	{desk.ErrOutrun, http.StatusConflict, "go back, copy what you wrote, read the newer version, and write yours on it"},
 	{desk.ErrNotNow, http.StatusConflict, "look at the incident again: it has moved on"},
 	{remediation.ErrRequester, http.StatusForbidden, "you may still say no; a yes must come from two others who may answer"},
@@ -57,7 +59,7 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if r.Context().Err() == nil {
-		a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		a.Log.Error("request failed", "request", r.Pattern, "err", err)
 	}
 	a.complain(w, r, complaint{http.StatusServiceUnavailable, err.Error(), "nothing was written down; try again, and look at piket's log"})
 }

@@ -75,7 +75,7 @@ type Server struct {
 type Button interface {
 	Why() string // why nothing is touched, "" when it is not frozen
 	Freeze(by, reason string) error
-	Thaw() error
+	Thaw(shown string) error // ends what was shown, and freeze.ErrOther when it is frozen for something else by now
 }
 
 // Config is what may change while piket runs. The zero Config lets no sender
