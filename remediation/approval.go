@@ -185,13 +185,14 @@ func (a Answer) Payload(inc *incident.Incident, inv *inventory.Inventory, now ti
 // MayAnswer reports whether a person may answer what the incident asks: for
 // "on-duty" the engineers who are on duty in its team, and the others of the
 // team once they have been asked; for a team its engineers; or the one person.
+// Who took over the duty after it was asked is one of the others.
 func MayAnswer(inc *incident.Incident, inv *inventory.Inventory, name string) bool {
 	a := inc.Approval
 	if a == nil {
 		return false
 	}
 	is := func(p inventory.Person) bool { return p.Name == name }
-	first, rest := inv.Asked(a.By, inc.Team)
+	first, rest := inv.KnownAt(a.AskedAt).Asked(a.By, inc.Team)
 	if a.By == inventory.OnDutyPeople && !slices.Contains(inc.Paged(a.Approval), name) {
 		rest = nil
 	}

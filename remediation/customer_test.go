@@ -128,6 +128,12 @@ func TestAfterACustomersNoTheLadderLooksWaitsAndAsks(t *testing.T) {
 	if want := []incident.Kind{"goal", "approval_requested", "approved", "intended"}; !slices.Equal(order, want) || h.sends != 1 {
 		t.Errorf("it went %q, %d sends", order, h.sends)
 	}
+	// What was done must be judged while nobody has settled the no: as long as it is
+	// under way it counts against every other server.
+	h.visitFor(time.Hour)
+	if inc := h.load(); inc.Action.Live() || inc.Status != incident.Open || len(inc.Complaints()) != 1 {
+		t.Errorf("an hour later it is %s, the action under way: %v, %d complaints", inc.Status, inc.Action.Live(), len(inc.Complaints()))
+	}
 }
 
 // While customers are waited for, nobody is called because the incident is not

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/remediation"
 )
 
@@ -234,5 +235,30 @@ func TestAnIntentIsNotSentAfterItsLeaveRanOut(t *testing.T) {
 	f.turn()
 	if a := f.inc.Action; a.Outcome != "" || !a.Voided {
 		t.Errorf("%+v", a)
+	}
+}
+
+// Nobody gives themselves a say in a question that has been put already.
+func TestWhoTakesOverTheDutyAfterTheQuestionHasNoSayByThat(t *testing.T) {
+	f := askedForum(t, 0)
+	asked := f.inc.Approval.AskedAt
+	inv := f.inventories[f.is.inventory]
+	may := func(said time.Time) bool {
+		cover := inventory.Cover{Team: f.inc.Team, Shift: inventory.Shift{Person: "ravi", From: asked, Until: asked.Add(time.Hour)}, Said: said}
+		dressed, _ := inv.On(f.now, []inventory.Cover{cover})
+		if dressed.OnDuty(f.inc.Team)[0].Name != "ravi" {
+			t.Fatal("ravi is not on duty")
+		}
+		return remediation.MayAnswer(f.inc, dressed, "ravi")
+	}
+	if may(asked.Add(time.Second)) {
+		t.Error("who took over after the question may answer it")
+	}
+	if !may(asked.Add(-time.Second)) {
+		t.Error("who had taken over before may not")
+	}
+	f.page() // their turn has come anyhow
+	if !may(asked.Add(time.Second)) {
+		t.Error("who has been asked may not answer")
 	}
 }

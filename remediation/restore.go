@@ -17,11 +17,15 @@ func restore(f Facts) Move {
 	if a := inc.Approval; a != nil {
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "it answers again"})
 	}
-	if len(inc.Complaints()) > 0 {
-		return f.nextLook() // a customer knows better [6.6]; who is on duty has been called, and nothing is touched meanwhile
+	complained := len(inc.Complaints()) > 0 // a customer knows better [6.6]; who is on duty has been called, and nothing is touched meanwhile
+	if complained && !(inc.Action.Live() && inc.Action.Outcome != "") {
+		return f.nextLook()
 	}
 	if since := inc.Goal.Since.Add(f.Runbook.Goal.For); f.Now.Before(since) {
 		return f.waitUntil(since)
+	}
+	if complained { // what is not judged would count against every other server
+		return decide(f.failed("it answers again, and a customer says that not everything works"))
 	}
 	if !f.JustWatched && f.Goal.old(f.Now, time.Second) {
 		return f.look() // customers are told at once: let it be so at this moment

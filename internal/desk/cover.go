@@ -13,8 +13,8 @@ import (
 // the inventory's rotation.
 const maxCover = 92 * 24 * time.Hour
 
-// Cover says that a member of a team takes over its duty for a while; engineers
-// and managers may. What is over is not changed: a cover begins now at the
+// Cover says that a member of a team takes over its duty for a while; its
+// engineers and managers may. What is over is not changed: a cover begins now at the
 // earliest.
 func Cover(record *incident.Incident, team inventory.Team, by inventory.Person, c incident.Covered, now time.Time) ([]incident.Payload, error) {
 	c.Team, c.By, c.Why = team.Name, by.Name, clip(c.Why)
@@ -23,7 +23,7 @@ func Cover(record *incident.Incident, team inventory.Team, by inventory.Person, 
 		c.From = now.UTC()
 	}
 	switch {
-	case !mayCover(by):
+	case !mayCover(team, by):
 		return nil, ErrRole
 	case !slices.Contains(team.Members, c.Person):
 		return nil, fmt.Errorf("cover: %w: a member of the team %s", ErrIncomplete, team.Name)
@@ -36,16 +36,17 @@ func Cover(record *incident.Incident, team inventory.Team, by inventory.Person, 
 }
 
 // Uncover takes a cover back.
-func Uncover(record *incident.Incident, by inventory.Person, cover string) ([]incident.Payload, error) {
+func Uncover(record *incident.Incident, team inventory.Team, by inventory.Person, cover string) ([]incident.Payload, error) {
 	switch {
-	case !mayCover(by):
+	case !mayCover(team, by):
 		return nil, ErrRole
-	case !slices.ContainsFunc(record.Covers, func(c incident.Covered) bool { return c.Cover == cover }):
+	case !slices.ContainsFunc(record.Covers, func(c incident.Cover) bool { return c.Covered.Cover == cover }):
 		return nil, fmt.Errorf("uncover: %w: there is no cover %q", ErrNotNow, cover)
 	}
 	return []incident.Payload{incident.Uncovered{Cover: cover, By: by.Name}}, nil
 }
 
-func mayCover(by inventory.Person) bool {
-	return slices.Contains(by.Roles, inventory.Engineer) || slices.Contains(by.Roles, inventory.Manager)
+func mayCover(team inventory.Team, by inventory.Person) bool {
+	own := slices.Contains(by.Roles, inventory.Engineer) && slices.Contains(team.Members, by.Name)
+	return own || slices.Contains(by.Roles, inventory.Manager)
 }

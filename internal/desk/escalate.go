@@ -29,7 +29,7 @@ func (b *batch) question() {
 	if a == nil || a.GrantedBy != "" || inc.Status != incident.Open || !b.facts.Now.Before(a.Expires) {
 		return
 	}
-	first, rest := inv.Asked(a.By, inc.Team)
+	first, rest := inv.KnownAt(a.AskedAt).Asked(a.By, inc.Team)
 	if a.By != inventory.OnDutyPeople { // all of a team that is named may answer from the beginning
 		first, rest = append(first, rest...), nil
 	}

@@ -97,10 +97,15 @@ func confirmed(inc *incident.Incident) error {
 	return fmt.Errorf("%w: %s has not said that everything works; say in \"unconfirmed\" why it is closed without", ErrNotNow, strings.Join(inc.Unconfirmed(), ", "))
 }
 
+// errNoTrouble says that a record of a date or a roster ends by itself, or never.
+var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
+
 // closable says why an incident cannot be closed in the ordinary way, nil when
 // it can.
 func closable(inc *incident.Incident) error {
 	switch complaints := inc.Complaints(); {
+	case inc.Subject.OfCalendar():
+		return errNoTrouble
 	case len(complaints) > 0 && inc.Ongoing():
 		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
 	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
@@ -120,6 +125,8 @@ func closableUnchecked(inc *incident.Incident) error {
 	switch {
 	case !inc.Ongoing():
 		return fmt.Errorf("%w: it is %s", ErrNotNow, inc.Status)
+	case inc.Subject.OfCalendar():
+		return errNoTrouble
 	case closable(inc) == nil:
 		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)
 	case inc.Action.Live():

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ type Roster struct {
 
 	covers  atomic.Pointer[[]inventory.Cover]
 	dressed atomic.Pointer[dressed]
+
+	reading sync.Mutex
+	known   map[string][]inventory.Cover // of each team, as it was read last
 }
 
 // dressed is the inventory as it is for a while.
@@ -85,17 +89,24 @@ func (r *Roster) Watch(ctx context.Context) {
 	}
 }
 
-// Refresh reads the covers of all teams. After an error, those that were known
-// still hold, and it may be called again.
+// Refresh reads the covers of all teams. Of a team that cannot be read, those that
+// were known still hold; the error says so, and it may be called again.
 func (r *Roster) Refresh(ctx context.Context) error {
+	r.reading.Lock() // what was read earlier must not take the place of what was read later
+	defer r.reading.Unlock()
 	var covers []inventory.Cover
 	var failed error
+	next := map[string][]inventory.Cover{}
 	for _, team := range r.Source().Teams {
 		list, err := r.of(ctx, team)
-		failed = errors.Join(failed, err)
+		if err != nil {
+			failed, list = errors.Join(failed, err), r.known[team.Name]
+		}
+		next[team.Name] = list
 		covers = append(covers, list...)
 	}
-	if failed == nil && !slices.Equal(covers, r.Covers()) {
+	r.known = next
+	if !slices.Equal(covers, r.Covers()) {
 		r.covers.Store(&covers)
 	}
 	return failed
@@ -115,7 +126,9 @@ func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover
 	var covers []inventory.Cover
 	for _, c := range record.Covers {
 		if slices.Contains(team.Members, c.Person) {
-			covers = append(covers, inventory.Cover{Team: team.Name, Shift: inventory.Shift{Person: c.Person, From: c.From, Until: c.Until}})
+			covers = append(covers, inventory.Cover{
+				Team: team.Name, Shift: inventory.Shift{Person: c.Person, From: c.From, Until: c.Until}, Said: c.Said,
+			})
 		}
 	}
 	return covers, nil

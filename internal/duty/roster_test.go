@@ -21,7 +21,10 @@ func team(t *testing.T) *inventory.Inventory {
 	t.Helper()
 	inv, err := inventory.New(inventory.Inventory{
 		People: []inventory.Person{{Name: "noor"}, {Name: "daan"}, {Name: "eva"}},
-		Teams:  []inventory.Team{{Name: "network", Members: []string{"noor", "daan"}, OnDuty: []string{"noor"}}},
+		Teams: []inventory.Team{
+			{Name: "network", Members: []string{"noor", "daan"}, OnDuty: []string{"noor"}},
+			{Name: "storage", Members: []string{"eva"}, OnDuty: []string{"eva"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -32,11 +35,11 @@ func team(t *testing.T) *inventory.Inventory {
 // failing is a store that can be away.
 type failing struct {
 	*store.Store
-	away bool
+	away string // the team whose record cannot be read
 }
 
 func (f *failing) OpenFor(ctx context.Context, s incident.Subject) (string, error) {
-	if f.away {
+	if f.away == s.Name {
 		return "", errors.New("the database is away")
 	}
 	return f.Store.OpenFor(ctx, s)
@@ -85,16 +88,19 @@ func TestWhoTakesOverIsAskedForAsLongAsTheySaid(t *testing.T) {
 	later := func(d time.Duration) { <-clk.Go(func() { clk.Wait(t.Context(), night.Add(d), nil) }) }
 	later(time.Hour)
 	asked("daan")
-	kept.away = true
+	kept.away = "network"
 	if err := r.Refresh(t.Context()); err == nil {
 		t.Error("a store that is away was read")
 	}
-	kept.away = false
 	if got := r.Inventory().OnDuty("network")[0].Name; got != "daan" {
 		t.Errorf("while the store is away %s is asked", got)
 	}
+	kept.away = "storage"
 	say(incident.Uncovered{Cover: "D1", By: "daan"})
-	asked("noor")
+	if err := r.Refresh(t.Context()); err == nil || r.Inventory().OnDuty("network")[0].Name != "noor" {
+		t.Errorf("what cannot be read of another team keeps a cover that was taken back (%v)", err)
+	}
+	kept.away = ""
 	say(incident.Covered{Cover: "D3", Team: "network", Person: "daan", From: night, Until: night.Add(2 * time.Hour), By: "noor"})
 	asked("daan")
 	later(2 * time.Hour)

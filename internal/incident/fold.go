@@ -28,7 +28,7 @@ func (i *Incident) Apply(e Event) {
 	i.ID, i.Version = e.Incident, e.Seq
 	switch p := e.Payload.(type) {
 	case Opened:
-		i.OpenedAt, i.StartedAt, i.FellAt = e.At, e.At, e.At
+		i.OpenedAt, i.StartedAt, i.FellAt, i.SilentAt = e.At, e.At, e.At, e.At
 		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
@@ -110,6 +110,7 @@ func (i *Incident) relapse(p Relapsed, at time.Time) {
 		i.Goal = Goal{}
 	} else {
 		i.disappoint()
+		i.SilentAt = at
 	}
 	i.askAgain(p.Customer != "")
 	i.FellAt = at
@@ -159,6 +160,9 @@ func (i *Incident) goal(p GoalSeen, at time.Time) {
 		i.Goal.Since = at
 	}
 	i.Goal.Known, i.Goal.Holds, i.Goal.Checks = true, p.Holds, p.Checks
+	if !p.Holds && i.Status == Open && i.SilentAt.Before(i.FellAt) {
+		i.SilentAt = at // a customer was right
+	}
 	for _, c := range p.Checks {
 		switch {
 		case c.ID != "reachable":

@@ -353,3 +353,32 @@ func TestActionKnowsWhatItWasGoodFor(t *testing.T) {
 		}
 	}
 }
+
+// A customer's word is no silence: it must not make a crowd of servers that fell
+// together. What is then seen is.
+func TestWhatOnlyACustomerSaysIsNoFallUntilItIsSeen(t *testing.T) {
+	var events []incident.Event
+	at := func(minutes int, p incident.Payload) *incident.Incident {
+		events = append(events, incident.Event{Incident: "INC-2026-0001", Seq: len(events) + 1, At: start.Add(time.Duration(minutes) * time.Minute), Payload: p})
+		return incident.Fold(events)
+	}
+	minute := func(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
+	at(0, incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: "web-07"}})
+	at(10, incident.Restored{})
+	if inc := at(60, incident.Relapsed{Customer: "acme"}); !inc.FellAt.Equal(minute(60)) || !inc.SilentAt.Equal(minute(0)) {
+		t.Errorf("after the word: fell at %v, silent at %v", inc.FellAt, inc.SilentAt)
+	}
+	if inc := at(61, incident.GoalSeen{Holds: true}); !inc.SilentAt.Equal(minute(0)) {
+		t.Errorf("it answers, and is silent at %v", inc.SilentAt)
+	}
+	if inc := at(70, incident.GoalSeen{Holds: false}); !inc.SilentAt.Equal(minute(70)) {
+		t.Errorf("seen down, and silent at %v", inc.SilentAt)
+	}
+	if inc := at(71, incident.GoalSeen{Holds: false}); !inc.SilentAt.Equal(minute(70)) {
+		t.Errorf("seen again, and silent at %v", inc.SilentAt)
+	}
+	at(80, incident.Restored{})
+	if inc := at(90, incident.Relapsed{}); !inc.SilentAt.Equal(minute(90)) {
+		t.Errorf("relapsed, and silent at %v", inc.SilentAt)
+	}
+}

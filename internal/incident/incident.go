@@ -40,6 +40,7 @@ type Incident struct {
 	StartedAt                                      time.Time // when the trouble began, by the earliest alert
 	Requesters                                     []string  // persons who reported it, and so asked for what is done about it
 	FellAt                                         time.Time // when it was opened, or failed again last
+	SilentAt                                       time.Time // FellAt, unless only a customer said so and nothing has been seen down since
 	Relapses                                       int
 	MergedInto                                     string
 
@@ -74,9 +75,9 @@ type Incident struct {
 	Closure      *ClosureChecked
 	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
 	Resolution   *Resolution
-	Review       *Review   // nil before anything is said of one
-	Duty         *Duty     // under NIS2, nil while nobody called it significant
-	Covers       []Covered // of a team's own record: who takes over whose duty
+	Review       *Review // nil before anything is said of one
+	Duty         *Duty   // under NIS2, nil while nobody called it significant
+	Covers       []Cover // of a team's own record: who takes over whose duty
 
 	Messages  []*Message
 	CallTasks []*Call

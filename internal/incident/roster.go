@@ -27,6 +27,12 @@ func (p Covered) Text() string {
 	return sentence(text+": %s", p.Person, p.Team, dayTime(p.From), dayTime(p.Until), p.By, p.Why)
 }
 
+// Cover is a shift that somebody has taken over, and when they said so.
+type Cover struct {
+	Covered
+	Said time.Time `json:"said"`
+}
+
 // Uncovered takes a cover back.
 type Uncovered struct {
 	Cover string `json:"cover"`
@@ -43,9 +49,9 @@ func (p Uncovered) Text() string {
 func (i *Incident) roster(e Event) {
 	switch p := e.Payload.(type) {
 	case Covered:
-		i.Covers = append(i.Covers, p)
+		i.Covers = append(i.Covers, Cover{p, e.At})
 	case Uncovered:
-		i.Covers = slices.DeleteFunc(slices.Clone(i.Covers), func(c Covered) bool { return c.Cover == p.Cover })
+		i.Covers = slices.DeleteFunc(slices.Clone(i.Covers), func(c Cover) bool { return c.Covered.Cover == p.Cover })
 	}
 }
 

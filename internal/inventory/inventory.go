@@ -28,6 +28,7 @@ type Inventory struct {
 	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
+	worn   *worn // of one that [Inventory.On] made
 }
 
 // Site is one datacenter.

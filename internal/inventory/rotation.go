@@ -63,6 +63,7 @@ type Shift struct {
 type Cover struct {
 	Team string
 	Shift
+	Said time.Time // when that was said
 }
 
 func (s Shift) at(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
@@ -161,6 +162,7 @@ func (inv *Inventory) Shifts(team string, from, until time.Time, covers []Cover)
 // stays so until the second result.
 func (inv *Inventory) On(at time.Time, covers []Cover) (dressed *Inventory, until time.Time) {
 	copied, until := *inv, forever
+	copied.worn = &worn{inv, at, covers}
 	copied.Teams = slices.Clone(inv.Teams)
 	for i, t := range copied.Teams {
 		now := t.first(at, covers)
@@ -172,4 +174,22 @@ func (inv *Inventory) On(at time.Time, covers []Cover) (dressed *Inventory, unti
 	}
 	copied.lookup.teams = byName(copied.Teams, func(t Team) string { return t.Name })
 	return &copied, until
+}
+
+// worn is how an inventory came to be as it is at a moment.
+type worn struct {
+	source *Inventory
+	at     time.Time
+	covers []Cover
+}
+
+// KnownAt returns the inventory as it is now, without what was said only after a
+// moment: whoever takes over a duty gets no say by it in what was asked before.
+func (inv *Inventory) KnownAt(moment time.Time) *Inventory {
+	if inv.worn == nil || !slices.ContainsFunc(inv.worn.covers, func(c Cover) bool { return c.Said.After(moment) }) {
+		return inv
+	}
+	known := slices.DeleteFunc(slices.Clone(inv.worn.covers), func(c Cover) bool { return c.Said.After(moment) })
+	before, _ := inv.worn.source.On(inv.worn.at, known)
+	return before
 }

@@ -227,12 +227,12 @@ func (m *model) fallen(site string, from, to time.Time, limit int) []string {
 	var list []*incident.Incident
 	for _, id := range m.order {
 		inc := m.incidents[id].inc
-		if inc.Status == incident.Open && inc.Site == site && inc.Subject.Kind == "server" && !inc.FellAt.Before(from) && !inc.FellAt.After(to) {
+		if inc.Status == incident.Open && inc.Site == site && inc.Subject.Kind == "server" && !inc.SilentAt.Before(from) && !inc.SilentAt.After(to) {
 			list = append(list, inc)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *incident.Incident) int {
-		return cmp.Or(a.FellAt.Compare(b.FellAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.SilentAt.Compare(b.SilentAt), cmp.Compare(a.ID, b.ID))
 	})
 	var names []string
 	for _, inc := range list[:min(len(list), limit)] {

@@ -26,7 +26,7 @@ type teamDuty struct {
 	Title   string             `json:"title,omitempty"`
 	Now     []string           `json:"now"` // who is asked now, in their order; nobody when empty
 	Shifts  []dutyShift        `json:"shifts"`
-	Covers  []incident.Covered `json:"covers"`
+	Covers  []incident.Cover   `json:"covers"`
 	Members []inventory.Person `json:"-"`
 }
 
@@ -50,7 +50,7 @@ func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
 	end := now.Add(shownDuty)
 	report := dutyReport{Teams: []teamDuty{}}
 	for _, team := range inv.Teams {
-		t := teamDuty{Name: team.Name, Title: team.Title, Now: []string{}, Shifts: []dutyShift{}, Covers: []incident.Covered{}}
+		t := teamDuty{Name: team.Name, Title: team.Title, Now: []string{}, Shifts: []dutyShift{}, Covers: []incident.Cover{}}
 		for _, p := range inv.OnDuty(team.Name) {
 			t.Now = append(t.Now, p.Name)
 		}
@@ -142,8 +142,8 @@ func (a *app) cover(ctx context.Context, team string, by inventory.Person, c cov
 }
 
 func (a *app) uncover(ctx context.Context, team string, by inventory.Person, c covering) error {
-	return a.onDuty(ctx, team, by, func(record *incident.Incident, _ inventory.Team, _ time.Time) ([]incident.Payload, error) {
-		return desk.Uncover(record, by, c.Cover)
+	return a.onDuty(ctx, team, by, func(record *incident.Incident, t inventory.Team, _ time.Time) ([]incident.Payload, error) {
+		return desk.Uncover(record, t, by, c.Cover)
 	})
 }
 
