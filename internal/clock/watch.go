@@ -38,10 +38,12 @@ func sinceBoot() time.Duration {
 
 // How far the time of day may move against the watch between two looks before it
 // has been set, and how long nothing rests on it after that: every age and every
-// deadline of before is wrong by as much.
+// deadline of before is wrong by as much. What was done to other machines looks
+// longer ago than it is, so that is as long as a machine is left alone after
+// another was touched, unless the configuration says more.
 const (
 	maxStep   = 5 * time.Second
-	settleFor = 5 * time.Minute
+	settleFor = 30 * time.Minute
 )
 
 // Steady notices when somebody sets the time of day. Make one with

@@ -103,7 +103,10 @@ func (w *world) visit(k visitKey, l *leasing) {
 		w.planVisit(k, w.now+term/2)
 		return
 	default:
-		l.owner = w.anyWorking()
+		before := l.owner
+		if l.owner = w.anyWorking(); l.owner != before && before != nil {
+			w.planVisit(visitKey{k.id, kindsOfVisits - 1 - k.kind}, w.now) // whoever takes an incident over makes all its visits
+		}
 	}
 	if l.owner == nil {
 		w.planVisit(k, w.now+2*time.Second)

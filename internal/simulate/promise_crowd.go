@@ -9,12 +9,16 @@ import (
 // counts reports whether an intent that has begun still counts against limits.
 func (s *sentIntent) counts() bool { return s.Duty == 0 && s.outcome != incident.OutcomeRefused }
 
+// lookedAfter reports whether the database forgot a send and a person has looked at
+// that server and thawed: from then on nothing that piket has tells of it.
+func (w *world) lookedAfter(s *sentIntent) bool { return s.forgotten > 0 && w.thawedAt > s.forgotten }
+
 // checkCrowd: so many of a circle at once, and no more.
 func (w *world) checkCrowd(i incident.Intended, m *machine) {
 	rack, site, fleet, flying := map[*machine]bool{}, map[*machine]bool{}, map[*machine]bool{}, map[*machine]bool{}
 	customer := map[*machine]bool{}
 	for _, s := range w.watch.begun {
-		if !s.counts() || s.machine == m || w.now-s.begun > w.limits.Cooldown-w.limits.NotAfter-bound {
+		if !s.counts() || w.lookedAfter(s) || s.machine == m || w.now-s.begun > w.limits.Cooldown-w.limits.NotAfter-bound {
 			continue
 		}
 		fleet[s.machine] = true

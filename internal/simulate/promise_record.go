@@ -68,6 +68,9 @@ func (w *world) forgot() {
 	}
 	sent := ""
 	for id, s := range w.watch.intents {
+		if s.wires > 0 && !known[id] && s.forgotten == 0 {
+			s.forgotten = w.now
+		}
 		if s.wires > 0 && !known[id] && w.now-s.begun < ledger.Span-time.Hour {
 			sent = max(sent, id)
 		}

@@ -59,6 +59,8 @@ type sentIntent struct {
 	begun    time.Duration // when its last check had passed; 0 before
 	wires    int
 	outcome  incident.Outcome
+
+	forgotten time.Duration // when the database forgot that it was sent; 0 when it did not
 }
 
 func (w *world) violate(promise, format string, args ...any) {
