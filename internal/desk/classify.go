@@ -54,5 +54,5 @@ func Classify(inc *incident.Incident, by inventory.Person, j Judgement) ([]incid
 }
 
 func mayJudge(by inventory.Person) bool {
-	return mayClose(by) || slices.Contains(by.Roles, inventory.Support)
+	return leads(by) || by.Has(inventory.Support)
 }

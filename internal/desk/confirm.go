@@ -168,7 +168,7 @@ func mayAnswer(inc *incident.Incident, customer string, yes bool) error {
 // customer's no. From then on the incident ends as any other: when everything
 // answers, the customer is asked again.
 func SettleComplaint(inc *incident.Incident, by inventory.Person, customer, words string) ([]incident.Payload, error) {
-	if !mayClose(by) {
+	if !leads(by) {
 		return nil, ErrRole
 	}
 	words, err := said(words, "what was found about it")

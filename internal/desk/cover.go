@@ -47,6 +47,5 @@ func Uncover(record *incident.Incident, team inventory.Team, by inventory.Person
 }
 
 func mayCover(team inventory.Team, by inventory.Person) bool {
-	own := slices.Contains(by.Roles, inventory.Engineer) && slices.Contains(team.Members, by.Name)
-	return own || slices.Contains(by.Roles, inventory.Manager)
+	return by.Has(inventory.Manager) || by.Has(inventory.Engineer) && slices.Contains(team.Members, by.Name)
 }

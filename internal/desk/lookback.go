@@ -43,7 +43,7 @@ func (b *batch) review() {
 	case r.Owed() && b.facts.Now.Before(r.By):
 		b.later(r.By)
 	case r.Owed():
-		b.attention("review-overdue", "the review was due by "+r.By.In(b.zone()).Format(time.DateOnly)+" and has not been shared")
+		b.attention("review-overdue", "the review was due by "+b.date(r.By)+" and has not been shared")
 		b.nag(nag{
 			topic: "review-overdue", first: r.By, every: nagAgain, people: b.managers(),
 			subject: fmt.Sprintf("[%s] The review is overdue", inc.ID),

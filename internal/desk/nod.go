@@ -118,7 +118,7 @@ func PendingDraft(inc *incident.Incident, now time.Time) *incident.Draft {
 func AgreeToUpdate(inc *incident.Incident, by inventory.Person, draft, words string, now time.Time) ([]incident.Payload, error) {
 	d := PendingDraft(inc, now)
 	switch {
-	case !slices.Contains(by.Roles, inventory.Communications) && !slices.Contains(by.Roles, inventory.Manager):
+	case !by.Has(inventory.Communications, inventory.Manager):
 		return nil, ErrRole
 	case d == nil || d.Draft != draft:
 		return nil, fmt.Errorf("update %q: %w: no such update waits; it may have gone by itself", draft, ErrNotNow)

@@ -27,7 +27,7 @@ const maxWordsRunes = 4000
 // Acknowledge takes the incident.
 func Acknowledge(inc *incident.Incident, by inventory.Person) ([]incident.Payload, error) {
 	switch {
-	case !slices.Contains(by.Roles, inventory.Engineer):
+	case !by.Has(inventory.Engineer):
 		return nil, ErrRole
 	case !inc.Ongoing():
 		return nil, fmt.Errorf("acknowledge: %w: it is %s", ErrNotNow, inc.Status)
@@ -53,7 +53,7 @@ func Note(inc *incident.Incident, by inventory.Person, words string) ([]incident
 // no runbook says what to check) is closed by an engineer who says why, in
 // r.Unchecked, once nobody and nothing is at work on it.
 func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) ([]incident.Payload, error) {
-	if !mayClose(by) || clip(r.Unchecked) != "" && !slices.Contains(by.Roles, inventory.Engineer) {
+	if !leads(by) || clip(r.Unchecked) != "" && !by.Has(inventory.Engineer) {
 		return nil, ErrRole
 	}
 	r = incident.Resolution{
@@ -82,11 +82,10 @@ func Close(inc *incident.Incident, by inventory.Person, r incident.Resolution) (
 	return []incident.Payload{r, incident.Closed{By: by.Name}}, nil
 }
 
-// mayClose reports whether somebody may end incidents: an engineer, or the
+// leads reports whether a person may end incidents, settle what customers report,
+// write reviews and close the evaluation of the policy: an engineer, or the
 // incident manager [4.1].
-func mayClose(by inventory.Person) bool {
-	return slices.Contains(by.Roles, inventory.Engineer) || slices.Contains(by.Roles, inventory.Manager)
-}
+func leads(p inventory.Person) bool { return p.Has(inventory.Engineer, inventory.Manager) }
 
 // confirmed says why an incident is not closed on the customers' word, nil when
 // it is.
@@ -143,7 +142,7 @@ func closableUnchecked(inc *incident.Incident) error {
 func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderProgress) ([]incident.Payload, error) {
 	o := inc.Order
 	switch {
-	case !slices.Contains(by.Roles, inventory.Engineer) && !slices.Contains(by.Roles, inventory.Support):
+	case !by.Has(inventory.Engineer, inventory.Support):
 		return nil, ErrRole
 	case o == nil || o.Order != p.Order || !inc.Ongoing():
 		return nil, fmt.Errorf("work order %q: %w: no such order is open", p.Order, ErrNotNow)

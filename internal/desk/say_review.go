@@ -18,12 +18,6 @@ var ErrOutrun = errors.New("somebody has written a newer version meanwhile")
 // maxActions bounds the action items of one review.
 const maxActions = 50
 
-// leads reports whether a person may write reviews, call an incident significant
-// and close the evaluation of the policy: engineers and managers.
-func leads(p inventory.Person) bool {
-	return slices.Contains(p.Roles, inventory.Engineer) || slices.Contains(p.Roles, inventory.Manager)
-}
-
 // WriteReview writes the next version of a review [2.6]. r.Version is the one
 // that the person had before them, 0 when there was none: with a newer one it is
 // ErrOutrun. An action item without a number gets one; one that is left out is

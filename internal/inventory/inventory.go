@@ -10,6 +10,7 @@
 package inventory
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/internal/secret"
@@ -207,6 +208,11 @@ func roleWords() []string {
 		words[i] = string(role)
 	}
 	return words
+}
+
+// Has reports whether a person has one of some roles.
+func (p Person) Has(roles ...Role) bool {
+	return slices.ContainsFunc(p.Roles, func(r Role) bool { return slices.Contains(roles, r) })
 }
 
 // OnDutyPeople is the word by which a runbook asks whoever is on duty in the

@@ -254,12 +254,12 @@ func (inv *Inventory) Asked(by, team string) (first, rest []Person) {
 }
 
 func engineers(people []Person) []Person {
-	return slices.DeleteFunc(people, func(p Person) bool { return !slices.Contains(p.Roles, Engineer) })
+	return slices.DeleteFunc(people, func(p Person) bool { return !p.Has(Engineer) })
 }
 
 // WithRole returns the people who have a role, in the order of the files.
 func (inv *Inventory) WithRole(role Role) []Person {
-	return slices.DeleteFunc(slices.Clone(inv.People), func(p Person) bool { return !slices.Contains(p.Roles, role) })
+	return slices.DeleteFunc(slices.Clone(inv.People), func(p Person) bool { return !p.Has(role) })
 }
 
 // Wait returns how long one person of a team is left to answer before the next

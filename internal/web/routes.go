@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
@@ -42,7 +41,7 @@ func (c who) admits(p inventory.Person) bool {
 	if c == reader {
 		return true
 	}
-	return slices.ContainsFunc(p.Roles, func(role inventory.Role) bool { return slices.Contains(circles[c], role) })
+	return p.Has(circles[c]...)
 }
 
 // route is one thing that can be asked, and by whom.
