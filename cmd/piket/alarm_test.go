@@ -51,8 +51,12 @@ func troubled(t *testing.T, span time.Duration, bad func(second int) bool, broke
 	}
 	a.ways = func() []way { return ways }
 	ctx, cancel := context.WithCancel(t.Context())
-	done := clk.Go(func() { a.run(ctx) })
-	<-clk.Go(func() { clk.Wait(ctx, start.Add(span), nil); cancel() })
+	var done <-chan struct{}
+	<-clk.Go(func() { // the clock stands until this one waits, so both start at start
+		done = clk.Go(func() { a.run(ctx) })
+		clk.Wait(ctx, start.Add(span), nil)
+		cancel()
+	})
 	<-done
 	return heard, lives
 }

@@ -51,10 +51,12 @@ teams: [{name: network-and-server, members: [noor], on_duty: [noor]}]
 // lookFor lets the scheduler run on the daemon's clock and returns what it saw.
 func (d *Daemon) lookFor(t *testing.T, long time.Duration) map[string]probes.Sight {
 	ctx, cancel := context.WithCancel(t.Context())
-	looking := d.clk.Go(func() { d.prober.Run(ctx) })
-	waiting := d.clk.Go(func() { d.clk.Wait(ctx, d.clk.Now().Add(long), nil) })
-	<-waiting
-	cancel()
+	var looking <-chan struct{}
+	<-d.clk.Go(func() { // the clock stands until this one waits, so both start together
+		looking = d.clk.Go(func() { d.prober.Run(ctx) })
+		d.clk.Wait(ctx, d.clk.Now().Add(long), nil)
+		cancel()
+	})
 	<-looking
 	return d.prober.Snapshot()
 }

@@ -289,9 +289,12 @@ func TestVantageSaysWhetherItReports(t *testing.T) {
 	}
 	defer o.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	running := d.clk.Go(func() { o.agent.Run(ctx) })
-	<-d.clk.Go(func() { d.clk.Wait(ctx, d.clk.Now().Add(time.Minute), nil) })
-	cancel()
+	var running <-chan struct{}
+	<-d.clk.Go(func() { // the clock stands until this one waits, so both start together
+		running = d.clk.Go(func() { o.agent.Run(ctx) })
+		d.clk.Wait(ctx, d.clk.Now().Add(time.Minute), nil)
+		cancel()
+	})
 	<-running
 	for path, want := range map[string]string{
 		"/-/healthy": "piket is healthy, and cannot report.\n",

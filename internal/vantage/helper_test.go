@@ -13,8 +13,11 @@ import (
 func run(t *testing.T, clk *clock.Clock, s *probes.Scheduler, long time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	running := clk.Go(func() { s.Run(ctx) })
-	<-clk.Go(func() { clk.Wait(ctx, clk.Now().Add(long), nil) })
-	cancel()
+	var running <-chan struct{}
+	<-clk.Go(func() { // the clock stands until this one waits, so both start together
+		running = clk.Go(func() { s.Run(ctx) })
+		clk.Wait(ctx, clk.Now().Add(long), nil)
+		cancel()
+	})
 	<-running
 }
