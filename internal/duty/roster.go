@@ -112,15 +112,21 @@ func (r *Roster) Refresh(ctx context.Context) error {
 	return failed
 }
 
-// of reads what one team has taken over. Who has left the team since covers for
-// nobody.
-func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover, error) {
-	id, err := r.Store.OpenFor(ctx, Record(team.Name))
+// Load returns a team's own record as the store has it now, nil while nobody ever
+// took anything over.
+func (r *Roster) Load(ctx context.Context, team string) (*incident.Incident, error) {
+	id, err := r.Store.OpenFor(ctx, Record(team))
 	if err != nil || id == "" {
 		return nil, err
 	}
-	record, err := r.Store.Load(ctx, id)
-	if err != nil {
+	return r.Store.Load(ctx, id)
+}
+
+// of reads what one team has taken over. Who has left the team since covers for
+// nobody.
+func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover, error) {
+	record, err := r.Load(ctx, team.Name)
+	if err != nil || record == nil {
 		return nil, err
 	}
 	var covers []inventory.Cover

@@ -2,10 +2,8 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -13,7 +11,6 @@ import (
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
-	"github.com/spinware/piket/internal/store"
 )
 
 // dutyReport is who is asked first in each team, and what is planned.
@@ -65,7 +62,7 @@ func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
 				t.Members = append(t.Members, p)
 			}
 		}
-		record, err := a.dutyRecord(ctx, team.Name)
+		record, err := a.Duty.Load(ctx, team.Name)
 		if err != nil {
 			return report, err
 		}
@@ -81,15 +78,6 @@ func (a *app) loadDuty(ctx context.Context) (dutyReport, error) {
 	return report, nil
 }
 
-// dutyRecord is what a team took over, nil when it never did.
-func (a *app) dutyRecord(ctx context.Context, team string) (*incident.Incident, error) {
-	id, err := a.Store.OpenFor(ctx, duty.Record(team))
-	if err != nil || id == "" {
-		return nil, err
-	}
-	return a.Store.Load(ctx, id)
-}
-
 // covering is what a person says of a team's duty.
 type covering struct {
 	Person string    `json:"person"`
@@ -102,48 +90,38 @@ type covering struct {
 // onDuty carries out what by says of a team's duty, on the team's own record,
 // which the first of them opens; it holds at once here, and within seconds on
 // every other replica.
-func (a *app) onDuty(ctx context.Context, name string, by inventory.Person, judge func(*incident.Incident, inventory.Team, time.Time) ([]incident.Payload, error)) error {
-	at := slices.IndexFunc(a.Inventory().Teams, func(t inventory.Team) bool { return t.Name == name })
-	if at < 0 {
+func (a *app) onDuty(ctx context.Context, name string, by inventory.Person, judge func(moment, inventory.Team) ([]incident.Payload, error)) error {
+	team, ok := a.Inventory().Team(name)
+	if !ok {
 		return fmt.Errorf("duty: %w: the inventory has no team %q", desk.ErrIncomplete, name)
 	}
-	team := a.Inventory().Teams[at]
-	for range maxTries {
-		now := a.Clock.Now()
-		record, err := a.dutyRecord(ctx, name)
-		if err != nil {
-			return err
-		}
-		if record == nil {
-			if err := a.Receive(ctx, []alerts.Alert{duty.Opening(name)}, 0); err != nil {
-				return err
-			}
-			continue
-		}
-		payloads, err := judge(record, team, now)
-		if err != nil {
-			return err
-		}
-		_, err = a.Store.Append(ctx, record.ID, record.Version, incident.Event{At: now, Actor: incident.Person(by.Name), Payload: payloads[0]})
-		if err == nil {
-			return a.Duty.Refresh(ctx)
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			return err
+	record, err := a.Duty.Load(ctx, name)
+	if err == nil && record == nil {
+		if err = a.Receive(ctx, []alerts.Alert{duty.Opening(name)}, 0); err == nil {
+			record, err = a.Duty.Load(ctx, name)
 		}
 	}
-	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
+	switch {
+	case err != nil:
+		return err
+	case record == nil:
+		return fmt.Errorf("duty: the record of the team %s was not opened", name)
+	}
+	if err := a.append(ctx, record.ID, incident.Person(by.Name), func(m moment) ([]incident.Payload, error) { return judge(m, team) }); err != nil {
+		return err
+	}
+	return a.Duty.Refresh(ctx)
 }
 
 func (a *app) cover(ctx context.Context, team string, by inventory.Person, c covering) error {
-	return a.onDuty(ctx, team, by, func(record *incident.Incident, t inventory.Team, now time.Time) ([]incident.Payload, error) {
-		return desk.Cover(record, t, by, incident.Covered{Person: c.Person, From: c.From, Until: c.Until, Why: c.Why}, now)
+	return a.onDuty(ctx, team, by, func(m moment, t inventory.Team) ([]incident.Payload, error) {
+		return desk.Cover(m.incident, t, by, incident.Covered{Person: c.Person, From: c.From, Until: c.Until, Why: c.Why}, m.now)
 	})
 }
 
 func (a *app) uncover(ctx context.Context, team string, by inventory.Person, c covering) error {
-	return a.onDuty(ctx, team, by, func(record *incident.Incident, t inventory.Team, _ time.Time) ([]incident.Payload, error) {
-		return desk.Uncover(record, t, by, c.Cover)
+	return a.onDuty(ctx, team, by, func(m moment, t inventory.Team) ([]incident.Payload, error) {
+		return desk.Uncover(m.incident, t, by, c.Cover)
 	})
 }
 
@@ -182,7 +160,7 @@ func dutyForm(do dutyDeed) func(*app, http.ResponseWriter, *http.Request) {
 		var err error
 		for field, into := range map[string]*time.Time{"from": &c.From, "until": &c.Until} {
 			if err == nil {
-				*into, err = a.Config().readTime(r.PostFormValue(field))
+				*into, err = a.Config().readTime(field, r.PostFormValue(field))
 			}
 		}
 		if err == nil {

@@ -49,7 +49,7 @@ func (m moment) markSignificant(s said) ([]incident.Payload, error) {
 	if !m.config.NIS2 {
 		return nil, fmt.Errorf("significant: %w: nis2 is off in the configuration", desk.ErrNotNow)
 	}
-	aware, err := m.config.readTime(s.Aware)
+	aware, err := m.config.readTime("aware", s.Aware)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (m moment) markSignificant(s said) ([]incident.Payload, error) {
 // formTime is how a browser sends a time.
 const formTime = "2006-01-02T15:04"
 
-// readTime reads a moment; the zero time when there is none.
-func (c Config) readTime(s string) (time.Time, error) {
+// readTime reads the moment of a field; the zero time when there is none.
+func (c Config) readTime(field, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -69,7 +69,7 @@ func (c Config) readTime(s string) (time.Time, error) {
 		t, err = time.ParseInLocation(formTime, s, c.zone())
 	}
 	if err != nil {
-		return t, fmt.Errorf("aware: %w: a time such as 2026-10-31T14:05, found %q", desk.ErrIncomplete, s)
+		return t, fmt.Errorf("%s: %w: a time such as 2026-10-31T14:05, found %q", field, desk.ErrIncomplete, s)
 	}
 	return t, nil
 }
