@@ -12,7 +12,8 @@ type MessageQueued struct {
 	Message  string   `json:"message"`
 	Purpose  string   `json:"purpose"` // "first", "update", "restored", "summary", "page", "work-order"
 	Customer string   `json:"customer,omitempty"`
-	To       []string `json:"to"`
+	Way      Way      `json:"way,omitempty"`
+	To       []string `json:"to"` // addresses of that way
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
 	Link     string   `json:"link,omitempty"`   // path in the body that is signed when it leaves, see internal/signed
@@ -20,15 +21,28 @@ type MessageQueued struct {
 	People   []string `json:"people,omitempty"` // of a page: who is asked by it
 }
 
+// Way is by which road a message leaves.
+type Way string
+
+// ByMail is the road of every message that names none.
+const ByMail Way = ""
+
+func (w Way) String() string {
+	if w == ByMail {
+		return "mail"
+	}
+	return string(w)
+}
+
 func (MessageQueued) Kind() Kind { return "message" }
 func (p MessageQueued) Text() string {
 	if len(p.People) > 0 {
-		return sentence("Asked %s by mail (%s): %s.", strings.Join(p.People, ", "), p.Purpose, p.Subject)
+		return sentence("Asked %s by %s (%s): %s.", strings.Join(p.People, ", "), p.Way, p.Purpose, p.Subject)
 	}
-	return sentence("Mail (%s) to %s: %s.", p.Purpose, strings.Join(p.To, ", "), p.Subject)
+	return sentence("Message by %s (%s) to %s: %s.", p.Way, p.Purpose, strings.Join(p.To, ", "), p.Subject)
 }
 
-// Delivered says that the mail server accepted a message.
+// Delivered says that whoever carries a message accepted it: a mail server, a chat.
 type Delivered struct {
 	Message string `json:"message"`
 	Detail  string `json:"detail"`

@@ -2,7 +2,7 @@
 // timeline is the outbox: a message that is queued and not delivered is tried
 // until it is, also after a crash; nobody calls this package.
 //
-//	out := &notify.Outbox{Store: s, Clock: clk, Send: notify.SMTP{…}.Send}
+//	out := &notify.Outbox{Store: s, Clock: clk, Ways: map[incident.Way]notify.Sender{incident.ByMail: notify.SMTP{…}.Send}}
 //	rounds.New("notify", s, clk, log, out.Visit)
 package notify
 
@@ -39,7 +39,7 @@ type Outbox struct {
 	Store *store.Store
 	Clock *clock.Clock
 	Log   *slog.Logger
-	Send  Sender
+	Ways  map[incident.Way]Sender // a message of any other way is given up like one that nobody accepts
 	Count func(purpose, result string)
 
 	// Sign completes the path of a link in a message. It is done here and nowhere
@@ -85,7 +85,7 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	failpoint.Reach(failpoint.MailBefore)
-	accepted, err := o.Send(sending, Mail{
+	accepted, err := o.by(m.Way)(sending, Mail{
 		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(),
 	})
 	failpoint.Done(failpoint.MailDelivered, err)
@@ -100,6 +100,16 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
 	failpoint.Done(failpoint.MailMarked, err)
 	return err
+}
+
+// by returns who carries what goes that way.
+func (o *Outbox) by(w incident.Way) Sender {
+	if send := o.Ways[w]; send != nil {
+		return send
+	}
+	return func(context.Context, Mail) (string, error) {
+		return "", fmt.Errorf("nothing carries messages by %s", w)
+	}
 }
 
 // signed is the body of a message with its link complete.
@@ -129,8 +139,8 @@ func (o *Outbox) result(m *incident.Message, accepted string, err error) []incid
 	}
 	return []incident.Payload{failed, incident.Attention{
 		Topic: "undelivered-" + m.Message,
-		Why: fmt.Sprintf("the mail (%s) to %s could not be delivered in %d tries; tell them in another way",
-			m.Purpose, strings.Join(m.To, ", "), failed.Try),
+		Why: fmt.Sprintf("the message by %s (%s) to %s could not be delivered in %d tries; tell them in another way",
+			m.Way, m.Purpose, strings.Join(m.To, ", "), failed.Try),
 	}}
 }
 

@@ -43,7 +43,9 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, clk: clk, store: s, server: newMailServer(t, options{}), counts: map[string]int{}}
 	o.out = &notify.Outbox{
 		Store: s, Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Send:  notify.SMTP{From: "piket@example.net", Server: o.server.address, TLS: "none"}.Send,
+		Ways: map[incident.Way]notify.Sender{
+			incident.ByMail: notify.SMTP{From: "piket@example.net", Server: o.server.address, TLS: "none"}.Send,
+		},
 		Sign:  func(path string) string { return path + "/token" },
 		Count: func(purpose, result string) { o.counts[purpose+" "+result]++ },
 	}
@@ -196,7 +198,7 @@ func TestMailThatIsGivenUpCallsForAPersonUnlessItIsAPage(t *testing.T) {
 		var want []incident.Payload
 		if !strings.HasPrefix(purpose, "page") {
 			want = []incident.Payload{incident.Attention{Topic: "undelivered-" + o.id + "/M2",
-				Why: "the mail (" + purpose + ") to it@acme.example.net could not be delivered in 12 tries; tell them in another way"}}
+				Why: "the message by mail (" + purpose + ") to it@acme.example.net could not be delivered in 12 tries; tell them in another way"}}
 		}
 		if !slices.Equal(calls, want) {
 			t.Errorf("%s: got %v", purpose, calls)
@@ -232,8 +234,8 @@ func TestCrashBetweenSendingAndRecordingSendsTheSameMessageAgain(t *testing.T) {
 	o := newOffice(t)
 	o.queue(2, "first")
 	ctx, die := context.WithCancel(t.Context())
-	send := o.out.Send
-	o.out.Send = func(c context.Context, m notify.Mail) (string, error) {
+	send := o.out.Ways[incident.ByMail]
+	o.out.Ways[incident.ByMail] = func(c context.Context, m notify.Mail) (string, error) {
 		defer die()
 		return send(c, m)
 	}
@@ -243,7 +245,7 @@ func TestCrashBetweenSendingAndRecordingSendsTheSameMessageAgain(t *testing.T) {
 	if m := o.message(2); m.Delivered || m.Tries != 0 {
 		t.Fatalf("got %+v", m)
 	}
-	o.out.Send = send
+	o.out.Ways[incident.ByMail] = send
 	<-o.clk.Go(func() { o.clk.Wait(t.Context(), start.Add(time.Hour), nil) }) // until piket runs again
 	o.run()
 	got := o.server.mails(t)
@@ -279,7 +281,7 @@ func TestMissingIncidentAndUnwritableStoreAreErrors(t *testing.T) {
 		t.Error("an incident that is not there was visited")
 	}
 	o.queue(2, "first")
-	o.out.Send = func(context.Context, notify.Mail) (string, error) {
+	o.out.Ways[incident.ByMail] = func(context.Context, notify.Mail) (string, error) {
 		o.store.Close()
 		return "accepted by the test", nil
 	}
@@ -304,5 +306,32 @@ func TestALinkIsSignedWhenTheMailLeavesAndNotBefore(t *testing.T) {
 	}
 	if kept := o.message(1).Body; strings.Contains(kept, "token") {
 		t.Errorf("the store holds %q", kept)
+	}
+}
+
+func TestAWayThatNothingCarriesIsSaidAndTriedAgain(t *testing.T) {
+	o := newOffice(t)
+	_, err := o.store.Record(t.Context(), o.id, event(incident.MessageQueued{
+		Message: "M1", Purpose: "first", Way: "pigeon", To: []string{"loft"}, Subject: "s", Body: "b",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.out.Visit(t.Context(), o.id); err != nil {
+		t.Fatal(err)
+	}
+	inc, err := o.store.Load(t.Context(), o.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := inc.Message("M1"); m.Tries != 1 || m.RetryAt.IsZero() {
+		t.Errorf("after one try: %+v", m)
+	}
+	events, err := o.store.Events(t.Context(), o.id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := events[len(events)-1].Payload.Text(); !strings.Contains(last, "nothing carries messages by pigeon") {
+		t.Errorf("the timeline says %q", last)
 	}
 }
