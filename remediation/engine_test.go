@@ -18,6 +18,7 @@ import (
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/remediation"
+	"github.com/spinware/piket/runbooks"
 )
 
 // house is a real engine on a real store in front of a pretended server, and
@@ -41,11 +42,12 @@ type house struct {
 	act func(h *house, o remediation.Order) remediation.Result
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T) *house { return newHouseOn(t, shipped(t, "server-unreachable")) }
+
+func newHouseOn(t *testing.T, book *runbooks.Runbook) *house {
 	h := &house{t: t, dir: t.TempDir(), clk: clock.Jumping(three), inv: world(t)}
 	h.start()
 	t.Cleanup(func() { h.store.Close() })
-	book := shipped(t, "server-unreachable")
 	inc, err := h.store.Create(t.Context(), events(
 		incident.Opened{Title: "Server web-01 does not answer", Subject: incident.Subject{Kind: "server", Name: "web-01"}, Site: "ams1"},
 		incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: incident.P1},
