@@ -528,6 +528,46 @@ func TestNothingIsDoneWhileTheTroubleOfTheSiteStands(t *testing.T) {
 	}
 }
 
+// What a customer said does not work is still there when the server's incident
+// becomes part of a wider one, and a person is still called for it [6.6].
+func TestAComplaintGoesAlongIntoTheWiderIncident(t *testing.T) {
+	h := newHouse(t)
+	book := shipped(t, "fell-together")
+	labels := alerts.Labels{"alertname": alerts.FellTogether, "site": "ams1"}
+	wide, err := h.store.Create(t.Context(), events(
+		incident.Opened{Title: "Servers of ams1 fell together", Subject: incident.Subject{Kind: "site", Name: "ams1"}, Site: "ams1"},
+		incident.AlertReceived{Alert: alerts.Alert{Source: "piket", Status: alerts.Firing, Labels: labels, StartsAt: three,
+			Fingerprint: labels.Fingerprint()}},
+		incident.Absorbed{From: "INC-2025-0009", Subject: incident.Subject{Kind: "server", Name: "web-01"}},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := incident.CustomerAnswered{Customer: "bakery", Words: "the till is still dead", Via: "telephone"}
+	if _, err := h.store.Record(t.Context(), h.id, events(no)...); err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		if h.load().MergedInto == wide.ID {
+			break
+		}
+		h.visit()
+	}
+	if into := h.load().MergedInto; into != wide.ID {
+		t.Fatalf("the incident is part of %q", into)
+	}
+	wide, err = h.store.Load(t.Context(), wide.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := wide.Complaints(); !slices.Equal(left, []incident.CustomerAnswered{no}) {
+		t.Errorf("the wider incident knows of %+v", left)
+	}
+	if wide.Attentions[incident.ComplaintTopic+"bakery"].IsZero() {
+		t.Errorf("nobody is called for it: %v", wide.Attentions)
+	}
+}
+
 // An "on" that was proved not to be sent is tried again after a pause, however
 // often that happens: it never was a try.
 func TestRefusedDutyIsTriedAgain(t *testing.T) {
