@@ -76,7 +76,7 @@ func read[P Payload](data []byte) (Payload, error) {
 
 // Subject is what an incident is about: one server, one rack, what hangs on one
 // power feed, one site, piket's own view, or, for an alert that is about none of
-// them, that alert; or a date, see [Subject.OfCalendar].
+// them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
 	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
 	Name string `json:"name"`

@@ -43,7 +43,7 @@ func (a about) subjects() []incident.Subject {
 // those that are about a whole site or rack, by the label for that; and
 // otherwise it is about itself.
 func (d *Door) about(a alerts.Alert) about {
-	if subject := ofCalendar(a); subject.Kind != "" {
+	if subject := recordSubject(a); subject.Kind != "" {
 		return about{subject: subject, title: plain(a.Summary())}
 	}
 	inv := d.Inventory()
@@ -78,9 +78,9 @@ func (d *Door) about(a alerts.Alert) about {
 	}
 }
 
-// ofCalendar returns the subject of a record that is about a date or a roster,
+// recordSubject returns the subject of a record that is about a date or a roster,
 // the zero one for what is about trouble.
-func ofCalendar(a alerts.Alert) incident.Subject {
+func recordSubject(a alerts.Alert) incident.Subject {
 	if a.Source != alerts.Calendar {
 		return incident.Subject{}
 	}
