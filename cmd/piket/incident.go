@@ -194,6 +194,12 @@ var says = []struct {
 	{"nod", "Let an update to customers go.", "it goes", []sayFlag{
 		{name: "draft", help: "Number of the update; incident show --output json tells it."},
 		{name: "words", help: "What customers read besides the facts.", optional: true}}},
+	{"assign", "Give a person a role on it.", "assigned", []sayFlag{
+		{name: "role", help: "manager (incident manager), specialist or communications (communications manager)."},
+		{name: "to", help: "Their name in the inventory."}}},
+	{"release", "Say that a technical specialist is needed on it no more.", "released", []sayFlag{
+		{name: "role", help: "specialist; the other roles are assigned to somebody else instead."},
+		{name: "to", help: "Their name in the inventory."}}},
 	{"over", "Say that what was reported by a person no longer is.", "recorded", nil},
 }
 

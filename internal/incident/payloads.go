@@ -66,6 +66,8 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"duty_reported":      read[DutyReported],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
+	"role_assigned":      read[RoleAssigned],
+	"role_released":      read[RoleReleased],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
