@@ -41,6 +41,8 @@ func approval(f Facts, r runbooks.Remedy, p plan) Move {
 	switch needed, _ := f.persons(r); {
 	case a.Needed() < needed:
 		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: "two people must agree by now"})
+	case f.gone(a.Yes, r) != "":
+		return decide(incident.ApprovalLapsed{Approval: a.Approval, Reason: f.gone(a.Yes, r)})
 	case a.GrantedBy == "":
 		return f.waitUntil(a.Expires)
 	}
@@ -62,6 +64,19 @@ func moved(a *incident.Approval, r runbooks.Remedy, p plan) string {
 		return a.Changed(now)
 	}
 	return "what was asked no longer fits what is found"
+}
+
+// gone says who of those who agreed has no say any more, whoever's shift it is: a
+// person who left, or who is no engineer of the team now. "" when all still have.
+func (f Facts) gone(agreed []string, r runbooks.Remedy) string {
+	first, rest := f.Inventory.Asked(leaveOf(r).By, f.Incident.Team)
+	for _, name := range agreed {
+		is := func(p inventory.Person) bool { return p.Name == name }
+		if !slices.ContainsFunc(first, is) && !slices.ContainsFunc(rest, is) {
+			return name + ", who agreed, is not among those who may any more"
+		}
+	}
+	return ""
 }
 
 // outdated says why a question need not wait for its answer any more, "" when it
@@ -97,7 +112,7 @@ func (f Facts) rebound(intent incident.Intended, r runbooks.Remedy) string {
 	if a := f.Incident.Approval; intent.Approval != "" && a != nil && (a.Approval != intent.Approval || a.GrantedBy == "" || !f.Now.Before(a.Expires)) {
 		return "the leave for it no longer counts"
 	}
-	return ""
+	return f.gone(intent.Agreed, r)
 }
 
 // ask puts the question to a person, or to two.

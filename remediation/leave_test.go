@@ -108,6 +108,84 @@ func TestALeaveEndsWithWhatItRestsOnAndSaysWith(t *testing.T) {
 	}
 }
 
+// A yes ends with its giver's say: who was taken out of the inventory or the team
+// between the yes and the send has agreed to nothing. Others have their say still.
+func TestAYesEndsWithItsGiversSay(t *testing.T) {
+	leaves := map[string]func(*inventory.Inventory){
+		"out of the inventory": func(inv *inventory.Inventory) {
+			inv.People = slices.DeleteFunc(slices.Clone(inv.People), func(p inventory.Person) bool { return p.Name == "noor" })
+			inv.Teams = slices.Clone(inv.Teams)
+			for n := range inv.Teams {
+				team := &inv.Teams[n]
+				stays := func(names []string) []string {
+					return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "noor" })
+				}
+				team.Members, team.OnDuty = stays(team.Members), stays(team.OnDuty)
+			}
+		},
+		"no engineer any more": func(inv *inventory.Inventory) {
+			inv.People = slices.Clone(inv.People)
+			for n := range inv.People {
+				if inv.People[n].Name == "noor" {
+					inv.People[n].Roles = []inventory.Role{inventory.Support}
+				}
+			}
+		},
+	}
+	const why = "noor, who agreed, is not among those who may any more"
+	for name, leave := range leaves {
+		without := func(t *testing.T, f *forum) {
+			content := *f.inventories[0]
+			leave(&content)
+			inv, err := inventory.New(content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.inventories = append(slices.Clone(f.inventories), inv)
+			f.is.inventory = len(f.inventories) - 1
+		}
+		for _, c := range []struct {
+			when    string
+			planned bool
+			kind    incident.Kind
+			want    string
+		}{
+			{"before it is planned", false, "approval_lapsed", "The request for leave lapsed: " + why + "."},
+			{"before it is sent", true, "voided", "Not sent: " + why + "."},
+		} {
+			t.Run(name+", "+c.when, func(t *testing.T) {
+				f := askedForum(t, 0)
+				if err := f.yes("noor"); err != nil {
+					t.Fatal(err)
+				}
+				if c.planned {
+					f.turn()
+				}
+				without(t, f)
+				before := len(f.history)
+				f.turn()
+				if got := f.said(before, c.kind); got != c.want {
+					t.Errorf("said %q, want %q", got, c.want)
+				}
+				if a := f.inc.Action; a != nil && a.Outcome != "" {
+					t.Error("it was sent")
+				}
+			})
+		}
+		t.Run(name+", another said yes", func(t *testing.T) {
+			f := askedForum(t, 0)
+			if err := f.yes("eva"); err != nil {
+				t.Fatal(err)
+			}
+			without(t, f)
+			f.asked[f.inc.Approval.Approval].inventory = f.is.inventory // nothing that a yes is for has changed
+			if f.turn(); !f.inc.Action.Live() {
+				t.Error("eva's yes does not count any more")
+			}
+		})
+	}
+}
+
 // A runbook cannot say that silence means yes, and words that got in by another
 // way do not make it so.
 func TestExpiryNeverMeansYes(t *testing.T) {

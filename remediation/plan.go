@@ -98,7 +98,7 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 		i.Unasked = level.Why
 	}
 	if a := f.Incident.Approval; a != nil && a.GrantedBy != "" && a.Step == p.Step && a.PlanHash == i.PlanHash {
-		i.Approval = a.Approval
+		i.Approval, i.Agreed = a.Approval, a.Yes
 		if a.Expires.Before(i.NotAfter) {
 			i.NotAfter = a.Expires // a yes that has run out sends nothing
 		}

@@ -124,17 +124,20 @@ func (w *simulation) decide(payloads []incident.Payload) {
 	if a == nil || a.GrantedBy != "" {
 		return
 	}
-	switch w.script.Answer {
-	case "yes":
-		for n := range a.Needed() {
-			yes := incident.Approved{Approval: a.Approval, PlanHash: a.PlanHash, By: a.By}
-			if a.Needed() > 1 {
-				yes.By, yes.Number, yes.Of = fmt.Sprintf("%s %d", a.By, n+1), n+1, a.Needed()
-			}
-			w.write(yes)
+	first, rest := w.inventory.Asked(a.By, w.inc.Team)
+	for n, person := range append(first, rest...) {
+		switch {
+		case w.script.Answer == "no":
+			w.write(incident.Denied{Approval: a.Approval, By: person.Name})
+			return
+		case w.script.Answer != "yes" || a.GrantedBy != "":
+			return
 		}
-	case "no":
-		w.write(incident.Denied{Approval: a.Approval, By: a.By})
+		yes := incident.Approved{Approval: a.Approval, PlanHash: a.PlanHash, By: person.Name}
+		if a.Needed() > 1 {
+			yes.Number, yes.Of = n+1, a.Needed()
+		}
+		w.write(yes)
 	}
 }
 

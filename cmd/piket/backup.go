@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
 )
 
@@ -31,6 +33,10 @@ func declareBackup(c *cli) {
 	cmd.Flag("discard-newer", "Forget what the directory has and the backup has not.").BoolVar(&discard)
 }
 
+// keyOf is where the key of links lies beside a backup, so that the links in mails
+// out there hold after a restore.
+func keyOf(file string) string { return file + "." + linksFile }
+
 func backup(ctx context.Context, dir, file string, io console) error {
 	s, err := store.OpenReadOnly(dir)
 	if err != nil {
@@ -41,15 +47,20 @@ func backup(ctx context.Context, dir, file string, io console) error {
 	switch {
 	case errors.Is(err, os.ErrExist):
 		return withHint(err, "choose another name: a backup is never overwritten")
-	case err != nil:
+	case err == nil:
+		err = signed.CopyFile(filepath.Join(dir, linksFile), keyOf(file))
+	}
+	if err != nil {
 		return withHint(err, "is there room, and may you write there?")
 	}
 	if io.json {
 		return json.NewEncoder(io.out).Encode(map[string]any{"file": file})
 	}
-	_, err = fmt.Fprintf(io.out, "%s is a copy of %s as it was at %s; it holds customers' names, keep it private\n",
-		file, dir, time.Now().UTC().Format(time.RFC3339))
-	return err
+	fmt.Fprintf(io.out, "%s is a copy of %s as it was at %s; it holds customers' names, keep it private\n", file, dir, time.Now().UTC().Format(time.RFC3339))
+	if _, err := os.Stat(keyOf(file)); err == nil {
+		fmt.Fprintf(io.out, "%s is the key of its links: whoever has it can answer for customers\n", keyOf(file))
+	}
+	return nil
 }
 
 func restore(ctx context.Context, file, dir string, discard bool, io console) error {
@@ -61,6 +72,9 @@ func restore(ctx context.Context, file, dir string, discard bool, io console) er
 		return withHint(fmt.Errorf("%w: %s", err, lostWords(r)), "back it up, then give --discard-newer to forget that")
 	case err != nil:
 		return withHint(err, "nothing was changed; try an older backup")
+	}
+	if err := signed.CopyFile(keyOf(file), filepath.Join(dir, linksFile)); err != nil {
+		return withHint(err, "the timelines are restored; without that key the links in mails that are out there have ended")
 	}
 	if io.json {
 		return json.NewEncoder(io.out).Encode(map[string]any{

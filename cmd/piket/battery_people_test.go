@@ -325,7 +325,10 @@ func (w *ward) freeze() {
 }
 
 func (w *ward) thaw() {
-	var now struct{ Frozen bool }
+	var now struct {
+		Frozen bool
+		Why    string
+	}
 	status, _ := w.ask(http.MethodGet, "/api/freeze", "noor", nil, &now)
 	w.ledger.mu.Lock()
 	if k := len(w.ledger.frozen); k > 0 && w.ledger.frozen[k-1][1].IsZero() {
@@ -335,5 +338,5 @@ func (w *ward) thaw() {
 		w.ledger.frozen[k-1][1] = w.clk.Now()
 	}
 	w.ledger.mu.Unlock()
-	w.ask(http.MethodDelete, "/api/freeze", "noor", nil, nil)
+	w.ask(http.MethodDelete, "/api/freeze", "noor", map[string]string{"reason": now.Why}, nil)
 }

@@ -77,6 +77,9 @@ func (c *Config) warnings() []string {
 	if !c.Mail.Enabled() {
 		found = append(found, "there is no mail: nobody hears anything, and no technician can be sent")
 	}
+	if c.Storage.URL != "" && c.Web.LinksKey.IsZero() {
+		found = append(found, "storage.url is given and web.links_key is not: whoever reads the database can make links in customers' names")
+	}
 	if c.Web.ExternalURL == "" {
 		found = append(found, "web.external_url is not given: messages carry no link")
 	}

@@ -93,6 +93,7 @@ type Apart struct {
 type Web struct {
 	ExternalURL string        `yaml:"external_url"` // for links in messages; without a slash at the end
 	SessionTTL  time.Duration `yaml:"session_ttl"`
+	LinksKey    secret.Ref    `yaml:"links_key,secret"` // from which links without a sign-in are signed
 
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // 192.0.2.10/32: whose X-Forwarded-For is believed
 }

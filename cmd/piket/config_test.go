@@ -167,6 +167,23 @@ teams:
 	}
 }
 
+func TestCheckWarnsOfALinksKeyInASharedDatabase(t *testing.T) {
+	shared := "inventory: [inventory.yml]\nstorage: {path: data, url: \"postgres://piket@db.example.net/piket\"}\n"
+	for config, warned := range map[string]bool{
+		least:  false,
+		shared: true,
+		shared + "web: {links_key_env: PIKET_TEST_LINKS}\n": false,
+	} {
+		var out strings.Builder
+		if err := check(write(t, config, "sites: []\n"), &out); err != nil && !strings.Contains(out.String(), "runbook") {
+			t.Fatal(err, out.String())
+		}
+		if got := strings.Contains(out.String(), "web.links_key is not"); got != warned {
+			t.Errorf("%s warned: %t\n%s", config, got, out.String())
+		}
+	}
+}
+
 func TestALongWarningIsCutOff(t *testing.T) {
 	var inv strings.Builder
 	inv.WriteString("sites:\n")

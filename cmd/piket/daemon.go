@@ -118,7 +118,7 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
 	}
-	if d.links, err = linksKey(s.config.Storage.Path, d.store); err != nil {
+	if d.links, err = linksKey(s.config.Web.LinksKey, s.config.Storage.Path, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	if s.config.Kdump.Listen != "" {

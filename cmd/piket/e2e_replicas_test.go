@@ -229,9 +229,12 @@ func (f *trio) oneCycle(t *testing.T) {
 
 func (f *trio) freezeAll(t *testing.T) {
 	a, b, c := f.near(f.replicas[0]), f.near(f.replicas[1]), f.near(f.replicas[2])
+	var now struct {
+		Frozen bool
+		Why    string
+	}
 	frozen := func(want bool) bool {
 		for _, w := range []*ward{a, b, c} {
-			var now struct{ Frozen bool }
 			if status, _ := w.ask(http.MethodGet, "/api/freeze", "noor", nil, &now); status != http.StatusOK || now.Frozen != want {
 				return false
 			}
@@ -245,7 +248,7 @@ func (f *trio) freezeAll(t *testing.T) {
 	until(t, "all are frozen", func() bool { return frozen(true) })
 	t.Logf("all were frozen after %v", time.Since(began).Round(time.Millisecond))
 	began = time.Now()
-	if status, said := b.ask(http.MethodDelete, "/api/freeze", "noor", nil, nil); status != http.StatusOK {
+	if status, said := b.ask(http.MethodDelete, "/api/freeze", "noor", map[string]string{"reason": now.Why}, nil); status != http.StatusOK {
 		t.Fatal(said)
 	}
 	until(t, "all are thawed", func() bool { return frozen(false) })

@@ -10,6 +10,7 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/internal/store/storetest"
 )
@@ -17,12 +18,15 @@ import (
 // A link that one replica mails holds for all, and after a restart.
 func TestReplicasShareTheKeyOfLinksAndOneAloneKeepsItInAFile(t *testing.T) {
 	where := storetest.Shared(t).Database(t)
+	t.Setenv("PIKET_TEST_LINKS", strings.Repeat("4f1c9a7d", 8))
 	for name, c := range map[string]struct {
-		open []string // where the timelines are, start by start
-		file bool
+		open   []string // where the timelines are, start by start
+		secret secret.Ref
+		file   bool
 	}{
-		"a database of many": {[]string{where, where, where}, false},
-		"one alone":          {[]string{"", "", ""}, true},
+		"a database of many":    {[]string{where, where, where}, secret.Ref{}, false},
+		"one alone":             {[]string{"", "", ""}, secret.Ref{}, true},
+		"a secret for them all": {[]string{"", where, "", where}, secret.Ref{Env: "PIKET_TEST_LINKS"}, false},
 	} {
 		own, keys := t.TempDir(), map[string]bool{}
 		for _, at := range c.open {
@@ -36,7 +40,7 @@ func TestReplicasShareTheKeyOfLinksAndOneAloneKeepsItInAFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			key, err := linksKey(dir, s)
+			key, err := linksKey(c.secret, dir, s)
 			if err != nil {
 				t.Fatal(err)
 			}

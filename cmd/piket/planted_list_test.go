@@ -107,4 +107,7 @@ var bugs = []bug{
 	{"a freeze at another replica waits for the next beat", "cmd/piket/button.go", []edit{{`b.heard.Store(&f.All)`, ``}}, "./cmd/piket", "TestFreezeOfOneReplicaIsEndedThroughAnother"},
 	{"a ledger that does not fit freezes one replica only", "cmd/piket/books.go", []edit{{`Freeze: d.button, Clock`, `Freeze: d.freeze, Clock`}}, "./cmd/piket", "TestALedgerThatDoesNotFitFreezesTheOtherReplicas"},
 	{"nobody hears of an executor that cannot write", "cmd/piket/daemon.go", []edit{{`return errors.Join(d.ready(), d.idle())`, `return d.ready()`}}, "./cmd/piket", "TestAnExecutorThatCannotWorkIsShownToPeopleAndMetrics"},
+	{"who has left still gives leave", "remediation/approval.go", []edit{{"\treturn f.gone(intent.Agreed, r)\n", "\treturn \"\"\n"}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
+	{"who has left is still one of those who agreed", "remediation/approval.go", []edit{{`case f.gone(a.Yes, r) != "":`, `case a.Yes == nil && f.gone(a.Yes, r) != "":`}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
+	{"what a step was good for meanwhile is not asked", "remediation/send.go", []edit{{`learnt(intent, f.Results[intent.Step], touched)`, `f.Results[intent.Step]`}}, "./remediation", "TestABudgetOfErrorsThatIsSpentMeanwhileStopsThePlanAndTheClaim"},
 }

@@ -103,10 +103,21 @@ type simulateFlags struct {
 	facts               []string
 }
 
-// pretend is the one-server world of `runbook simulate`.
-func pretend() (*inventory.Inventory, error) {
+// pretend is the one-server world of `runbook simulate`, with the two people
+// whom a runbook may ask.
+func pretend(book *runbooks.Runbook) (*inventory.Inventory, error) {
 	nowhere := secret.Ref{Env: "PIKET_SIMULATION"}
+	people := []string{"engineer-1", "engineer-2"}
+	teams := []inventory.Team{{Name: book.Assign, Members: people, OnDuty: people}}
+	for _, r := range book.Remedies {
+		if r.Approve != nil && r.Approve.By != inventory.OnDutyPeople && !slices.ContainsFunc(teams, func(t inventory.Team) bool { return t.Name == r.Approve.By }) {
+			teams = append(teams, inventory.Team{Name: r.Approve.By, Members: people, OnDuty: people})
+		}
+	}
+	engineer := []inventory.Role{inventory.Engineer}
 	return inventory.New(inventory.Inventory{
+		People: []inventory.Person{{Name: people[0], Email: "one@example.net", Roles: engineer}, {Name: people[1], Email: "two@example.net", Roles: engineer}},
+		Teams:  teams,
 		Sites: []inventory.Site{{
 			Name: "site-01", Gateway: &inventory.Endpoint{Check: "icmp", Address: "192.0.2.1"},
 			StatusPage:  &inventory.StatusPage{URL: "https://status.example.net"},
@@ -129,7 +140,7 @@ func (s simulateFlags) simulate(io console) error {
 	if err != nil {
 		return err
 	}
-	inv, err := pretend()
+	inv, err := pretend(book)
 	if err != nil {
 		return fmt.Errorf("the pretend inventory: %w", err)
 	}

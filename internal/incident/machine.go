@@ -137,6 +137,7 @@ type Intended struct {
 	PlanHash string   `json:"plan_hash"`
 	Binding
 	Approval string    `json:"approval,omitempty"`
+	Agreed   []string  `json:"agreed,omitempty"`  // who said yes to it
 	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
 	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
 	NotAfter time.Time `json:"not_after"`         // never sent later than this

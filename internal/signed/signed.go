@@ -13,6 +13,7 @@
 package signed
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -68,16 +69,61 @@ func ParseKey(text string) (Key, error) {
 	return Key{secret}, nil
 }
 
+// minSecret is how long a secret must be that a key is made from: 16 bytes in hex.
+const minSecret = 32
+
+// KeyFrom returns the key that a secret of the configuration stands for, the same
+// one for the same secret. A short one is an error: a link could be guessed.
+func KeyFrom(secret string) (Key, error) {
+	if len(secret) < minSecret {
+		return Key{}, fmt.Errorf("the secret for links needs at least %d characters, such as those of openssl rand -hex 32", minSecret)
+	}
+	made, err := hkdf.Key(sha256.New, []byte(secret), nil, "piket links", keyBytes)
+	if err != nil {
+		return Key{}, fmt.Errorf("make the key for links: %w", err)
+	}
+	return Key{made}, nil
+}
+
 // FileKey returns the key in the file at path, which it makes at the first
 // start, readable by its owner only. Of several that start at once one makes it.
 func FileKey(path string) (Key, error) {
-	text, err := os.ReadFile(path)
+	key, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeFile(path, NewKey().Reveal()+"\n"); err != nil {
 			return Key{}, fmt.Errorf("make the key for links: %w", err)
 		}
-		text, err = os.ReadFile(path)
+		return readFile(path)
 	}
+	return key, err
+}
+
+// CopyFile puts the key in the file from into the file to. Where from is not
+// there, it does nothing; another key that is there already stays, and is an
+// error.
+func CopyFile(from, to string) error {
+	key, err := readFile(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = makeFile(to, key.Reveal()+"\n")
+	}
+	var there Key
+	if err == nil {
+		there, err = readFile(to)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("copy the key for links: %w", err)
+	case !hmac.Equal(there.secret, key.secret):
+		return fmt.Errorf("%s holds another key for links than %s", to, from)
+	}
+	return nil
+}
+
+func readFile(path string) (Key, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("read the key for links: %w", err)
 	}

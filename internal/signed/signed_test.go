@@ -115,6 +115,52 @@ func TestABadKeyFileIsAnErrorAndNotAnotherKey(t *testing.T) {
 	}
 }
 
+func TestAKeyIsCopiedAndNeverOverAnother(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := signed.CopyFile(at("none"), at("copy")); err != nil {
+		t.Errorf("of a piket that has made no key yet: %v", err)
+	}
+	key, err := signed.FileKey(at("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second changes nothing
+		if err := signed.CopyFile(at("a"), at("copy")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if copied, err := signed.FileKey(at("copy")); err != nil || copied.Reveal() != key.Reveal() {
+		t.Errorf("the copy is another key (%v)", err)
+	}
+	other, err := signed.FileKey(at("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := signed.CopyFile(at("a"), at("b")); err == nil {
+		t.Error("another key was taken for it")
+	}
+	if kept, err := signed.FileKey(at("b")); err != nil || kept.Reveal() != other.Reveal() {
+		t.Errorf("the other key was overwritten (%v)", err)
+	}
+}
+
+func TestASecretOfTheConfigurationIsOneKeyAndAShortOneNone(t *testing.T) {
+	long := strings.Repeat("4f1c9a7d", 8)
+	one, err := signed.KeyFrom(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, _ := signed.KeyFrom(long)
+	other, _ := signed.KeyFrom(long[1:] + "0")
+	if one.Reveal() != two.Reveal() || one.Reveal() == other.Reveal() {
+		t.Error("a secret is not one key of its own")
+	}
+	if _, err := signed.KeyFrom(long[:31]); err == nil {
+		t.Error("a short secret was taken")
+	}
+}
+
 func TestAKeyDoesNotPrint(t *testing.T) {
 	key := signed.NewKey()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {

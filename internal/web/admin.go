@@ -62,7 +62,7 @@ func (a *app) apiFreeze(w http.ResponseWriter, r *http.Request) {
 
 func (a *app) apiThaw(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Reason string `json:"reason"` // as it was shown; without it whatever it is frozen for ends
+		Reason string `json:"reason"` // as GET shows it (why)
 	}
 	err := readJSON(r, &body)
 	if err == nil {
@@ -103,7 +103,12 @@ func (a *app) setFrozen(r *http.Request, reason string) error {
 	return nil
 }
 
+// setThawed ends the freeze for which the person was shown the reason: whoever
+// thaws has read why.
 func (a *app) setThawed(r *http.Request, shown string) error {
+	if shown == "" && a.Freeze.Why() != "" {
+		return fmt.Errorf("thaw: %w: the reason, as it is shown", desk.ErrIncomplete)
+	}
 	if err := a.Freeze.Thaw(shown); err != nil {
 		return err
 	}

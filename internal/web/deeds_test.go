@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -254,13 +255,23 @@ func TestFreezeAndThawThroughBothDoors(t *testing.T) {
 	if page := s.ask("GET", "/", "", "Cookie", cookie).body; !strings.Contains(page, "fire drill") || !strings.Contains(page, `action="/thaw"`) {
 		t.Error("the board does not show it")
 	}
-	if answer := s.form(cookie, "/thaw", ""); answer.status != 303 || s.server.Freeze.Why() != "" {
+	if answer := s.form(cookie, "/thaw", ""); answer.status == 303 || s.server.Freeze.Why() == "" {
+		t.Errorf("thaw of what nobody has read: %d", answer.status)
+	}
+	if answer := s.form(cookie, "/thaw", "reason="+url.QueryEscape(s.server.Freeze.Why())); answer.status != 303 || s.server.Freeze.Why() != "" {
 		t.Errorf("thaw: %d", answer.status)
 	}
 	if answer := s.form(cookie, "/freeze", "reason=again"); answer.status != 303 || s.server.Freeze.Why() == "" {
 		t.Errorf("freeze by the page: %d", answer.status)
 	}
-	if answer := s.as("noor", "DELETE", "/api/freeze", ""); !strings.Contains(answer.body, `"frozen":false`) {
+	if answer := s.as("noor", "DELETE", "/api/freeze", ""); answer.status != 422 || s.server.Freeze.Why() == "" {
+		t.Errorf("thaw by the API of what nobody has read: %d %s", answer.status, answer.body)
+	}
+	read, err := json.Marshal(map[string]string{"reason": s.server.Freeze.Why()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := s.as("noor", "DELETE", "/api/freeze", string(read)); !strings.Contains(answer.body, `"frozen":false`) {
 		t.Errorf("thaw by the API: %s", answer.body)
 	}
 }
