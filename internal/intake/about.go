@@ -74,8 +74,18 @@ func (d *Door) about(a alerts.Alert) about {
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
-		title: named(plain(a.Summary()), site.Name), unknown: unknown,
+		title: named(plain(a.Summary()), site.Name), unknown: unknown, customers: caller(inv, a),
 	}
+}
+
+// caller is the customer whose trouble a person reports, as far as nothing but
+// their word says so. No machine names one.
+func caller(inv *inventory.Inventory, a alerts.Alert) []string {
+	c, ok := inv.Customer(a.Annotations[alerts.CustomerOf])
+	if a.Source != "person" || !ok {
+		return nil
+	}
+	return []string{c.Name}
 }
 
 // recordSubject returns the subject of a record that is about a date or a roster,

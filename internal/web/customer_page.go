@@ -78,11 +78,7 @@ func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g
 }
 
 func (a *app) customerView(r *http.Request, g guest) customerView {
-	config := a.Config()
-	facts := desk.Facts{
-		Incident: g.incident, Inventory: a.Inventory(), Now: a.Clock.Now(),
-		Policy: desk.Policy{Updates: config.updates(), ExternalURL: config.ExternalURL, Zone: config.Zone},
-	}
+	facts := a.facts(g.incident)
 	v := customerView{
 		Account: desk.AccountFor(facts, g.customer), Path: r.URL.EscapedPath(), Asks: desk.MayAnswer(g.incident, g.customer.Name),
 		Closed: !g.incident.Ongoing(), Scores: []int{1, 2, 3, 4, 5},

@@ -117,6 +117,8 @@ var routes = []route{
 	{"POST /duty/{team}/uncover", warden, dutyForm((*app).uncover)},
 	{"GET /stream", reader, (*app).boardStream},
 	{"GET /report", reporter, (*app).reportPage},
+	{"GET /report/{id}", reporter, (*app).reportedPage},
+	{"GET /api/customers", reporter, (*app).apiCustomers},
 	{"POST /report", reporter, (*app).report},
 	{"POST /freeze", warden, (*app).freeze},
 	{"POST /thaw", warden, (*app).thaw},
