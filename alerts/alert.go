@@ -55,6 +55,10 @@ const (
 	Figures   = "figures"             // as an annotation: the figures of the period, as text
 )
 
+// CustomerOf is the annotation of what a person reports that says whose trouble it
+// is.
+const CustomerOf = "customer"
+
 // Fingerprint is the same for the same label set, whatever the order. It is
 // Alertmanager's own (a 64-bit FNV-1a over the sorted pairs), so that an alert
 // of ours and the same alert through Alertmanager carry one identity.

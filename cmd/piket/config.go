@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -93,6 +94,8 @@ type Web struct {
 	ExternalURL string        `yaml:"external_url"` // for links in messages; without a slash at the end
 	SessionTTL  time.Duration `yaml:"session_ttl"`
 	LinksKey    secret.Ref    `yaml:"links_key,secret"` // from which links without a sign-in are signed
+
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // 192.0.2.10/32: whose X-Forwarded-For is believed
 }
 
 // Intake is how trouble gets in.

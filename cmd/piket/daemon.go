@@ -358,7 +358,7 @@ func (d *Daemon) webConfig() web.Config {
 	return web.Config{
 		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
-		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2,
+		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2, Proxies: config.Web.TrustedProxies,
 	}
 }
 

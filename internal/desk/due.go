@@ -43,6 +43,7 @@ var DefaultUpdates = map[incident.Priority]time.Duration{incident.P1: 30 * time.
 // pure function.
 func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b := &batch{facts: f}
+	b.roles()
 	b.pages()
 	b.customers()
 	b.confirmation()

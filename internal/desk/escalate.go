@@ -83,7 +83,7 @@ func questionText(a *incident.Approval) string {
 
 // open pages that a pressing incident is open, for as long as nobody has taken
 // it and service is not back: who is on duty, one after the other, then
-// everybody else of the team, then the managers [4].
+// everybody else of the team, then the incident manager, then all managers [4].
 func (b *batch) open() {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	again := ""
@@ -100,27 +100,27 @@ func (b *batch) open() {
 	if len(rungs) == 0 {
 		b.nobody()
 	}
-	rungs = append(rungs, rungsOf(nil, inv.WithRole(inventory.Manager))...)
+	rungs = append(rungs, b.upTo(incident.ManagerRole, inv.WithRole(inventory.Manager))...)
 	b.relay(relay{topic: "open", subject: subject, body: body, rungs: rungs, since: inc.FellAt, every: inv.Wait(inc.Team)})
 }
 
-// needed calls for a person. What presses and nobody has taken goes on to the
-// next; anything else goes to everybody on duty at once, and to who has it.
+// needed calls for a person. What the incident manager sees to [4.1] goes to them,
+// and on to all managers; what presses and nobody has taken goes on to the next;
+// anything else goes to everybody on duty at once, and to who works on it.
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
 	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
-		b.page(topic, subject, why, b.managers())
+		b.relay(relay{
+			topic: topic, subject: subject, body: why,
+			rungs: b.upTo(incident.ManagerRole, b.managers()), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
+		})
 		return
 	}
 	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
 	if !pressing || inc.Owner != "" || inc.Team == "" {
-		people := b.onDuty()
-		if owner, ok := inv.Person(inc.Owner); ok {
-			people = append(people, owner)
-		}
-		b.page(topic, subject, why, people)
+		b.page(topic, subject, why, append(b.onDuty(), b.specialists()...))
 		return
 	}
 	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
@@ -151,8 +151,8 @@ func complaintText(inc *incident.Incident, topic string) string {
 	return ""
 }
 
-// managers are the incident managers [4.1], who see to it that customers hear
-// and that incidents end; where there are none, who is on duty.
+// managers are all who can be incident managers [4.1], who see to it that customers
+// hear and that incidents end; where there are none, who is on duty.
 func (b *batch) managers() []inventory.Person {
 	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
 		return people

@@ -103,7 +103,7 @@ var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
 // it can.
 func closable(inc *incident.Incident) error {
 	switch complaints := inc.Complaints(); {
-	case inc.Subject.OfCalendar():
+	case inc.Subject.NoTrouble():
 		return errNoTrouble
 	case len(complaints) > 0 && inc.Ongoing():
 		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
@@ -124,7 +124,7 @@ func closableUnchecked(inc *incident.Incident) error {
 	switch {
 	case !inc.Ongoing():
 		return fmt.Errorf("%w: it is %s", ErrNotNow, inc.Status)
-	case inc.Subject.OfCalendar():
+	case inc.Subject.NoTrouble():
 		return errNoTrouble
 	case closable(inc) == nil:
 		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)

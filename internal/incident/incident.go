@@ -33,6 +33,7 @@ type Incident struct {
 	JudgedBy        string // the person who judged impact and urgency last, "" when a runbook did
 	Team            string
 	Owner           string // who acknowledged it, "" while nobody has
+	Cast            Cast   // who has which role
 	Customers       []string
 	Parts           []Subject // what was merged into it
 

@@ -66,6 +66,8 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"duty_reported":      read[DutyReported],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
+	"role_assigned":      read[RoleAssigned],
+	"role_released":      read[RoleReleased],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -76,7 +78,7 @@ func read[P Payload](data []byte) (Payload, error) {
 
 // Subject is what an incident is about: one server, one rack, what hangs on one
 // power feed, one site, piket's own view, or, for an alert that is about none of
-// them, that alert; or a date, see [Subject.OfCalendar].
+// them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
 	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
 	Name string `json:"name"`

@@ -116,7 +116,7 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 	payloads := []incident.Payload{
 		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
 	}
-	if about.subject.OfCalendar() {
+	if about.subject.NoTrouble() {
 		payloads = append(payloads, dated()...)
 	} else {
 		payloads = append(payloads, d.classified(a)...)

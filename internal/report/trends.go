@@ -117,7 +117,7 @@ func (t *Trends) Add(events []incident.Event) {
 	s := read(events, t.updates, t.now)
 	inc := s.inc
 	switch {
-	case inc.OpenedAt.Before(t.period.From) || !inc.OpenedAt.Before(t.period.To) || inc.Subject.OfCalendar():
+	case inc.OpenedAt.Before(t.period.From) || !inc.OpenedAt.Before(t.period.To) || inc.Subject.NoTrouble():
 		return
 	case inc.Status == incident.Joined:
 		t.figures.Merged++
@@ -227,7 +227,7 @@ func (t *Trends) try(a incident.Action) {
 	case incident.Helped:
 		step.Helped++
 		step.took.add(a.SettledAt, a.SettledAt.Add(a.Took))
-	case incident.Failed:
+	case incident.Failed, incident.ShortLived: // what lasted for less than an hour has not helped
 		step.Failed++
 	case incident.Unclear:
 		step.Unclear++

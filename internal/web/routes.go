@@ -87,6 +87,8 @@ var routes = []route{
 	{"POST /api/incidents/{id}/confirm", reporter, apiDeed("confirm")},
 	{"POST /api/incidents/{id}/settle", warden, apiDeed("settle")},
 	{"POST /api/incidents/{id}/nod", spokesman, apiDeed("nod")},
+	{"POST /api/incidents/{id}/assign", reporter, apiDeed("assign")},
+	{"POST /api/incidents/{id}/release", warden, apiDeed("release")},
 	{"GET /api/incidents/{id}/review", reader, (*app).reviewPage},
 	{"POST /api/incidents/{id}/review", warden, apiDeed("review")},
 	{"POST /api/incidents/{id}/share", warden, apiDeed("share")},
@@ -115,6 +117,8 @@ var routes = []route{
 	{"POST /duty/{team}/uncover", warden, dutyForm((*app).uncover)},
 	{"GET /stream", reader, (*app).boardStream},
 	{"GET /report", reporter, (*app).reportPage},
+	{"GET /report/{id}", reporter, (*app).reportedPage},
+	{"GET /api/customers", reporter, (*app).apiCustomers},
 	{"POST /report", reporter, (*app).report},
 	{"POST /freeze", warden, (*app).freeze},
 	{"POST /thaw", warden, (*app).thaw},
@@ -134,6 +138,8 @@ var routes = []route{
 	{"POST /incidents/{id}/confirm", reporter, pageDeed("confirm")},
 	{"POST /incidents/{id}/settle", warden, pageDeed("settle")},
 	{"POST /incidents/{id}/nod", spokesman, pageDeed("nod")},
+	{"POST /incidents/{id}/assign", reporter, pageDeed("assign")},
+	{"POST /incidents/{id}/release", warden, pageDeed("release")},
 
 	// For who has a link and no sign-in.
 	{"GET /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirmPage},

@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -87,6 +88,7 @@ type Config struct {
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
 	Zone        *time.Location                      // of the times that customers read, and of the days of reports; nil means UTC
+	Proxies     []netip.Prefix                      // whose word on where a request comes from is taken
 	NIS2        bool                                // whether an incident may be marked as significant
 }
 
