@@ -186,6 +186,7 @@ type Person struct {
 	Roles     []Role     `yaml:"roles"`
 	Password  secret.Ref `yaml:"password_hash,secret"` // bcrypt, for the page
 	Token     secret.Ref `yaml:"token,secret"`         // bearer token, for the CLI and API
+	Calendar  int        `yaml:"calendar"`             // edition of the links to their calendars: another number ends the old ones
 }
 
 // Role says what a person may do. Everybody who is signed in may read.

@@ -155,6 +155,9 @@ func makeFile(path, text string) error {
 // Reveal writes the key for the one place that keeps it.
 func (k Key) Reveal() string { return base64.RawURLEncoding.EncodeToString(k.secret) }
 
+// Signs reports whether there is a key to sign with.
+func (k Key) Signs() bool { return len(k.secret) == keyBytes }
+
 // String hides the key.
 func (k Key) String() string { return "***" }
 

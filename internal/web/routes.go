@@ -99,6 +99,7 @@ var routes = []route{
 	{"GET /api/v1/reports/{kind}/{of}", reader, (*app).reportOf},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/v1/duty", reader, (*app).apiDuty},
+	{"GET /api/v1/duty/calendar", reader, (*app).apiCalendar},
 	{"POST /api/v1/duty/{team}/cover", warden, dutyAPI((*app).cover)},
 	{"POST /api/v1/duty/{team}/uncover", warden, dutyAPI((*app).uncover)},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
@@ -146,6 +147,8 @@ var routes = []route{
 	{"POST /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirm},
 	{"GET /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedbackPage},
 	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
+
+	{"GET /calendar/{incident}/{party}/{expires}/{token}/{kind}/{file}", anyone, (*app).calendarFeed},
 
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
