@@ -77,6 +77,8 @@ func (i *Incident) Apply(e Event) {
 		i.dutiful(e)
 	case Covered, Uncovered:
 		i.roster(e)
+	case Subscribed, Unsubscribed:
+		i.subscribe(e)
 	default:
 		i.advance(e)
 	}

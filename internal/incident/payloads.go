@@ -66,6 +66,8 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"duty_reported":      read[DutyReported],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
+	"subscribed":         read[Subscribed],
+	"unsubscribed":       read[Unsubscribed],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -78,7 +80,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.OfCalendar].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push"
 	Name string `json:"name"`
 }
 

@@ -8,7 +8,7 @@ import (
 
 // calendarKinds are the subjects of records that fall due by the calendar. They
 // are no trouble: figures, boards and the engine leave them out.
-var calendarKinds = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true}
+var calendarKinds = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true, "push": true}
 
 // OfCalendar reports whether the record is about a date, or about whose turn it
 // is, and not about trouble.

@@ -71,27 +71,37 @@ func ParseKey(text string) (Key, error) {
 // FileKey returns the key in the file at path, which it makes at the first
 // start, readable by its owner only. Of several that start at once one makes it.
 func FileKey(path string) (Key, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeFile(path, NewKey().Reveal()+"\n"); err != nil {
-			return Key{}, fmt.Errorf("make the key for links: %w", err)
-		}
-		text, err = os.ReadFile(path)
-	}
+	text, err := KeepFile(path, NewKey().Reveal())
 	if err != nil {
-		return Key{}, fmt.Errorf("read the key for links: %w", err)
+		return Key{}, fmt.Errorf("key for links: %w", err)
 	}
-	key, err := ParseKey(string(text))
+	key, err := ParseKey(text)
 	if err != nil {
 		return Key{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return key, nil
 }
 
+// KeepFile returns what the file at path holds. The first to ask puts fresh into
+// it, for its owner's eyes only.
+func KeepFile(path, fresh string) (kept string, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path, fresh+"\n"); err != nil {
+			return "", fmt.Errorf("make it: %w", err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read it: %w", err)
+	}
+	return string(text), nil
+}
+
 // makeFile puts a whole file at path unless there is one: a crash half way
 // leaves no half key.
 func makeFile(path, text string) error {
-	draft, err := os.CreateTemp(filepath.Dir(path), ".links-*") // 0600
+	draft, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
 	if err != nil {
 		return err
 	}
