@@ -37,8 +37,11 @@ func (a *app) mePage(w http.ResponseWriter, r *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		if view.PublicKey = a.Push.Sender().Key.Public(); record != nil {
+		if record != nil {
 			view.Devices = record.Devices
+		}
+		if sender := a.Push.Sender(); len(sender.Config.Services) > 0 {
+			view.PublicKey = sender.Key.Public()
 		}
 	}
 	a.render(w, http.StatusOK, "me.html", view)
