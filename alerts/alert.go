@@ -49,10 +49,11 @@ const (
 // Names of what falls due by the calendar. Only what comes from the source
 // Calendar is one: a sender from outside cannot make a date.
 const (
-	Calendar  = "calendar"            // as a source
-	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
-	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
-	Figures   = "figures"             // as an annotation: the figures of the period, as text
+	Calendar    = "calendar"            // as a source
+	ReportDue   = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
+	PolicyDue   = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
+	PushDevices = "PushDevices"         // label person: a browser of theirs hears of pages
+	Figures     = "figures"             // as an annotation: the figures of the period, as text
 )
 
 // CustomerOf is the annotation of what a person reports that says whose trouble it

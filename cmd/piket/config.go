@@ -14,6 +14,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
@@ -54,6 +55,8 @@ type Config struct {
 	Global    yamlpos.Block `yaml:"global"`
 	Templates yamlpos.Block `yaml:"templates"`
 	Receivers yamlpos.Block `yaml:"receivers"`
+
+	Push push.Config `yaml:"push"` // to which push services browsers may lead
 
 	told *receivers.Set // what the receivers amount to
 }
@@ -251,6 +254,7 @@ func defaultConfig() *Config {
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
+		Push:         push.Config{Services: slices.Clone(push.DefaultServices)},
 	}
 }
 

@@ -29,6 +29,7 @@ type metrics struct {
 	messages *prometheus.CounterVec
 	notices  *prometheus.CounterVec
 	noticeS  *prometheus.HistogramVec
+	pushes   *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloadAt prometheus.Gauge
 }
@@ -57,6 +58,9 @@ func newMetrics(s *store.Store) *metrics {
 			Name: "piket_receiver_duration_seconds", Help: "Time until a receiver answered, by integration.",
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10},
 		}, []string{"integration"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_push_messages_total", Help: "Tries to push a page to a browser, by result.",
+		}, []string{"result"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "piket_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded.",
 		}),
@@ -65,7 +69,7 @@ func newMetrics(s *store.Store) *metrics {
 		}),
 	}
 	m.reloaded(true, time.Now())
-	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.notices, m.noticeS, m.reloadOK, m.reloadAt,
+	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.notices, m.noticeS, m.pushes, m.reloadOK, m.reloadAt,
 		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

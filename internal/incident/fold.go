@@ -79,6 +79,8 @@ func (i *Incident) Apply(e Event) {
 		i.roster(e)
 	case RoleAssigned, RoleReleased:
 		i.assigned(e)
+	case Subscribed, Unsubscribed:
+		i.subscribe(e)
 	default:
 		i.advance(e)
 	}

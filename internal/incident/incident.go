@@ -80,6 +80,8 @@ type Incident struct {
 	Duty         *Duty   // under NIS2, nil while nobody called it significant
 	Covers       []Cover // of a team's own record: who takes over whose duty
 
+	Devices []Subscribed // of a person's own record: their browsers that hear of pages
+
 	Messages  []*Message
 	CallTasks []*Call
 	Draft     *Draft               // the latest update that was put before somebody, nil when none was

@@ -68,6 +68,8 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"uncovered":          read[Uncovered],
 	"role_assigned":      read[RoleAssigned],
 	"role_released":      read[RoleReleased],
+	"subscribed":         read[Subscribed],
+	"unsubscribed":       read[Unsubscribed],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -80,7 +82,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push"
 	Name string `json:"name"`
 }
 

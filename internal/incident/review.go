@@ -8,7 +8,7 @@ import (
 
 // noTrouble are the subjects of records that fall due by the calendar or keep a
 // roster: figures, boards and the engine leave them out.
-var noTrouble = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true}
+var noTrouble = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true, "push": true}
 
 // NoTrouble reports whether the record is about a date, or about whose turn it
 // is, and not about trouble.

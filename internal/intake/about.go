@@ -101,6 +101,8 @@ func recordSubject(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "policy", Name: a.Labels["period"]}
 	case alerts.DutyRoster:
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
+	case alerts.PushDevices:
+		return incident.Subject{Kind: "push", Name: a.Labels["person"]}
 	}
 	return incident.Subject{}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
@@ -44,6 +45,9 @@ type Server struct {
 	Ready     func() error // why requests cannot be served, nil when they can
 
 	Duty *duty.Roster // who has the duty; Inventory is as it says
+
+	// Push knows whose browsers hear of pages; without it none do.
+	Push *push.Book
 
 	// Beat notes a heartbeat of a service in the inventory; without it there are
 	// none.
