@@ -52,6 +52,7 @@ const (
 	Calendar  = "calendar"            // as a source
 	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
 	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
+	DrillDue  = "DrillDue"            // labels server, story: people practise
 	Figures   = "figures"             // as an annotation: the figures of the period, as text
 )
 

@@ -94,6 +94,7 @@ var deeds = map[string]deed{
 	"nod": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.AgreeToUpdate(m.incident, m.by, s.Draft, s.Words, m.now)
 	},
+	"stop": func(m moment, _ said) ([]incident.Payload, error) { return desk.StopDrill(m.incident, m.by) },
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
 
 	"review": moment.writeReview,

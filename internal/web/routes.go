@@ -95,6 +95,9 @@ var routes = []route{
 	{"POST /api/incidents/{id}/duty", warden, apiDeed("duty")},
 	{"POST /api/incidents/{id}/evaluate", warden, apiDeed("evaluate")},
 	{"GET /api/v1/reports/{kind}/{of}", reader, (*app).reportOf},
+	{"GET /api/v1/drills", reader, (*app).apiDrills},
+	{"POST /api/v1/drills", warden, (*app).apiStartDrill},
+	{"POST /api/incidents/{id}/stop", warden, apiDeed("stop")},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/v1/duty", reader, (*app).apiDuty},
 	{"POST /api/v1/duty/{team}/cover", warden, dutyAPI((*app).cover)},
@@ -133,6 +136,7 @@ var routes = []route{
 	{"POST /incidents/{id}/classify", judge, pageDeed("classify")},
 	{"POST /incidents/{id}/confirm", reporter, pageDeed("confirm")},
 	{"POST /incidents/{id}/settle", warden, pageDeed("settle")},
+	{"POST /incidents/{id}/stop", warden, pageDeed("stop")},
 	{"POST /incidents/{id}/nod", spokesman, pageDeed("nod")},
 
 	// For who has a link and no sign-in.
