@@ -194,4 +194,3 @@ func TestADrillThatNobodyEndsEndsByItself(t *testing.T) {
 		t.Errorf("after 30 minutes it is %s, closed after %v", drill.Status, drill.ClosedAt.Sub(drill.OpenedAt))
 	}
 }
-

@@ -25,9 +25,10 @@ const DrillKind = "drill"
 func (i *Incident) IsDrill() bool { return i.Subject.Kind == DrillKind || i.Drill.Story != "" }
 
 // Practised is what the runbook of a drill sees: the same incident, about the
-// server itself. Of anything else it is the incident.
+// server itself. Of anything else it is the incident; so it is of a drill that
+// pretends nothing, which would not be known as one any more.
 func (i *Incident) Practised() *Incident {
-	if !i.IsDrill() {
+	if i.Subject.Kind != DrillKind || i.Drill.Story == "" {
 		return i
 	}
 	c := *i

@@ -32,7 +32,7 @@ type boardView struct {
 	Waiting []wait
 	Open    []card
 	Drills  []card // exercises that are under way
-	More    int // open, and not shown
+	More    int    // open, and not shown
 	Closed  []card
 	Targets targetsView
 	Freeze  bool // whether to offer the big red button
