@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/lab"
@@ -192,5 +194,60 @@ func TestADrillThatNobodyEndsEndsByItself(t *testing.T) {
 	})
 	if drill, _ := d.drill(t); drill.Ongoing() || drill.ClosedAt.Sub(drill.OpenedAt) != 20*time.Minute {
 		t.Errorf("after 30 minutes it is %s, closed after %v", drill.Status, drill.ClosedAt.Sub(drill.OpenedAt))
+	}
+}
+
+// [5.1] A drill is held in every period at its time, once, and not when people
+// have something pressing to do.
+func TestAScheduledDrillIsHeldOnceAndNeverIntoRealTrouble(t *testing.T) {
+	d := newTestDaemon(t, least+`timezone: Europe/Amsterdam
+drills:
+  - {name: monthly, every: month, weekday: tuesday, at: "14:00", server: web-01, story: server-hangs, lasts: 2h}
+`)
+	zone := d.policy().Zone
+	look := func(at time.Time) string {
+		t.Helper()
+		d.until(at)
+		for range 2 { // as after a restart, and as another replica
+			if err := d.calendar().practise(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return fmt.Sprint(d.dates(t))
+	}
+	feb, mar, apr := time.Date(2026, 2, 3, 14, 0, 0, 0, zone), time.Date(2026, 3, 3, 14, 0, 0, 0, zone), time.Date(2026, 4, 7, 14, 0, 0, 0, zone)
+	if got := look(feb.Add(-time.Second)); got != "[]" {
+		t.Errorf("a second too early: %s", got)
+	}
+	if next := d.calendar().now().nextDrill(feb.Add(-time.Hour)); !next.Equal(feb) {
+		t.Errorf("the calendar looks again at %v", next)
+	}
+	if got := look(feb); got != "[drill:web-01]" {
+		t.Errorf("at its time: %s", got)
+	}
+	inc, _ := (&demo{daemon: d}).drill(t)
+	if inc.Drill.By != "the calendar (monthly)" || !inc.Drill.Until.Equal(feb.Add(2*time.Hour)) || inc.Priority != incident.P1 || inc.Drill.Customers {
+		t.Errorf("it is %+v, %s", inc.Drill, inc.Priority)
+	}
+	if _, err := d.store.Append(t.Context(), inc.ID, inc.Version, incident.Event{Actor: "piket", Payload: incident.Closed{By: "piket"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(feb.Add(30 * time.Minute)); got != "[drill:web-01]" {
+		t.Errorf("it is held again: %s", got)
+	}
+	if next := d.calendar().now().nextDrill(feb.Add(onTime)); !next.Equal(mar) {
+		t.Errorf("the next is at %v", next)
+	}
+	d.until(mar.Add(-time.Minute))
+	real := alerts.Labels{"alertname": alerts.ServerUnreachable, "server": "web-01"}
+	trouble := alerts.Alert{Source: "probe", Status: alerts.Firing, Labels: real, Fingerprint: real.Fingerprint(), StartsAt: mar.Add(-time.Minute)}
+	if err := d.door.Receive(t.Context(), []alerts.Alert{trouble}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(mar); got != "[drill:web-01]" {
+		t.Errorf("into real trouble: %s", got)
+	}
+	if got := look(apr.Add(onTime)); got != "[drill:web-01]" {
+		t.Errorf("an hour late: %s", got)
 	}
 }
