@@ -54,6 +54,7 @@ const (
 	PolicyDue   = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
 	PushDevices = "PushDevices"         // label person: a browser of theirs hears of pages
 	Figures     = "figures"             // as an annotation: the figures of the period, as text
+	DrillDue    = "DrillDue"            // labels server, story: people practise
 )
 
 // CustomerOf is the annotation of what a person reports that says whose trouble it

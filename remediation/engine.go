@@ -130,7 +130,7 @@ func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
 		seen.runbook, seen.goal, seen.diagnosis = inc.Runbook.Hash, Look{}, Look{}
 	}
 	f := Facts{
-		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
+		Incident: inc.Practised(), Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
 		Frozen: e.Frozen(), Clock: e.Untimely(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
 		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
 	}
@@ -149,6 +149,9 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 		}
 		return time.Time{}, nil
 	case Wait:
+		if soon := f.Now.Add(f.Limits.Poll); inc.IsDrill() && soon.Before(m.Until) {
+			return soon, nil // real trouble ends it
+		}
 		return m.Until, nil
 	case Watch:
 		return f.Now, e.watch(ctx, f, m.Power)
@@ -251,6 +254,9 @@ func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 	inc := f.Incident
 	site, _ := f.Inventory.Site(inc.Site)
 	server, _ := f.Inventory.Server(inc.Subject.Name)
+	if inc.IsDrill() {
+		site.RemoteHands = standIns(f)
+	}
 	subject, body := e.WorkOrder(server, site, inc, d.Technician.Order, f.Now)
 	order := incident.WorkOrdered{
 		Order: fmt.Sprintf("%s/W%d", inc.ID, inc.Version+1), Step: d.Step,

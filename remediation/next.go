@@ -42,6 +42,7 @@ type Facts struct {
 	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does
 	Others   Others                       // who else is at work on the machine
 	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
+	Real     string                       // of a drill: the incident that is open for its server in earnest, "" when none is
 	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
 }
 
@@ -150,6 +151,9 @@ var rules = []func(Facts) Move{
 func Next(f Facts) Move {
 	if !f.Incident.Ongoing() || f.Runbook == nil {
 		return Rest{}
+	}
+	if m := drillEnds(f); m != nil {
+		return m
 	}
 	for _, rule := range rules {
 		if m := rule(f); m != nil {

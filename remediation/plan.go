@@ -92,7 +92,7 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 		Step:   p.Step, Attempt: p.Attempt, Server: p.Server, Action: p.Action, Verb: p.Verb, Command: p.Command,
 		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(), Binding: p.binding(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
-		Among: circlesOf(server),
+		Among: circlesOf(server), Drill: f.Incident.IsDrill(),
 	}
 	if level := f.trust(r); level.Trust == runbooks.Auto {
 		i.Unasked = level.Why

@@ -27,7 +27,9 @@ func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) 
 // by now, and with what it was good for.
 func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) error {
 	return func(touched []*incident.Touch) error {
-		f.Touched = touched
+		if f.Touched = touched; f.Incident.IsDrill() {
+			f.Touched = nil // what is pretended needs no room
+		}
 		f.Results = map[string][]*incident.Touch{intent.Step: learnt(intent, f.Results[intent.Step], touched)}
 		if why := f.forbids(intent); why != "" {
 			return fmt.Errorf("%w: %s", errHeldBack, why)
@@ -75,6 +77,9 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	if !ok || server.Serial != intent.Serial || server.UUID != intent.UUID {
 		refused.Detail = "the inventory's entry for " + intent.Server + " has changed since this was planned"
 		return refused
+	}
+	if f.Incident.IsDrill() || intent.Drill {
+		return pretend(intent)
 	}
 	action, ok := e.Actions[intent.Action]
 	if !ok {

@@ -46,7 +46,8 @@ type Config struct {
 	Confirmation Confirmation `yaml:"confirmation"` // how customers are asked whether everything works again
 	Reports      Reports      `yaml:"reports"`      // which are mailed to the managers
 	Review       Review       `yaml:"review"`
-	NIS2         bool         `yaml:"nis2"` // whether an incident may be marked as significant
+	Drills       []Drill      `yaml:"drills"` // that are held regularly
+	NIS2         bool         `yaml:"nis2"`   // whether an incident may be marked as significant
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
@@ -269,6 +270,7 @@ func LoadConfig(path string) (*Config, *inventory.Inventory, error) {
 	inv, err := inventory.Load(c.inventoryFiles()...)
 	c.problems.Join(err)
 	c.receivers(inv)
+	c.drills(inv)
 	if err := c.problems.Err(); err != nil {
 		return nil, nil, err
 	}

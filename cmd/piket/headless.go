@@ -77,9 +77,16 @@ func (f demoFlags) play(ctx context.Context, io console) error {
 // closed.
 func (d *demo) perform(ctx context.Context, name string, story scenario) (told, error) {
 	began := d.clk.Now()
+	if err := d.run(ctx, &cast{demo: d, story: story}, func(ctx context.Context) error { return d.tell(ctx, story) }); err != nil {
+		return told{}, err
+	}
+	return d.judge(name, story, began)
+}
+
+// run runs the daemon and the people for as long as a story is told.
+func (d *demo) run(ctx context.Context, people *cast, tell func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	people := &cast{demo: d, story: story}
 	crew := rounds.New("cast", d.daemon.ward, people.Visit)
 	var storyErr error
 	// Time stands still until everything is there.
@@ -87,16 +94,13 @@ func (d *demo) perform(ctx context.Context, name string, story scenario) (told, 
 	d.clk.Go(func() { <-ready })
 	daemonEnds := d.daemon.Start(ctx)
 	crewEnds := d.clk.Go(func() { crew.Run(ctx) })
-	storyEnds := d.clk.Go(func() { storyErr = d.tell(ctx, story) })
+	storyEnds := d.clk.Go(func() { storyErr = tell(ctx) })
 	close(ready)
 	<-storyEnds
 	cancel()
 	<-crewEnds
 	daemonEnds()
-	if storyErr != nil {
-		return told{}, storyErr
-	}
-	return d.judge(name, story, began)
+	return storyErr
 }
 
 // tell breaks what the story breaks and returns when all is settled.

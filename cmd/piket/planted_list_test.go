@@ -110,4 +110,11 @@ var bugs = []bug{
 	{"who has left still gives leave", "remediation/approval.go", []edit{{"\treturn f.gone(intent.Agreed, r)\n", "\treturn \"\"\n"}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
 	{"who has left is still one of those who agreed", "remediation/approval.go", []edit{{`case f.gone(a.Yes, r) != "":`, `case a.Yes == nil && f.gone(a.Yes, r) != "":`}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
 	{"what a step was good for meanwhile is not asked", "remediation/send.go", []edit{{`learnt(intent, f.Results[intent.Step], touched)`, `f.Results[intent.Step]`}}, "./remediation", "TestABudgetOfErrorsThatIsSpentMeanwhileStopsThePlanAndTheClaim"},
+	{"what a drill decides is handed to the keys", "remediation/send.go", []edit{{"\tif f.Incident.IsDrill() || intent.Drill {\n\t\treturn pretend(intent)\n\t}\n", ""}}, "./remediation", "TestAnIntentOfADrillIsNeverHandedOver"},
+	{"the keys take orders of a drill", "remediation/executor/check.go", []edit{{`if i.Drill {`, `if i.Drill && i.Intent == "" {`}}, "./remediation/executor", "TestAnOrderThatDoesNotFitWhatTheExecutorKnowsIsRefused"},
+	{"a drill asks real machines", "remediation/look.go", []edit{{"\tif f.Incident.IsDrill() {\n\t\treturn f.pretended(list)\n\t}\n", ""}}, "./remediation", "TestADrillReachesNoMachine"},
+	{"a drill holds the server that it is about", "internal/incident/incident.go", []edit{{`if i.Action.Live() && !i.IsDrill() {`, `if i.Action.Live() {`}}, "./internal/store", "TestADrillHoldsNothing"},
+	{"a drill swallows real trouble", "internal/intake/about.go", []edit{{`subject: incident.Subject{Kind: incident.DrillKind, Name: a.Labels["server"]}`, `subject: incident.Subject{Kind: "server", Name: a.Labels["server"]}`}}, "./internal/intake", "TestRealTroubleDuringADrillIsAnIncidentOfItsOwn"},
+	{"a drill goes on beside real trouble", "remediation/drill.go", []edit{{`if f.Real == "" {`, `if f.Real == "" || f.Now.IsZero() == false {`}}, "./remediation", "TestADrillGivesWayToRealTrouble"},
+	{"words of a drill do not say so", "internal/incident/fold.go", []edit{{`e.Payload = marked(e.Payload)`, `_ = marked`}}, "./internal/incident", "TestEveryWordOfADrillSaysSo"},
 }

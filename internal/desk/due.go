@@ -136,6 +136,7 @@ type word struct {
 // tell writes the mail and, for a P1, the telephone task beside it [3.1]. Who
 // has no mail address is telephoned whatever the priority.
 func (b *batch) tell(c inventory.Customer, w word) {
+	c = b.inDrill(c)
 	text := compose(b.facts, c, w)
 	if len(c.Email) > 0 {
 		b.add(incident.MessageQueued{

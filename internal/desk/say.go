@@ -96,6 +96,10 @@ func confirmed(inc *incident.Incident) error {
 	return fmt.Errorf("%w: %s has not said that everything works; say in \"unconfirmed\" why it is closed without", ErrNotNow, strings.Join(inc.Unconfirmed(), ", "))
 }
 
+// noTrouble reports whether a record is of a date or a roster. A drill is handled
+// as trouble is.
+func noTrouble(inc *incident.Incident) bool { return inc.Subject.NoTrouble() && !inc.IsDrill() }
+
 // errNoTrouble says that a record of a date or a roster ends by itself, or never.
 var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
 
@@ -103,7 +107,7 @@ var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
 // it can.
 func closable(inc *incident.Incident) error {
 	switch complaints := inc.Complaints(); {
-	case inc.Subject.NoTrouble():
+	case noTrouble(inc):
 		return errNoTrouble
 	case len(complaints) > 0 && inc.Ongoing():
 		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
@@ -124,7 +128,7 @@ func closableUnchecked(inc *incident.Incident) error {
 	switch {
 	case !inc.Ongoing():
 		return fmt.Errorf("%w: it is %s", ErrNotNow, inc.Status)
-	case inc.Subject.NoTrouble():
+	case noTrouble(inc):
 		return errNoTrouble
 	case closable(inc) == nil:
 		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)

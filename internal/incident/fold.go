@@ -26,10 +26,16 @@ func Fold(events []Event) *Incident {
 // Apply adds one event. It is the only place in which an incident changes.
 func (i *Incident) Apply(e Event) {
 	i.ID, i.Version = e.Incident, e.Seq
+	if opened, ok := e.Payload.(Opened); ok {
+		i.Subject, i.Drill = opened.Subject, opened.Drill
+	}
+	if i.IsDrill() {
+		e.Payload = marked(e.Payload)
+	}
 	switch p := e.Payload.(type) {
 	case Opened:
 		i.OpenedAt, i.StartedAt, i.FellAt, i.SilentAt = e.At, e.At, e.At, e.At
-		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
+		i.Title, i.Site, i.Customers = p.Title, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
 		i.AlertedAt = e.At

@@ -26,6 +26,7 @@ type Incident struct {
 	Status  Status
 	Title   string
 	Subject Subject
+	Drill   Drill // of an exercise, zero for real trouble
 	Site    string
 
 	Impact, Urgency Level
@@ -248,9 +249,10 @@ func (i *Incident) Stands() bool {
 	return slices.ContainsFunc(i.Firing(), func(a alerts.Alert) bool { return a.Labels["server"] == "" })
 }
 
-// Held is the server that a live intent of this incident holds, "" when none.
+// Held is the server that a live intent of this incident holds, "" when none. A
+// drill holds none: its actions must not stand in the way of real ones.
 func (i *Incident) Held() string {
-	if i.Action.Live() {
+	if i.Action.Live() && !i.IsDrill() {
 		return i.Action.Server
 	}
 	return ""

@@ -136,6 +136,7 @@ type Intended struct {
 	UUID     string   `json:"uuid"`
 	PlanHash string   `json:"plan_hash"`
 	Binding
+	Drill    bool      `json:"drill,omitempty"` // of an exercise: whoever holds the keys refuses it
 	Approval string    `json:"approval,omitempty"`
 	Agreed   []string  `json:"agreed,omitempty"`  // who said yes to it
 	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
@@ -156,6 +157,9 @@ type Circles struct {
 
 func (Intended) Kind() Kind { return "intended" }
 func (p Intended) Text() string {
+	if p.Drill {
+		return sentence("Drill: about to pretend to %s. No machine is touched.", p.What())
+	}
 	if p.Unasked != "" {
 		return sentence("About to %s. Nobody is asked: %s.", p.What(), p.Unasked)
 	}

@@ -82,7 +82,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push", "drill"
 	Name string `json:"name"`
 }
 
@@ -95,10 +95,16 @@ type Opened struct {
 	Subject   Subject  `json:"subject"`
 	Site      string   `json:"site,omitempty"`
 	Customers []string `json:"customers,omitempty"` // whose service it touches
+	Drill     Drill    `json:"drill,omitzero"`      // of an exercise, zero for real trouble
 }
 
-func (Opened) Kind() Kind     { return "opened" }
-func (p Opened) Text() string { return sentence("Incident opened: %s.", p.Title) }
+func (Opened) Kind() Kind { return "opened" }
+func (p Opened) Text() string {
+	if p.Subject.Kind == DrillKind {
+		return sentence("Drill begun by %s (%s): %s. It touches no machine, and ends by itself at %s.", p.Drill.By, p.Drill.Story, p.Title, clockTime(p.Drill.Until))
+	}
+	return sentence("Incident opened: %s.", p.Title)
+}
 
 // AlertReceived records an alert that opened or joined the incident.
 type AlertReceived struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/spinware/piket/alerts"
@@ -19,6 +20,7 @@ type about struct {
 	feed      string // of a server that hangs on no other
 	title     string
 	customers []string
+	drill     incident.Drill
 	unknown   string // why the inventory does not know it, "" when it does
 
 	silent []incident.Absorbed // the servers of a whole that are known to be part of its trouble
@@ -47,6 +49,9 @@ func (d *Door) about(a alerts.Alert) about {
 		return about{subject: subject, title: plain(a.Summary())}
 	}
 	inv := d.Inventory()
+	if a.Source == alerts.Calendar && a.Name() == alerts.DrillDue {
+		return drill(inv, a)
+	}
 	s, unknown := d.server(inv, a)
 	if s.Name != "" {
 		return about{
@@ -86,6 +91,20 @@ func caller(inv *inventory.Inventory, a alerts.Alert) []string {
 		return nil
 	}
 	return []string{c.Name}
+}
+
+// drill looks up what people practise on [5.1]. Its subject is one of its own: what
+// is really wrong with the server opens an incident beside it.
+func drill(inv *inventory.Inventory, a alerts.Alert) about {
+	s, _ := inv.Server(a.Labels["server"])
+	until, err := time.Parse(time.RFC3339, a.Annotations["until"])
+	if err != nil {
+		until = a.StartsAt.Add(incident.DrillLasts)
+	}
+	return about{
+		subject: incident.Subject{Kind: incident.DrillKind, Name: a.Labels["server"]}, site: s.Site, customers: s.Customers, title: plain(a.Summary()),
+		drill: incident.Drill{Story: a.Labels["story"], By: a.Annotations["by"], Customers: a.Annotations["customers"] == "yes", Until: until},
+	}
 }
 
 // recordSubject returns the subject of a record that is about a date or a roster,

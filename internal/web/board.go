@@ -31,7 +31,8 @@ const (
 type boardView struct {
 	Waiting []wait
 	Open    []card
-	More    int // open, and not shown
+	Drills  []card // exercises that are under way
+	More    int    // open, and not shown
 	Closed  []card
 	Targets targetsView
 	Freeze  bool // whether to offer the big red button
@@ -130,6 +131,9 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 		return boardView{}, err
 	}
 	b := boardOf(open, closed, s)
+	if err := a.addDrills(ctx, &b, s); err != nil {
+		return boardView{}, err
+	}
 	b.More = len(ongoing) - len(open)
 	if a.Probes != nil {
 		b.Targets = targetsOf(a.Probes.Overview(maxTrouble, maxWell))
@@ -139,6 +143,20 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 		b.Vantages = vantagesOf(a.Vantages.Standings())
 	}
 	return b, nil
+}
+
+// addDrills adds the exercises that are under way, and what they wait for.
+func (a *app) addDrills(ctx context.Context, b *boardView, s setting) error {
+	list, err := a.drills(ctx, true)
+	if err != nil {
+		return err
+	}
+	drills, err := a.histories(ctx, list)
+	for _, h := range drills {
+		b.Drills = append(b.Drills, cardOf(h, s))
+		b.Waiting = append(b.Waiting, waits(h, s)...)
+	}
+	return err
 }
 
 func recentlyClosed(list []store.Summary) []store.Summary {

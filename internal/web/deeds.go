@@ -102,6 +102,7 @@ var deeds = map[string]deed{
 	"release": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.Release(m.incident, m.by, incident.Role(s.Role), s.To)
 	},
+	"stop": func(m moment, _ said) ([]incident.Payload, error) { return desk.StopDrill(m.incident, m.by) },
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
 
 	"review": moment.writeReview,

@@ -21,6 +21,9 @@ func (x *Executor) check(i incident.Intended, now time.Time) (inventory.Server, 
 	if i.Intent == "" || len(i.Intent) > maxIntentBytes {
 		return none, errors.New("the order names no intent")
 	}
+	if i.Drill {
+		return none, errors.New("it is of a drill, and a drill touches no machine")
+	}
 	if _, ok := x.Actions[i.Action]; !ok {
 		return none, fmt.Errorf("%q is not an action of the executor", i.Action)
 	}

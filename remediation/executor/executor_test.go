@@ -230,6 +230,7 @@ func TestAnOrderThatDoesNotFitWhatTheExecutorKnowsIsRefused(t *testing.T) {
 		"no such action":        func(i *incident.Intended) { i.Action = "format" },
 		"no such verb":          func(i *incident.Intended) { i.Verb = "reset" },
 		"a duty to switch off":  func(i *incident.Intended) { i.Verb, i.Duty = "off", 1 },
+		"of a drill":            func(i *incident.Intended) { i.Drill = true },
 		"too late":              func(i *incident.Intended) { i.NotAfter = time.Now().Add(-time.Second) },
 		"good for too long":     func(i *incident.Intended) { i.NotAfter = time.Now().Add(time.Hour) },
 		"a command of nobody's": func(i *incident.Intended) { i.Action, i.Verb, i.Command = "ssh", "", []string{"rm", "-rf", "/"} },

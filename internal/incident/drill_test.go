@@ -1,0 +1,51 @@
+package incident_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spinware/piket/internal/incident"
+)
+
+// [5.1] Whoever writes a message of a drill need not remember that it is one.
+func TestEveryWordOfADrillSaysSo(t *testing.T) {
+	fold := func(opened incident.Opened) *incident.Incident {
+		inc := incident.Fold(nil)
+		for n, p := range []incident.Payload{
+			opened, incident.Classified{Title: "Worse"},
+			incident.MessageQueued{Message: "M1", Subject: "Outage", Body: "It is down."},
+			incident.CallTask{Task: "T1", Script: "It is down."},
+			incident.WorkOrdered{Order: "W1", Subject: "Go", Body: "Press the button."},
+			incident.ApprovalRequested{Approval: "A1", Step: "cycle", Why: "it hangs"},
+		} {
+			inc.Apply(incident.Event{Incident: "INC-2026-0001", Seq: n + 1, At: start, Payload: p})
+		}
+		return inc
+	}
+	words := func(inc *incident.Incident) []string {
+		return []string{
+			inc.Title, inc.Messages[0].Subject, inc.Messages[0].Body, inc.CallTasks[0].Script, inc.Order.Subject, inc.Order.Body, inc.Approval.Why,
+		}
+	}
+	for _, w := range words(fold(incident.Opened{Title: "x", Subject: incident.Subject{Kind: incident.DrillKind, Name: "web-07"}, Drill: incident.Drill{Story: "server-hangs"}})) {
+		if !strings.HasPrefix(w, "DRILL") || strings.HasPrefix(strings.TrimPrefix(w, "DRILL "), "DRILL") {
+			t.Errorf("a drill says %q", w)
+		}
+	}
+	for _, w := range words(fold(incident.Opened{Title: "x", Subject: incident.Subject{Kind: "server", Name: "web-07"}})) {
+		if strings.Contains(w, "DRILL") {
+			t.Errorf("real trouble says %q", w)
+		}
+	}
+}
+
+// A record of a drill that lost what it pretends stays a drill.
+func TestADrillIsKnownByItsSubject(t *testing.T) {
+	inc := incident.Fold([]incident.Event{{Incident: "INC-2026-0001", Seq: 1, At: start, Payload: incident.Opened{Subject: incident.Subject{Kind: incident.DrillKind, Name: "web-07"}}}})
+	if !inc.IsDrill() || !inc.Subject.NoTrouble() {
+		t.Errorf("it is taken for trouble: %+v", inc.Subject)
+	}
+	if p := inc.Practised(); !p.IsDrill() && p.Subject.Kind == "server" {
+		t.Error("its runbook takes it for real trouble of a server")
+	}
+}
