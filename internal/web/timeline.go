@@ -41,6 +41,8 @@ var kindLooks = map[incident.Kind]look{
 	"acknowledged":       {"people", "hand", toneGood},
 	"covered":            {"people", "people", toneQuiet},
 	"uncovered":          {"people", "people", toneQuiet},
+	"subscribed":         {"people", "bell", toneQuiet},
+	"unsubscribed":       {"people", "bell", toneQuiet},
 	"runbook_pinned":     {"record", "book", toneQuiet},
 	"diagnosed":          {"record", "eye", toneLook},
 	"concluded":          {"record", "eye", toneLook},
