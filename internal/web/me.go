@@ -40,7 +40,7 @@ func (a *app) mePage(w http.ResponseWriter, r *http.Request) {
 		if record != nil {
 			view.Devices = record.Devices
 		}
-		if sender := a.Push.Sender(); len(sender.Config.Services) > 0 {
+		if sender := a.Push.Sender(); len(sender.Config.Services) > 0 && reporter.admits(person) {
 			view.PublicKey = sender.Key.Public()
 		}
 	}

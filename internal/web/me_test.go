@@ -114,7 +114,7 @@ func TestOnePersonHasTenBrowsersAtTheMostAndTakesBackOnlyTheirOwn(t *testing.T) 
 
 func TestAPageWithoutPushesSaysSo(t *testing.T) {
 	s := newSite(t)
-	if page := s.as("noor", "GET", "/me", "").body; !strings.Contains(page, "sends no pushes") {
+	if page := s.as("noor", "GET", "/me", "").body; !strings.Contains(page, "sends you no pushes") {
 		t.Errorf("the page shows\n%s", page)
 	}
 	if answer := s.as("noor", "POST", "/api/v1/me/devices", "{}"); answer.status != http.StatusNotFound {

@@ -43,6 +43,8 @@ var kindLooks = map[incident.Kind]look{
 	"uncovered":          {"people", "people", toneQuiet},
 	"role_assigned":      {"people", "people", toneQuiet},
 	"role_released":      {"people", "people", toneQuiet},
+	"subscribed":         {"people", "bell", toneQuiet},
+	"unsubscribed":       {"people", "bell", toneQuiet},
 	"runbook_pinned":     {"record", "book", toneQuiet},
 	"diagnosed":          {"record", "eye", toneLook},
 	"concluded":          {"record", "eye", toneLook},

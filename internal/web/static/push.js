@@ -22,11 +22,16 @@
     look();
   });
 
+  // A browser whose push service cannot be reached never answers by itself.
+  const patience = 30000;
+  const late = () => new Promise((_, fail) => { setTimeout(() => fail(new Error("the browser's push service does not answer")), patience); });
+
   const subscribe = async () => {
     const registration = await active(await navigator.serviceWorker.register('/static/push-worker.js'));
     const old = await registration.pushManager.getSubscription();
     if (old) await old.unsubscribe(); // it may be bound to another key
-    const s = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(button.dataset.key) });
+    const asked = registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(button.dataset.key) });
+    const s = await Promise.race([asked, late()]);
     const answer = await fetch('/api/v1/me/devices', {
       method: 'POST', headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({
