@@ -26,7 +26,7 @@ internal/signed:   # links for people who have no sign-in
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
-internal/inventory: internal/secret internal/yamlpos
+internal/inventory: internal/secret internal/trusted internal/yamlpos
 internal/incident:  alerts
 runbooks:           alerts internal/yamlpos
 
@@ -45,7 +45,7 @@ internal/store/storetest: # a PostgreSQL to throw away, for tests
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
-internal/duty:   alerts internal/clock internal/incident internal/inventory  # whose turn it is, and who takes over
+internal/duty:   alerts internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # whose turn it is, and who takes over
 internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/report: internal/incident  # what management reads, off timelines; pure
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted
