@@ -42,20 +42,25 @@ type errand struct {
 	at   time.Time
 	who  string
 	verb string
-	body map[string]string
+	body any
 	hand func() error // what hands do before it is reported; nil for nothing
 	link string       // the path of a customer's link, instead of a verb; "" for none
+	form string       // what they send on that page
 }
 
 // Visit lets whoever is due do one thing. It is a rounds.Visit.
 func (c *cast) Visit(ctx context.Context, id string) (time.Time, error) {
 	inc, err := c.demo.daemon.store.Load(ctx, id)
-	if err != nil || !inc.Ongoing() {
+	if err != nil {
 		return time.Time{}, err
 	}
 	now := c.demo.clk.Now()
 	var next time.Time
-	for _, e := range c.errands(inc) {
+	list := c.story.circle.errands(inc)
+	if inc.Ongoing() {
+		list = c.errands(inc)
+	}
+	for _, e := range list {
 		if now.Before(e.at) {
 			if next.IsZero() || e.at.Before(next) {
 				next = e.at
@@ -80,7 +85,7 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 	}
 	for _, t := range inc.CallTasks {
 		if t.Outcome == "" {
-			list = append(list, errand{at: t.Due.Add(toCall), who: "sem", verb: "call", body: map[string]string{"task": t.Task, "outcome": "reached"}})
+			list = append(list, errand{at: t.Due.Add(toCall), who: c.story.circle.caller(), verb: "call", body: map[string]string{"task": t.Task, "outcome": "reached"}})
 		}
 	}
 	if o := inc.Order; o != nil {
@@ -95,7 +100,7 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 	list = append(list, confirmErrands(inc)...)
 	if inc.Closure != nil && inc.Closure.Passed && inc.Confirmed() {
 		draft := desk.Draft(inc)
-		list = append(list, errand{at: inc.RestoredAt.Add(toClose), who: "noor", verb: "close",
+		list = append(list, errand{at: inc.RestoredAt.Add(toClose), who: c.story.circle.closer(), verb: "close",
 			body: map[string]string{"cause": draft.Cause, "solution": draft.Solution, "prevention": "We watch it more closely."}})
 	}
 	return list
@@ -110,7 +115,7 @@ func confirmErrands(inc *incident.Incident) []errand {
 	for _, name := range inc.Unconfirmed() {
 		for _, m := range inc.Messages {
 			if m.Customer == name && m.Purpose == "confirm" {
-				list = append(list, errand{at: inc.Confirmation.AskedAt.Add(toConfirm), who: name, link: m.Link})
+				list = append(list, errand{at: inc.Confirmation.AskedAt.Add(toConfirm), who: name, link: m.Link, form: "answer=yes&words=All+is+well+again."})
 				break
 			}
 		}
@@ -160,18 +165,22 @@ func (c *cast) run(ctx context.Context, id string, e errand) error {
 		}
 	}
 	if e.link != "" {
-		return c.confirm(ctx, e)
+		return c.press(ctx, e)
 	}
-	token, err := os.ReadFile(c.demo.lab.TokenFile(e.who))
+	return c.demo.say(ctx, e.who, fmt.Sprintf("/api/incidents/%s/%s", id, e.verb), e.body)
+}
+
+// say posts to the API as a person.
+func (d *demo) say(ctx context.Context, who, path string, what any) error {
+	token, err := os.ReadFile(d.lab.TokenFile(who))
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(e.body)
+	body, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("%s/api/incidents/%s/%s", c.demo.url, id, e.verb)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -187,15 +196,14 @@ func (c *cast) run(ctx context.Context, id string, e errand) error {
 	}
 	if response.StatusCode/100 != 2 {
 		answer, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
-		return fmt.Errorf("%s %s: status %d: %s", e.who, e.verb, response.StatusCode, answer)
+		return fmt.Errorf("%s %s: status %d: %s", who, path, response.StatusCode, answer)
 	}
 	return nil
 }
 
-// confirm has a customer press Yes on the page behind their link.
-func (c *cast) confirm(ctx context.Context, e errand) error {
-	form := strings.NewReader("answer=yes&words=All+is+well+again.")
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.demo.url+c.demo.daemon.links.Sign(e.link), form)
+// press has a customer send the form of the page behind their link.
+func (c *cast) press(ctx context.Context, e errand) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.demo.url+c.demo.daemon.links.Sign(e.link), strings.NewReader(e.form))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	c.app.Terminate(func(code int) { ended, status = true, code })
 	output := c.app.Flag("output", "How to print results: text or json; reports and reviews also as csv, md, html or pdf, the duty as ical.").Default("text").Enum(append([]string{"text", "json", calendarFormat}, documentFormats...)...)
 	for _, declare := range []func(*cli){
-		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty,
+		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty, declareReceivers,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
 		declareBackup, declareReports,
 	} {

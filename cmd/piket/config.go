@@ -14,6 +14,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
@@ -48,6 +49,13 @@ type Config struct {
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+
+	// As in Alertmanager's own file, and read by its own reader.
+	Global    yamlpos.Block `yaml:"global"`
+	Templates yamlpos.Block `yaml:"templates"`
+	Receivers yamlpos.Block `yaml:"receivers"`
+
+	told *receivers.Set // what the receivers amount to
 }
 
 // Reports says which reports are mailed when their period is over. The yearly
@@ -256,6 +264,7 @@ func LoadConfig(path string) (*Config, *inventory.Inventory, error) {
 	c.check()
 	inv, err := inventory.Load(c.inventoryFiles()...)
 	c.problems.Join(err)
+	c.receivers(inv)
 	if err := c.problems.Err(); err != nil {
 		return nil, nil, err
 	}

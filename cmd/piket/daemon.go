@@ -172,10 +172,12 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign}
+	chats := d.chats(outbox)
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
+		rounds.New("chats", d.ward, chats.Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
@@ -353,6 +355,7 @@ func (d *Daemon) policy() desk.Policy {
 	return desk.Policy{
 		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
 		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
+		Channels: channels(s.config.told),
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/report"
 	"github.com/spinware/piket/internal/rounds"
 	"github.com/spinware/piket/internal/store"
 )
@@ -34,6 +36,9 @@ type told struct {
 	Failures   []string         `json:"failures,omitempty"`
 	Mails      int              `json:"mails"`
 	Events     []incident.Event `json:"events"`
+
+	Policy map[string]shownBy `json:"policy,omitempty"` // point of the policy → what showed it
+	Report *report.Figures    `json:"report,omitempty"` // of the month, once all is over
 }
 
 // play plays one scenario to its end and judges it.
@@ -103,6 +108,9 @@ func (d *demo) tell(ctx context.Context, story scenario) error {
 	if err := story.breaks(d.lab); err != nil {
 		return err
 	}
+	if err := story.circle.begin(ctx, d); err != nil {
+		return err
+	}
 	healed := story.later == nil
 	for ctx.Err() == nil {
 		now := d.clk.Now()
@@ -112,7 +120,7 @@ func (d *demo) tell(ctx context.Context, story scenario) error {
 			}
 			healed = true
 		}
-		if done, err := settled(ctx, d.daemon.store); err != nil || done {
+		if done, err := settled(ctx, d.daemon.store, story.circle); err != nil || done {
 			return err
 		}
 		if now.Sub(began) > maxStory {
@@ -123,9 +131,9 @@ func (d *demo) tell(ctx context.Context, story scenario) error {
 	return nil // out of the machine's own time: judge says what is missing
 }
 
-// settled reports whether there was an incident, all are closed, and all mail
-// has gone out.
-func settled(ctx context.Context, s *store.Store) (bool, error) {
+// settled reports whether there was an incident, all are closed, all mail has
+// gone out, and people have looked back as far as the story says.
+func settled(ctx context.Context, s *store.Store, circle *circle) (bool, error) {
 	list, err := s.List(ctx, store.Filter{})
 	if err != nil {
 		return false, err
@@ -138,7 +146,7 @@ func settled(ctx context.Context, s *store.Store) (bool, error) {
 		waiting := slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return !m.Delivered && !m.GivenUp })
 		summarised := inc.Status != incident.Finished || len(inc.Told) == 0 ||
 			slices.ContainsFunc(inc.Messages, func(m *incident.Message) bool { return m.Purpose == "summary" })
-		if inc.Ongoing() || waiting || !summarised {
+		if inc.Ongoing() || waiting || !summarised || !circle.round(inc) {
 			return false, nil
 		}
 	}
@@ -172,11 +180,18 @@ func (d *demo) judge(name string, story scenario, began time.Time) (told, error)
 		}
 	}
 	slices.SortStableFunc(result.Events, func(a, b incident.Event) int { return a.Recorded.Compare(b.Recorded) })
-	report, err := d.daemon.store.Verify(ctx)
+	verified, err := d.daemon.store.Verify(ctx)
 	if err != nil {
 		return result, err
 	}
-	result.Failures = append(report.Faults, story.misses(result, kinds)...)
+	result.Failures = append(verified.Faults, story.misses(result, kinds)...)
+	if story.circle != nil {
+		missing, err := story.circle.judge(ctx, d, &result)
+		if err != nil {
+			return result, err
+		}
+		result.Failures = append(result.Failures, missing...)
+	}
 	result.OK = len(result.Failures) == 0
 	return result, nil
 }
@@ -243,6 +258,9 @@ func (t told) print(io console) error {
 	began := t.Events[0].At
 	for _, e := range t.Events {
 		fmt.Fprintf(io.out, "%s %9s  %-12s %s\n", e.Incident, "+"+e.At.Sub(began).Round(time.Second).String(), e.Actor, e.Payload.Text())
+	}
+	for _, point := range slices.Sorted(maps.Keys(t.Policy)) {
+		fmt.Fprintf(io.out, "[%s] %s: %s\n", point, t.Policy[point].What, strings.Join(t.Policy[point].Events, ", "))
 	}
 	fmt.Fprintf(io.out, "\n%s: ended %s, %s on the wire, %s, %v of simulated time\n",
 		t.Scenario, t.Ended, count(t.PowerSends, "power command", "power commands"), count(t.Mails, "mail", "mails"), time.Duration(t.Seconds)*time.Second)

@@ -26,6 +26,8 @@ type scenario struct {
 	verdict  incident.Verdict  // that must have been drawn; "" for whichever
 	priority incident.Priority // that it ends with; "" for whichever
 	quiet    bool              // no customer hears of it
+
+	circle *circle // plays the policy's whole circle around it; nil for the machines' part
 }
 
 // breakServer makes a scenario's beginning.
@@ -168,6 +170,11 @@ var scenarios = map[string]scenario{
 		about:  "The power cycle leaves the machine off: piket switches on what it switched off.",
 		breaks: breakServer("web-01", lab.Hung, lab.BMCSlowOff), answer: "yes", sends: 2,
 		events: []incident.Kind{"power_seen", "restored"}, never: []incident.Kind{"ordered"},
+	},
+	"customer-calls": {
+		about:  "The policy's worked example: a customer telephones, a restart does not help, a technician does, and people look back on it.",
+		breaks: breakServer("web-02", lab.Dead), answer: "yes", sends: 1, priority: incident.P1, verdict: incident.VerdictServer,
+		circle: &workedExample, events: []incident.Kind{"step_failed", "ordered", "restored", "feedback", "review_shared", "action_done"},
 	},
 }
 

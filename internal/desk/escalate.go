@@ -49,6 +49,10 @@ func (b *batch) question() {
 	if n := len(rungs); n > 0 {
 		r.every = min(r.every, a.Expires.Sub(a.AskedAt)/time.Duration(n))
 	}
+	if _, ok := inv.Team(team); !ok { // one person is asked by name
+		team = inc.Team
+	}
+	b.notice(r.topic, r.subject, r.body, team)
 	b.relay(r)
 }
 
@@ -91,6 +95,7 @@ func (b *batch) open() {
 		again = " again:"
 	}
 	subject, body := fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title), inc.Title+".\n"+attentions(inc)
+	b.notice("open", subject, inc.Title+".\n", inc.Team)
 	if inc.Owner != "" || inc.Team == "" || inc.Status != incident.Open {
 		b.page("open", subject, body, b.onDuty())
 		return
@@ -118,6 +123,7 @@ func (b *batch) needed(topic string) {
 		})
 		return
 	}
+	b.needNotice(topic)
 	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
 	if !pressing || inc.Owner != "" || inc.Team == "" {
 		b.page(topic, subject, why, append(b.onDuty(), b.specialists()...))
@@ -218,6 +224,7 @@ func (b *batch) mailAt(path, topic, subject, body string, people []inventory.Per
 	}
 	m.Body = body
 	b.add(m)
+	b.push(path, topic, subject, people)
 }
 
 // purpose names a page: what about, and since service failed again for the
@@ -232,7 +239,7 @@ func (b *batch) purpose(topic string) string {
 // paged counts the messages about a topic until now.
 func (b *batch) paged(topic string) (n int) {
 	for _, m := range b.facts.Incident.Messages {
-		if m.Purpose == b.purpose(topic) {
+		if m.Way == incident.ByMail && m.Purpose == b.purpose(topic) {
 			n++
 		}
 	}
@@ -243,7 +250,7 @@ func (b *batch) paged(topic string) (n int) {
 // wrote down the address only.
 func (b *batch) asked(topic string, p inventory.Person) bool {
 	return slices.ContainsFunc(b.facts.Incident.Messages, func(m *incident.Message) bool {
-		return m.Purpose == b.purpose(topic) && (slices.Contains(m.People, p.Name) || len(m.People) == 0 && slices.Contains(m.To, p.Email))
+		return m.Way == incident.ByMail && m.Purpose == b.purpose(topic) && (slices.Contains(m.People, p.Name) || len(m.People) == 0 && slices.Contains(m.To, p.Email))
 	})
 }
 

@@ -119,7 +119,7 @@ func (b *batch) nag(n nag) {
 // lastPaged is when people were last mailed about a topic, zero for never.
 func (b *batch) lastPaged(topic string) (last time.Time) {
 	for _, m := range b.facts.Incident.Messages {
-		if m.Purpose == b.purpose(topic) && m.QueuedAt.After(last) {
+		if m.Way == incident.ByMail && m.Purpose == b.purpose(topic) && m.QueuedAt.After(last) {
 			last = m.QueuedAt
 		}
 	}

@@ -134,7 +134,7 @@ func fetch(ctx context.Context, url string) (string, error) {
 
 func TestInventoryDescribesWhatAnswers(t *testing.T) {
 	w := start(t)
-	if len(w.inv.Sites) != 2 || len(w.inv.Servers) != 8 || len(w.inv.Customers) != 3 || len(w.inv.People) != 4 || len(w.inv.Teams) != 2 {
+	if len(w.inv.Sites) != 2 || len(w.inv.Servers) != 8 || len(w.inv.Customers) != 3 || len(w.inv.People) != 5 || len(w.inv.Teams) != 2 {
 		t.Fatalf("the inventory is not complete: %d sites, %d servers, %d customers, %d people, %d teams",
 			len(w.inv.Sites), len(w.inv.Servers), len(w.inv.Customers), len(w.inv.People), len(w.inv.Teams))
 	}

@@ -73,6 +73,7 @@ var (
 		{"ravi", "Ravi, second engineer", "engineer", "+442079460302"},
 		{"hanne", "Hanne, operations manager", "manager", "+442079460303"},
 		{"sem", "Sem, service desk", "support", "+442079460304"},
+		{"mila", "Mila, who talks with customers", "communications", "+442079460305"},
 	}
 
 	teamPlans = []teamPlan{

@@ -156,7 +156,8 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
-// intent that has been written down and not yet been judged.
+// Live counts the servers that are held by an intent that has been written down
+// and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {
 	var live int
 	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM incidents WHERE held IS NOT NULL`).Scan(&live); err != nil {
