@@ -26,7 +26,7 @@ internal/signed:   # links for people who have no sign-in
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
-internal/inventory: internal/secret internal/yamlpos
+internal/inventory: internal/secret internal/trusted internal/yamlpos
 internal/receivers: internal/oneline internal/yamlpos  # Alertmanager's receivers: level 2, a carrier that knows no incident
 internal/incident:  alerts
 runbooks:           alerts internal/yamlpos
@@ -48,7 +48,7 @@ internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
 internal/push:   alerts internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # to the browsers of who is on duty, and which they are
 internal/push/pushtest: internal/incident # a browser and its push service, for tests
-internal/duty:   alerts internal/clock internal/incident internal/inventory  # whose turn it is, and who takes over
+internal/duty:   alerts internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # whose turn it is, and who takes over
 internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/report: internal/incident  # what management reads, off timelines; pure
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted

@@ -76,6 +76,9 @@ func (d *Door) about(a alerts.Alert) about {
 	if a.Name() == alerts.VantageLost {
 		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: "Vantage " + plain(a.Labels["vantage"]) + " does not report"}
 	}
+	if a.Name() == alerts.DutyCalendarTrouble && a.Source == "probe" {
+		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: plain(a.Summary())}
+	}
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,

@@ -18,6 +18,7 @@ func TestEveryRouteIsListedForWhomItShouldBe(t *testing.T) {
 		// These know who comes by the link itself.
 		"GET /confirm/{incident}/{party}/{expires}/{token}": true, "POST /confirm/{incident}/{party}/{expires}/{token}": true,
 		"GET /feedback/{incident}/{party}/{expires}/{token}": true, "POST /feedback/{incident}/{party}/{expires}/{token}": true,
+		"GET /calendar/{incident}/{party}/{expires}/{token}/{kind}/{file}": true,
 	}
 	for _, rt := range routes {
 		machine := strings.HasPrefix(rt.pattern, "/api/alertmanager") || strings.HasPrefix(rt.pattern, "/api/v1/")
