@@ -42,6 +42,7 @@ const (
 	ServerFlapping    = "ServerFlapping"      // labels server, site: it goes and comes back again and again
 	PathTrouble       = "PathTrouble"         // silent from here, and not for the majority of the vantages
 	ObserverCutOff    = "ObserverCutOff"      // piket itself cannot see
+	ServerIdentity    = "ServerIdentity"      // label server: which machine it is was said by people
 	DutyRoster        = "DutyRoster"          // label team: somebody takes over its duty
 	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
 )

@@ -82,8 +82,10 @@ func (h *house) start() {
 		Limits:    func() remediation.Limits { return remediation.DefaultLimits }, Frozen: func() string { return h.frozen },
 		Untimely: func() string { return "" }, Mine: func(context.Context, string) error { return nil }, Others: func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
 		Report: func(context.Context, []alerts.Alert) error { return errors.New("no alert is expected here") },
-		WorkOrder: func(server inventory.Server, _ inventory.Site, _ *incident.Incident, order string, _ time.Time) (string, string) {
-			return order + " " + server.Name, order
+		WorkOrder: func(a remediation.Assignment) incident.WorkOrdered {
+			o, to := a.Order, a.Site.RemoteHands
+			o.To, o.Email, o.Subject, o.Body = to.Name, to.Email, a.Asks+" "+a.Server.Name, a.Asks
+			return o
 		},
 		Owner: "test",
 	}

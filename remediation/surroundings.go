@@ -50,6 +50,9 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 	if err := e.hands(ctx, f, server); err != nil {
 		return err
 	}
+	if err := e.identity(ctx, f, server.Name); err != nil {
+		return err
+	}
 	if err := e.results(ctx, f, server); err != nil {
 		return err
 	}
@@ -107,10 +110,27 @@ func (e *Engine) hands(ctx context.Context, f *Facts, server inventory.Server) e
 		if err != nil {
 			return err
 		}
-		if id != f.Incident.ID && inc.Order.AtWork() && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
+		if id != f.Incident.ID && inc.AtWork() && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
 			f.Others.Hands = id
+			if inc.InRack() {
+				f.Others.InRack = id
+			}
 		}
 	}
+	return nil
+}
+
+// identity adds what people have said of which machine the server is.
+func (e *Engine) identity(ctx context.Context, f *Facts, server string) error {
+	id, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "identity", Name: server})
+	if err != nil || id == "" {
+		return err
+	}
+	record, err := e.Store.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	f.Identity = record.Identity
 	return nil
 }
 

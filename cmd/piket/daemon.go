@@ -165,7 +165,7 @@ func (d *Daemon) assemble(config *Config) {
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(executor.Actions(d.hands.do)),
 		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
-		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
+		WorkOrder: d.workOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign}
@@ -180,6 +180,13 @@ func (d *Daemon) assemble(config *Config) {
 		Idle: d.idle,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
+}
+
+// workOrder composes by what the configuration says now.
+func (d *Daemon) workOrder(a remediation.Assignment) incident.WorkOrdered { return d.writer().Order(a) }
+
+func (d *Daemon) writer() technician.Writer {
+	return technician.Writer{ExternalURL: d.settings.Load().config.Web.ExternalURL}
 }
 
 // sweep returns how echoes are sent to the whole fleet; nil when this machine

@@ -31,6 +31,7 @@ type Policy struct {
 	Zone        *time.Location                      // of the times that customers read; nil means UTC
 
 	Confirmation Confirmation  // how they are asked whether everything works again
+	Orders       Orders        // how long a work order may stay in a state; DefaultOrders where a time is 0
 	Nod          bool          // whether updates wait for the communications manager
 	Review       time.Duration // from closing a P1 or P2 to when its review is due; 0 means that none is
 }
@@ -47,6 +48,8 @@ func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b.customers()
 	b.confirmation()
 	b.overdue()
+	b.orders()
+	b.identityOpen()
 	b.lookback()
 	b.duty()
 	b.calendar()

@@ -110,7 +110,7 @@ func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
-	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
+	if topic == incident.UnconfirmedTopic || ofOrder(inc, topic) || strings.HasSuffix(topic, "-late") || strings.HasPrefix(topic, incident.OverdueTopic) {
 		b.page(topic, subject, why, b.managers())
 		return
 	}

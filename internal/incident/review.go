@@ -8,10 +8,10 @@ import (
 
 // calendarKinds are the subjects of records that fall due by the calendar. They
 // are no trouble: figures, boards and the engine leave them out.
-var calendarKinds = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true}
+var calendarKinds = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true, "identity": true}
 
-// OfCalendar reports whether the record is about a date, or about whose turn it
-// is, and not about trouble.
+// OfCalendar reports whether the record is about a date, about whose turn it is or
+// which machine a server is, and not about trouble.
 func (s Subject) OfCalendar() bool { return calendarKinds[s.Kind] }
 
 // ReviewDue says by when people look back on the incident [2.6].

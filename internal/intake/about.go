@@ -91,6 +91,8 @@ func ofCalendar(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "policy", Name: a.Labels["period"]}
 	case alerts.DutyRoster:
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
+	case alerts.ServerIdentity:
+		return incident.Subject{Kind: "identity", Name: a.Labels["server"]}
 	}
 	return incident.Subject{}
 }

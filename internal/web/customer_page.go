@@ -35,26 +35,34 @@ type guest struct {
 	customer inventory.Customer
 }
 
-// invited finds out who has come by a link. Whoever comes with one that does not
+// linked reads the link that somebody has come by. Whoever comes with one that does not
 // hold is told nothing but that, and after a few tries waits as at the sign-in.
-func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
+func (a *app) linked(w http.ResponseWriter, r *http.Request, purpose string) (l signed.Link, inc *incident.Incident, ok bool) {
 	const anyLink = "a link" // no person is called so
 	now := a.Clock.Now()
 	if wait := a.attempts.begin(r.RemoteAddr, anyLink, now); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
 		a.render(w, http.StatusTooManyRequests, "no-link.html", nil)
-		return g, false
+		return l, nil, false
 	}
-	var err error
-	g.link, err = a.Links.Read(purpose, r.PathValue("incident"), r.PathValue("party"), r.PathValue("expires"), r.PathValue("token"), now)
+	l, err := a.Links.Read(purpose, r.PathValue("incident"), r.PathValue("party"), r.PathValue("expires"), r.PathValue("token"), now)
 	if err != nil {
 		a.render(w, http.StatusNotFound, "no-link.html", nil)
-		return g, false
+		return l, nil, false
 	}
 	a.attempts.forgive(r.RemoteAddr, anyLink)
-	g.incident, err = a.Store.Load(r.Context(), g.link.Incident)
+	inc, err = a.Store.Load(r.Context(), l.Incident)
 	if err != nil {
 		a.fail(w, r, err)
+		return l, nil, false
+	}
+	return l, inc, true
+}
+
+// invited finds out which customer has come by a link.
+func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
+	g.link, g.incident, ok = a.linked(w, r, purpose)
+	if !ok {
 		return g, false
 	}
 	if g.customer, ok = a.Inventory().Customer(g.link.Party); !ok { // they are a customer no more
