@@ -19,6 +19,7 @@ import (
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/identity"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
@@ -82,6 +83,7 @@ type Daemon struct {
 	door     *intake.Door
 	prober   *probes.Scheduler
 	hub      *vantage.Hub
+	identity *identity.Book
 	roster   *duty.Roster
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	ward     *rounds.Ward
@@ -112,12 +114,14 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	}
 	d := &Daemon{path: path, clk: clk, log: log, freeze: freeze.In(s.config.Storage.Path)}
 	d.settings.Store(s)
+	d.identity = &identity.Book{Clock: clk, Log: log, Source: func() *inventory.Inventory { return d.settings.Load().inventory }}
 	if err := os.MkdirAll(s.config.Storage.Path, 0o700); err != nil { // it holds the freeze file wherever the timelines are
 		return nil, fmt.Errorf("make storage directory: %w", err)
 	}
 	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
 	}
+	d.identity.Store = d.store
 	if d.links, err = linksKey(s.config.Storage.Path, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
@@ -177,6 +181,7 @@ func (d *Daemon) assemble(config *Config) {
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
+		Identity: d.identity, Identify: d.identify,
 		Idle: d.idle,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
@@ -300,6 +305,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
+		d.clk.Go(func() { d.identity.Watch(ctx) }),
 		d.clk.Go(func() { d.roster.Watch(ctx) }),
 		d.clk.Go(func() { d.calendar().run(ctx) }),
 	}
@@ -350,7 +356,8 @@ func (d *Daemon) Reload() error {
 	return nil
 }
 
-func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inventory }
+// inventory is what the files say, with the machines that people have confirmed.
+func (d *Daemon) inventory() *inventory.Inventory { return d.identity.Inventory() }
 
 func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
