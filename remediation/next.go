@@ -207,6 +207,8 @@ func (f Facts) forbids(intent incident.Intended) string {
 		switch {
 		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
+		case f.Alone:
+			return "guard surroundings: what other incidents do was not looked up"
 		case f.inRack() != "":
 			return "guard interlock: hands are in its rack, for " + f.inRack()
 		case f.otherMachine() != "":
