@@ -17,6 +17,7 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/dispatch"
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/identity"
@@ -177,6 +178,7 @@ func (d *Daemon) assemble(config *Config) {
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
+		rounds.New("dispatch", d.ward, d.dispatcher().Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
@@ -192,6 +194,14 @@ func (d *Daemon) workOrder(a remediation.Assignment) incident.WorkOrdered { retu
 
 func (d *Daemon) writer() technician.Writer {
 	return technician.Writer{ExternalURL: d.settings.Load().config.Web.ExternalURL}
+}
+
+// dispatcher hands work orders to other companies' machines.
+func (d *Daemon) dispatcher() *dispatch.Dispatcher {
+	return &dispatch.Dispatcher{
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Sign: d.links.Sign,
+		External: func() string { return d.settings.Load().config.Web.ExternalURL },
+	}
 }
 
 // sweep returns how echoes are sent to the whole fleet; nil when this machine

@@ -50,6 +50,7 @@ internal/duty:   alerts internal/clock internal/incident internal/inventory  # w
 internal/identity: alerts internal/clock internal/incident internal/inventory internal/store  # which machine each server is, by files and by people
 internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/report: internal/incident  # what management reads, off timelines; pure
+internal/dispatch: internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # work orders to other companies' machines
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret internal/trusted probes  # level 3 for what it imports; it follows no timeline

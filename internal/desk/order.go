@@ -108,7 +108,10 @@ func (b *batch) orderLate(o *incident.Order) {
 		}
 		b.attention(o.Order+"-"+l.topic, l.why)
 	}
-	if o.Unknown() {
+	if s := o.Send; s != nil && o.State == incident.OrderApproved && s.Outcome == incident.OutcomeRefused && s.RetryAt.IsZero() {
+		b.attention(o.Order+"-not-taken", fmt.Sprintf("%s does not take work order %s (%s); %s", o.To, o.Order, strings.TrimSuffix(s.Detail, "."), telephoneNow(o)))
+	}
+	if o.Unknown() && o.Send.RetryAt.IsZero() {
 		b.attention(o.Order+"-unknown", fmt.Sprintf("nobody knows whether work order %s reached %s (%s); ask them, and say whether it did: it is not sent again before", o.Order, o.To, strings.TrimSuffix(o.Send.Detail, ".")))
 	}
 }
