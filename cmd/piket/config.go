@@ -43,7 +43,8 @@ type Config struct {
 	Confirmation Confirmation `yaml:"confirmation"` // how customers are asked whether everything works again
 	Reports      Reports      `yaml:"reports"`      // which are mailed to the managers
 	Review       Review       `yaml:"review"`
-	NIS2         bool         `yaml:"nis2"` // whether an incident may be marked as significant
+	Orders       Orders       `yaml:"orders"` // how long a work order may stay in a state
+	NIS2         bool         `yaml:"nis2"`   // whether an incident may be marked as significant
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
@@ -213,6 +214,14 @@ type Confirmation struct {
 	Needs  string        `yaml:"needs"` // all, one or none of the customers
 }
 
+// Orders is [desk.Orders] as the file writes it.
+type Orders struct {
+	Agree   time.Duration `yaml:"agree"`
+	Send    time.Duration `yaml:"send"`
+	Work    time.Duration `yaml:"work"`
+	HandsIn time.Duration `yaml:"hands_in"`
+}
+
 // Alarm is how people hear that piket itself cannot work: by mail to who is on
 // duty, past the store, and by these.
 type Alarm struct {
@@ -238,6 +247,7 @@ func defaultConfig() *Config {
 		Review:   Review{Within: desk.DefaultReview},
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
+		Orders:       Orders(desk.DefaultOrders),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 	}
 }

@@ -173,7 +173,7 @@ func (d *Daemon) assemble(config *Config) {
 		WorkOrder: d.workOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
-	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign}
+	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign, Code: d.accessCode}
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
@@ -202,6 +202,19 @@ func (d *Daemon) dispatcher() *dispatch.Dispatcher {
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Sign: d.links.Sign,
 		External: func() string { return d.settings.Load().config.Web.ExternalURL },
 	}
+}
+
+// accessCode reads the code of a site's door, for the one mail that it belongs in.
+func (d *Daemon) accessCode(site string) (string, error) {
+	s, _ := d.inventory().Site(site)
+	if s.RemoteHands == nil || s.RemoteHands.AccessCode.IsZero() {
+		return "", fmt.Errorf("the inventory has no access code for site %s", site)
+	}
+	code, err := s.RemoteHands.AccessCode.Read()
+	if err != nil {
+		return "", fmt.Errorf("access code of site %s: %w", site, err)
+	}
+	return code.Reveal(), nil
 }
 
 // sweep returns how echoes are sent to the whole fleet; nil when this machine
@@ -373,7 +386,7 @@ func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
 	return desk.Policy{
 		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
-		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
+		Orders: desk.Orders(s.config.Orders), Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
 	}
 }
 

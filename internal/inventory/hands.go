@@ -167,7 +167,7 @@ func (c *checker) remoteHands(h *RemoteHands) {
 		c.orderHTTP(h.HTTP)
 	}
 	if e := h.Equinix; e != nil && e.URL != "" {
-		c.url("url", &e.URL)
+		c.overTLS(&e.URL)
 	}
 }
 
@@ -182,10 +182,7 @@ func (c *checker) fits(kind string, is, given bool, h *RemoteHands) {
 }
 
 func (c *checker) orderHTTP(h *OrderHTTP) {
-	c.url("url", &h.URL)
-	if u, err := url.Parse(h.URL); err == nil && u.Scheme == "http" && !trusted.Loopback(u.Hostname()) {
-		c.add(&h.URL, "url: want https, because an access code may go there")
-	}
+	c.overTLS(&h.URL)
 	c.word("method", &h.Method, []string{"POST", "PUT"})
 	if h.APIKey.IsZero() != (h.APIKeyHeader == "") {
 		c.add(h, "api_key and api_key_header go together")
@@ -195,6 +192,14 @@ func (c *checker) orderHTTP(h *OrderHTTP) {
 	}
 	if _, err := h.Render(hostile()); err != nil {
 		c.add(&h.Body, "body: %v", err)
+	}
+}
+
+// overTLS checks an address to which secrets go: those of piket, and of a door.
+func (c *checker) overTLS(address *string) {
+	c.url("url", address)
+	if u, err := url.Parse(*address); err == nil && u.Scheme == "http" && !trusted.Loopback(u.Hostname()) {
+		c.add(address, "url: want https, because secrets go there")
 	}
 }
 
