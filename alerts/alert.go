@@ -45,6 +45,7 @@ const (
 	DutyRoster          = "DutyRoster"          // label team: somebody takes over its duty
 	DutyCalendarTrouble = "DutyCalendarTrouble" // label team: another tool's calendar cannot be read, or names nobody
 	VantageLost         = "VantageLost"         // label vantage: one that looked along reports no more
+	ServerIdentity      = "ServerIdentity"      // label server: which machine it is was said by people
 )
 
 // Names of what falls due by the calendar. Only what comes from the source

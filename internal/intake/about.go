@@ -125,6 +125,8 @@ func recordSubject(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
 	case alerts.PushDevices:
 		return incident.Subject{Kind: "push", Name: a.Labels["person"]}
+	case alerts.ServerIdentity:
+		return incident.Subject{Kind: "identity", Name: a.Labels["server"]}
 	}
 	return incident.Subject{}
 }

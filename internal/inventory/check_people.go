@@ -25,10 +25,7 @@ func (c *checker) site(s *Site) {
 		c.statusPage(s.StatusPage, s)
 	}
 	if s.RemoteHands != nil {
-		c.line("name", &s.RemoteHands.Name)
-		c.line("reference", &s.RemoteHands.Reference)
-		c.mails(s.RemoteHands.Email)
-		c.telephone(&s.RemoteHands.Telephone)
+		c.remoteHands(s.RemoteHands)
 	}
 }
 
