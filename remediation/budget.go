@@ -139,6 +139,9 @@ func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	var site, own []time.Time
 	for t := range f.others() {
 		here := f.standing(t).in(func(o incident.Circles) bool { return o.Site == server.Site })
+		if t.Prepares() {
+			continue // it restarts nothing; the restart that it is for counts
+		}
 		if f.Now.Sub(t.PlannedAt) < time.Hour && here {
 			site = append(site, t.PlannedAt)
 		}

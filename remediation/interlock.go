@@ -43,7 +43,7 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "it is under maintenance: " + o.Maintenance, Until: soon}
 	case o.Silence != "":
 		return &refusal{Why: "Alertmanager is told to be silent about it: " + o.Silence, Until: soon}
-	case r.Power == "":
+	case !touches(r):
 		return nil
 	case o.Hands != "":
 		return &refusal{Why: "hands are at work in its rack, for " + o.Hands, Until: soon}

@@ -111,7 +111,7 @@ func (f Facts) restored() incident.Restored {
 		return incident.Restored{How: held + "; whether \"" + a.What() + "\" did it is not known"}
 	case o != nil && o.State == "done":
 		return incident.Restored{Step: o.Step, How: held + " after the technician's work"}
-	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused:
+	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused && !a.TakesBack():
 		return incident.Restored{How: held + "; \"" + a.What() + "\" had already been given up"}
 	}
 	return incident.Restored{How: held + "; piket had done nothing for it"}

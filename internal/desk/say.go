@@ -111,6 +111,8 @@ func closable(inc *incident.Incident) error {
 		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
 	case inc.Status != incident.BackInService:
 		return fmt.Errorf("%w: service is not back", ErrNotNow)
+	case inc.Armed != nil:
+		return fmt.Errorf("%w: %s, and that is not taken back yet", ErrNotNow, inc.Armed.What())
 	case inc.Closure == nil || !inc.Closure.Passed:
 		return fmt.Errorf("%w: the closure check has not passed yet", ErrNotNow)
 	}
@@ -132,6 +134,8 @@ func closableUnchecked(inc *incident.Incident) error {
 		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
 	case inc.Owes != nil && inc.Power != "on":
 		return fmt.Errorf("%w: piket cut the power of %s and has not seen it on since", ErrNotNow, inc.Owes.Server)
+	case inc.Armed != nil && inc.Armed.Tries < incident.TakeBacks:
+		return fmt.Errorf("%w: %s, and piket is still to take that back", ErrNotNow, inc.Armed.What())
 	case inc.Order.Open():
 		return fmt.Errorf("%w: hands are at work on order %s; record how that ended first", ErrNotNow, inc.Order.Order)
 	}

@@ -216,9 +216,7 @@ func (i *Incident) settle(e Event) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
 			a.ClaimedAt, a.ClaimedBy = e.At, p.Owner
-			if a.Duty > 0 {
-				i.DutyTries++
-			}
+			i.tried(a, 1, e.At)
 		}
 	case Voided:
 		if a.Live() && a.Intent == p.Intent {
@@ -254,7 +252,12 @@ func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	}
 	i.Power, i.PowerAt = "", at
 	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
-	if a.Duty > 0 && p.Outcome == OutcomeRefused {
+	switch {
+	case a.TakesBack():
+		i.disarm(a)
+	case a.Prepares():
+		i.arm(a, at)
+	case a.GivesPower() && p.Outcome == OutcomeRefused:
 		i.DutyTries-- // it was never tried
 	}
 	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
@@ -270,7 +273,7 @@ func (i *Incident) void(p Voided) {
 	if i.Action.Duty == 0 {
 		i.step(i.Action.Step).Attempts = i.Action.Attempt - 1
 	} else if !i.Action.ClaimedAt.IsZero() {
-		i.DutyTries--
+		i.tried(i.Action, -1, i.Action.ClaimedAt)
 	}
 	i.endAction()
 }

@@ -127,8 +127,11 @@ type Intended struct {
 	Step     string   `json:"step"`
 	Attempt  int      `json:"attempt"`
 	Server   string   `json:"server"`
-	Action   string   `json:"action"` // "power" or "ssh"
+	Action   string   `json:"action"` // [ActionPower], [ActionSSH], [ActionBoot] or [ActionMedia]
 	Verb     string   `json:"verb,omitempty"`
+	Boot     string   `json:"boot,omitempty"` // of a power command: the device that this incident has set to start from, "" when none
+	ISO      string   `json:"iso,omitempty"`  // of media: the image
+	SHA256   string   `json:"sha256,omitempty"`
 	Command  []string `json:"command,omitempty"`
 	Runbook  string   `json:"runbook,omitempty"` // whose step it is
 	Class    string   `json:"class,omitempty"`   // of server, for what is learnt from it: the model
@@ -138,7 +141,7 @@ type Intended struct {
 	Binding
 	Approval string    `json:"approval,omitempty"`
 	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
-	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
+	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves, or to take back what we set
 	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
 	Among    Circles   `json:"among,omitzero"`
@@ -163,8 +166,13 @@ func (p Intended) Text() string {
 
 // What says the action in words: "power cycle web-07".
 func (p Intended) What() string {
-	if p.Action == "power" {
+	switch {
+	case p.Action == ActionPower && p.Boot != "":
+		return fmt.Sprintf("power %s %s, which starts it from %s and may wipe its disks", p.Verb, p.Server, DeviceWords(p.Boot))
+	case p.Action == ActionPower:
 		return "power " + p.Verb + " " + p.Server
+	case p.onBMC():
+		return p.whatOnBMC()
 	}
 	return fmt.Sprintf("run %q on %s", strings.Join(p.Command, " "), p.Server)
 }
