@@ -124,7 +124,7 @@ func knownStart(f Facts, r runbooks.Remedy) *refusal {
 // FromDisk reports whether a machine starts from its own disk by what a BMC says of
 // its boot override: no override, or one for the disk.
 func FromDisk(said string) bool {
-	return said == "none" || said == "disk once" || said == "disk always"
+	return said == "none" || strings.HasPrefix(said, "none, with ") || said == "disk once" || said == "disk always"
 }
 
 // startUnknown says why nobody knows from what a restart would start the machine,

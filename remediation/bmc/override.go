@@ -48,8 +48,10 @@ func parseBootFlags(printed string) told {
 		word = fmt.Sprintf("device-%d", device)
 	}
 	switch {
-	case flags&0x80 == 0 || word == fromDisk:
+	case word == fromDisk:
 		return told{fromDisk, true}
+	case flags&0x80 == 0: // most BMCs clear the bit at the next start, and leave the device
+		return told{fromDisk + ", with " + word + " left over", true}
 	case flags&0x40 != 0:
 		return told{word + " always", true}
 	}
@@ -87,8 +89,8 @@ func settable(starts told) error {
 	return nil
 }
 
-// isGone reports whether the boot device that piket has set is set no more.
+// isGone reports whether nothing is left of the boot device that piket has set. What
+// is left over does not count by the standard, and is taken away all the same.
 func isGone(starts told, device string) bool {
-	set, _, _ := strings.Cut(starts.text, " ")
-	return starts.known && set != device
+	return starts.known && device != "" && !strings.Contains(starts.text, device)
 }
