@@ -61,7 +61,7 @@ type Remedy struct {
 	Power    string        `yaml:"power"` // "on", "off", "soft" or "cycle"
 	Boot     *Boot         `yaml:"boot"`
 	Media    *Media        `yaml:"media"`
-	When     string        `yaml:"when"`  // CEL over the findings; empty means always
+	When     string        `yaml:"when"` // CEL over the findings; empty means always
 	Approve  *Approve      `yaml:"approve"`
 	Verify   time.Duration `yaml:"verify,required"` // how long the goal may take to hold again
 	Attempts int           `yaml:"attempts"`        // 1 when not given
