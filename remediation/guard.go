@@ -36,7 +36,7 @@ var guards = []struct {
 	{"attempts", attemptsLeft},
 	{"identity", identityKnown},
 	{"evidence", independentEvidence},
-	{"wipe", wipeLeave},
+	{WipeGuard, wipeLeave},
 	{"reinstalls", fewReinstalls},
 	{"boot-override", knownStart},
 	{"hold-down", troubleLasts},

@@ -47,6 +47,9 @@ func (f Facts) unprepared(r runbooks.Remedy) string {
 	return ""
 }
 
+// WipeGuard is the guard that stands before every step which may wipe a disk.
+const WipeGuard = "wipe"
+
 // wipeLeave: a disk that was wiped does not come back. The inventory must say that
 // nothing of a customer's is on the server's own disks.
 func wipeLeave(f Facts, r runbooks.Remedy) *refusal {
@@ -226,7 +229,7 @@ func (f Facts) takingBack(a incident.Armed) incident.Intended {
 	i.Duty, i.Boot, i.SHA256 = a.Tries+1, "", ""
 	i.NotAfter, i.VerifyBy = f.Now.Add(f.Limits.NotAfter), f.Now.Add(f.Limits.NotAfter)
 	if a.Device != "" {
-		i.Action, i.Verb, i.ISO = incident.ActionBoot, incident.BootNone, ""
+		i.Action, i.Verb, i.Boot, i.ISO = incident.ActionBoot, incident.BootNone, a.Device, "" // only what piket has set is its to take back
 	} else {
 		i.Action, i.Verb, i.ISO = incident.ActionMedia, incident.MediaEject, a.ISO
 	}

@@ -333,7 +333,7 @@ func TestWhatWasSetIsTakenBackHoweverItEnds(t *testing.T) {
 				t.Fatalf("while the restart is to come: %#v", m)
 			}
 			end(&f)
-			if m, ok := takeBack(f).(Intend); !ok || m.Intent.Action != incident.ActionBoot || m.Intent.Verb != incident.BootNone || !m.Intent.TakesBack() || m.Intent.Server != "s0r0u0" {
+			if m, ok := takeBack(f).(Intend); !ok || m.Intent.Action != incident.ActionBoot || m.Intent.Verb != incident.BootNone || m.Intent.Boot != "cdrom" || !m.Intent.TakesBack() || m.Intent.Server != "s0r0u0" {
 				t.Fatalf("first the boot device: %#v", takeBack(f))
 			} else if why := f.forbids(m.Intent); why != "" {
 				t.Errorf("it is forbidden: %s", why)

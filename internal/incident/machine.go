@@ -129,7 +129,7 @@ type Intended struct {
 	Server   string   `json:"server"`
 	Action   string   `json:"action"` // [ActionPower], [ActionSSH], [ActionBoot] or [ActionMedia]
 	Verb     string   `json:"verb,omitempty"`
-	Boot     string   `json:"boot,omitempty"` // of a power command: the device that this incident has set to start from, "" when none
+	Boot     string   `json:"boot,omitempty"` // the device that this incident has set: what a power command starts it from, and what is taken back
 	ISO      string   `json:"iso,omitempty"`  // of media: the image
 	SHA256   string   `json:"sha256,omitempty"`
 	Command  []string `json:"command,omitempty"`

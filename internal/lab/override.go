@@ -32,6 +32,18 @@ func (m *machine) use() {
 	}
 }
 
+// next is what is held ready for the next start, in words.
+func (m *machine) next() string {
+	var words []string
+	if m.override != noOverride {
+		words = append(words, m.override.target, m.override.enabled)
+	}
+	if m.image != "" {
+		words = append(words, m.image)
+	}
+	return strings.Join(words, " ")
+}
+
 var errNoImage = errors.New("the image could not be mounted")
 
 // setOverride lets the controller of s set from what its machine starts next, and

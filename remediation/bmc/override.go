@@ -92,5 +92,5 @@ func settable(starts told) error {
 // isGone reports whether nothing is left of the boot device that piket has set. What
 // is left over does not count by the standard, and is taken away all the same.
 func isGone(starts told, device string) bool {
-	return starts.known && device != "" && !strings.Contains(starts.text, device)
+	return starts.known && (starts.text == fromDisk || device != "" && !strings.Contains(starts.text, device))
 }
