@@ -180,7 +180,7 @@ func Draft(inc *incident.Incident) incident.Resolution {
 	if v := inc.Verdict; v.Reason != "" && v.Verdict != incident.VerdictRecovered {
 		r.Cause += " (" + v.Reason + ")"
 	}
-	switch a, o := inc.Action, inc.Order; {
+	switch a, o := inc.LastTried(), inc.Order; {
 	case o != nil && o.State == "done":
 		r.Solution = "A technician worked on site: " + o.Words
 	case a != nil && !a.Voided && a.Outcome == incident.OutcomeDone:

@@ -138,6 +138,23 @@ func (i *Incident) disarm(a *Action) {
 	}
 }
 
+// LastTried is the last action that was to bring service back, nil when none was
+// planned: taking back what it needed is not one.
+func (i *Incident) LastTried() *Action {
+	if i.Action != nil && i.Action.TakesBack() {
+		return i.Undone
+	}
+	return i.Action
+}
+
+// before is what stays to be told of once p takes its place.
+func (i *Incident) before(p Intended) *Action {
+	if !p.TakesBack() {
+		return nil
+	}
+	return i.LastTried()
+}
+
 // tried counts one more, or one less, of the tries of a duty.
 func (i *Incident) tried(a *Action, by int, at time.Time) {
 	switch {

@@ -103,7 +103,7 @@ const Lasting = time.Hour
 // customer says is looked at before anything else: what was seen before says
 // nothing about it.
 func (i *Incident) relapse(p Relapsed, at time.Time) {
-	if a := i.Action; a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
+	if a := i.LastTried(); a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
 		a.Result = ShortLived
 	}
 	if p.Customer != "" {
@@ -195,6 +195,7 @@ func (i *Incident) advance(e Event) {
 		i.lapse(p)
 	case Intended:
 		i.Approval, i.Blocked = nil, Blocked{}
+		i.Undone = i.before(p)
 		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
 	case Claimed, Voided, OutcomeRecorded, Graded:

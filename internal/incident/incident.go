@@ -65,6 +65,7 @@ type Incident struct {
 	Steps    map[string]*Step
 	Approval *Approval // the one that is asked or granted and not yet used up
 	Action   *Action   // the last intent and what became of it
+	Undone   *Action   // of one that takes back: the last that did not; nil while Action takes nothing back
 	Blocked  Blocked   // what is held back right now; zero Guard when nothing is
 
 	BlockedAt time.Time // since when, by that guard
