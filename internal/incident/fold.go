@@ -194,8 +194,8 @@ func (i *Incident) advance(e Event) {
 	case ApprovalLapsed:
 		i.lapse(p)
 	case Intended:
-		i.Approval, i.Blocked = nil, Blocked{}
 		i.Undone = i.before(p)
+		i.Approval, i.Blocked = nil, Blocked{}
 		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
 	case Claimed, Voided, OutcomeRecorded, Graded:
