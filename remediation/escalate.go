@@ -39,6 +39,9 @@ func escalate(f Facts) Move {
 		}
 		return f.nextLook()
 	}
+	if a := inc.Armed; a != nil && a.Tries < incident.TakeBacks && f.Frozen == "" {
+		return f.waitUntil(f.Now.Add(f.Limits.Poll)) // nobody is sent to press the button of a machine that it would wipe
+	}
 	return Dispatch{Step: fmt.Sprintf("escalate-%d", next+1), Technician: t}
 }
 

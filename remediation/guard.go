@@ -36,6 +36,9 @@ var guards = []struct {
 	{"attempts", attemptsLeft},
 	{"identity", identityKnown},
 	{"evidence", independentEvidence},
+	{WipeGuard, wipeLeave},
+	{"reinstalls", fewReinstalls},
+	{"boot-override", knownStart},
 	{"hold-down", troubleLasts},
 }
 
@@ -117,7 +120,7 @@ func attemptsLeft(f Facts, r runbooks.Remedy) *refusal {
 func identityKnown(f Facts, r runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	switch {
-	case r.Power == "":
+	case !touches(r):
 		return nil
 	case f.otherMachine() != "":
 		return &refusal{Why: f.otherMachine(), Until: f.Now.Add(f.Limits.IdlePoll)}
@@ -146,7 +149,7 @@ func (f Facts) otherMachine() string {
 // independentEvidence: power is cut only when the network says that the server
 // is gone and its BMC, on another path, answers with a power state that fits.
 func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
-	if r.Power == "" {
+	if !touches(r) {
 		return nil
 	}
 	power, asked := f.finding("bmc")
@@ -158,7 +161,7 @@ func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "the BMC does not say whether the machine is on: " + power.Reason}
 	case r.Power == "on" && state == "on":
 		return &refusal{Why: "the machine is on already"}
-	case r.Power != "on" && state == "off":
+	case r.Power != "" && r.Power != "on" && state == "off":
 		return &refusal{Why: "the machine is off; " + r.Power + " would not be what it says"}
 	}
 	if r.Power == "on" {
@@ -208,7 +211,7 @@ func troubleLasts(f Facts, r runbooks.Remedy) *refusal {
 		from = f.Incident.DownSince
 	}
 	until := from.Add(f.Limits.HoldDown)
-	if r.Power == "" || !f.Now.Before(until) {
+	if !touches(r) || !f.Now.Before(until) {
 		return nil
 	}
 	return &refusal{Why: fmt.Sprintf("power is not touched in the first %v", f.Limits.HoldDown), Until: until}

@@ -53,7 +53,7 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "it is under maintenance: " + o.Maintenance, Until: soon}
 	case o.Silence != "":
 		return &refusal{Why: "Alertmanager is told to be silent about it: " + o.Silence, Until: soon}
-	case r.Power == "":
+	case !touches(r):
 		return nil
 	case f.Incident.AtWork():
 		return &refusal{Why: "hands are at work on it", Until: soon}

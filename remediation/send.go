@@ -42,7 +42,7 @@ func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) err
 // it. Nothing here is ever repeated: if the last line cannot be written, the
 // intent stays claimed, and settle calls it unknown.
 func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
-	if intent.Duty > 0 {
+	if intent.GivesPower() {
 		failpoint.Reach(failpoint.DutyPlanned)
 	}
 	failpoint.Reach(failpoint.SendPlanned)

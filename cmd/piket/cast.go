@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,7 +83,11 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 	}
 	if a := inc.Approval; a != nil && a.GrantedBy == "" && c.story.answer != "" {
 		verb := map[string]string{"yes": "approve", "no": "deny"}[c.story.answer]
-		list = append(list, errand{at: c.since(inc, "approval_requested").Add(toAnswer), who: "noor", verb: verb,
+		who, at := "noor", c.since(inc, "approval_requested").Add(toAnswer)
+		if slices.Contains(a.Yes, who) { // two must agree
+			who, at = "ravi", at.Add(toAnswer)
+		}
+		list = append(list, errand{at: at, who: who, verb: verb,
 			body: map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash, "reason": ""}})
 	}
 	for _, t := range inc.CallTasks {

@@ -52,6 +52,7 @@ type Config struct {
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+	Media        Media           `yaml:"media"` // from where disk images may come
 
 	// As in Alertmanager's own file, and read by its own reader.
 	Global    yamlpos.Block `yaml:"global"`
@@ -167,6 +168,7 @@ type Guards struct {
 	SitePerHour  int           `yaml:"site_per_hour"`
 	ServerPerDay int           `yaml:"server_per_day"`
 	PowerPerDay  int           `yaml:"power_per_day"` // by the executor in this process; one apart has its own caps
+	Reinstalls   int           `yaml:"reinstalls_per_day"`
 	Cooldown     time.Duration `yaml:"cooldown"`
 
 	Together        int           `yaml:"together"`
@@ -182,7 +184,7 @@ func defaultGuards() Guards {
 	return Guards{
 		HoldDown: l.HoldDown, FactsFresh: l.Fresh,
 		InFlight: l.InFlight, PerRack: l.Rack, PerCustomer: l.Customer, PerSite: l.Site, FleetPercent: l.FleetPercent,
-		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay,
+		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay, Reinstalls: l.Reinstalls,
 		Together: l.Together, TogetherPercent: l.TogetherPercent, TogetherWithin: l.TogetherWithin,
 		ErrorBudget: l.ErrorBudget.Failed,
 	}
@@ -193,7 +195,7 @@ func (g Guards) limits() remediation.Limits {
 	l := remediation.DefaultLimits
 	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
 	l.InFlight, l.Rack, l.Customer, l.Site, l.FleetPercent = g.InFlight, g.PerRack, g.PerCustomer, g.PerSite, g.FleetPercent
-	l.SiteHour, l.ServerDay, l.Cooldown = g.SitePerHour, g.ServerPerDay, g.Cooldown
+	l.SiteHour, l.ServerDay, l.Cooldown, l.Reinstalls = g.SitePerHour, g.ServerPerDay, g.Cooldown, g.Reinstalls
 	l.Together, l.TogetherPercent, l.TogetherWithin = g.Together, g.TogetherPercent, g.TogetherWithin
 	l.ErrorBudget.Failed = g.ErrorBudget
 	return l
@@ -204,6 +206,7 @@ func (g Guards) limits() remediation.Limits {
 func (g Guards) caps() executor.Caps {
 	c := executor.DefaultCaps
 	c.PowerPerDay, c.PowerPerSiteHour, c.PowerPerServerDay, c.InFlight = g.PowerPerDay, g.SitePerHour, g.ServerPerDay, g.InFlight
+	c.ReinstallsPerDay = g.Reinstalls
 	return c
 }
 

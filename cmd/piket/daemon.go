@@ -65,6 +65,9 @@ func loadSettings(path string) (*settings, error) {
 	if err := checkTeams(library, inv); err != nil {
 		return nil, err
 	}
+	if err := checkImages(library, config.Media); err != nil {
+		return nil, err
+	}
 	zone, err := time.LoadLocation(config.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("load the time zone: %w", err)

@@ -20,7 +20,7 @@ func held(t *testing.T, story scenario, tell func(context.Context, *demo) error)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), maxRealTime)
 	t.Cleanup(cancel)
-	d, stop, err := startDemo(ctx, t.TempDir(), "127.0.0.1:0", clock.Jumping(time.Now().Truncate(time.Second)), warnings(t.Output()))
+	d, stop, err := startDemo(ctx, t.TempDir(), "127.0.0.1:0", clock.Jumping(time.Now().Truncate(time.Second)), warnings(t.Output()), story.book)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,9 @@ func (b *batch) useful(people []inventory.Person) []inventory.Person {
 
 func questionText(a *incident.Approval) string {
 	text := fmt.Sprintf("piket asks for leave to %s.\nWhy: %s.\n", a.Action, a.Why)
+	if a.Wipes != "" {
+		text = a.Wipes + ".\n\n" + text
+	}
 	if a.Serial != "" {
 		text += fmt.Sprintf("Machine: serial %s.\n", a.Serial)
 	}

@@ -116,6 +116,8 @@ func closable(inc *incident.Incident) error {
 		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
 	case inc.Status != incident.BackInService:
 		return fmt.Errorf("%w: service is not back", ErrNotNow)
+	case inc.Armed != nil:
+		return fmt.Errorf("%w: %s, and that is not taken back yet", ErrNotNow, inc.Armed.What())
 	case inc.Closure == nil || !inc.Closure.Passed:
 		return fmt.Errorf("%w: the closure check has not passed yet", ErrNotNow)
 	}
@@ -137,6 +139,8 @@ func closableUnchecked(inc *incident.Incident) error {
 		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
 	case inc.Owes != nil && inc.Power != "on":
 		return fmt.Errorf("%w: piket cut the power of %s and has not seen it on since", ErrNotNow, inc.Owes.Server)
+	case inc.Armed != nil && inc.Armed.Tries < incident.TakeBacks:
+		return fmt.Errorf("%w: %s, and piket is still to take that back", ErrNotNow, inc.Armed.What())
 	case len(inc.OpenOrders()) > 0:
 		return fmt.Errorf("%w: work order %s is not over; record how that ended first", ErrNotNow, inc.OpenOrders()[0].Order)
 	}
@@ -164,7 +168,7 @@ func Draft(inc *incident.Incident) incident.Resolution {
 	if v := inc.Verdict; v.Reason != "" && v.Verdict != incident.VerdictRecovered {
 		r.Cause += " (" + v.Reason + ")"
 	}
-	switch a, o := inc.Action, inc.Order; {
+	switch a, o := inc.LastTried(), inc.Order; {
 	case o != nil && o.State == "done":
 		r.Solution = "A technician worked on site: " + o.Words
 	case a != nil && !a.Voided && a.Outcome == incident.OutcomeDone:

@@ -70,7 +70,7 @@ func (i *Incident) Apply(e Event) {
 	case WorkOrdered, OrderProgress, OrderAgreed, HandsInRack:
 		i.order(e)
 	case OrderSending, OrderTried, OrderSettled:
-		i.tried(e)
+		i.orderTried(e)
 	case Ticked, Found, PartReplaced, PhotoTaken:
 		i.onSite(e)
 	case IdentityClaimed, IdentityProposed, IdentityConfirmed, IdentityDropped:
@@ -117,7 +117,7 @@ const Lasting = time.Hour
 // customer says is looked at before anything else: what was seen before says
 // nothing about it.
 func (i *Incident) relapse(p Relapsed, at time.Time) {
-	if a := i.Action; a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
+	if a := i.LastTried(); a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
 		a.Result = ShortLived
 	}
 	if p.Customer != "" {
@@ -208,6 +208,7 @@ func (i *Incident) advance(e Event) {
 	case ApprovalLapsed:
 		i.lapse(p)
 	case Intended:
+		i.Undone = i.before(p)
 		i.Approval, i.Blocked = nil, Blocked{}
 		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
@@ -230,9 +231,7 @@ func (i *Incident) settle(e Event) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
 			a.ClaimedAt, a.ClaimedBy = e.At, p.Owner
-			if a.Duty > 0 {
-				i.DutyTries++
-			}
+			i.tried(a, 1, e.At)
 		}
 	case Voided:
 		if a.Live() && a.Intent == p.Intent {
@@ -268,7 +267,12 @@ func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	}
 	i.Power, i.PowerAt = "", at
 	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
-	if a.Duty > 0 && p.Outcome == OutcomeRefused {
+	switch {
+	case a.TakesBack():
+		i.disarm(a)
+	case a.Prepares():
+		i.arm(a, at)
+	case a.GivesPower() && p.Outcome == OutcomeRefused:
 		i.DutyTries-- // it was never tried
 	}
 	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
@@ -284,7 +288,7 @@ func (i *Incident) void(p Voided) {
 	if i.Action.Duty == 0 {
 		i.step(i.Action.Step).Attempts = i.Action.Attempt - 1
 	} else if !i.Action.ClaimedAt.IsZero() {
-		i.DutyTries--
+		i.tried(i.Action, -1, i.Action.ClaimedAt)
 	}
 	i.endAction()
 }

@@ -62,10 +62,12 @@ type Incident struct {
 	PowerAt     time.Time // since when
 	Owes        *Intended // the action that may have cut power, until service is back or hands have been there
 	DutyTries   int       // how often the power that it cut was switched on again
+	Armed       *Armed    // what stands on the BMC and is owed back, nil for nothing
 
 	Steps    map[string]*Step
 	Approval *Approval // the one that is asked or granted and not yet used up
 	Action   *Action   // the last intent and what became of it
+	Undone   *Action   // of one that takes back: the last that did not; nil while Action takes nothing back
 	Blocked  Blocked   // what is held back right now; zero Guard when nothing is
 
 	BlockedAt time.Time // since when, by that guard
@@ -105,7 +107,7 @@ type Goal struct {
 // Step is how far one remedy has come.
 type Step struct {
 	Attempts int
-	Done     string // "failed", "denied" or "expired": left for good; "skipped": did not apply when last looked at
+	Done     string // "failed", "denied", "expired" or "prepared": left for good; "skipped": did not apply when last looked at
 	Reason   string
 	Unknown  bool // one try ended without anybody knowing whether it was carried out
 }

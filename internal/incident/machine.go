@@ -127,8 +127,11 @@ type Intended struct {
 	Step     string   `json:"step"`
 	Attempt  int      `json:"attempt"`
 	Server   string   `json:"server"`
-	Action   string   `json:"action"` // "power" or "ssh"
+	Action   string   `json:"action"` // [ActionPower], [ActionSSH], [ActionBoot] or [ActionMedia]
 	Verb     string   `json:"verb,omitempty"`
+	Boot     string   `json:"boot,omitempty"` // the device that this incident has set: what a power command starts it from, and what is taken back
+	ISO      string   `json:"iso,omitempty"`  // of media: the image
+	SHA256   string   `json:"sha256,omitempty"`
 	Command  []string `json:"command,omitempty"`
 	Runbook  string   `json:"runbook,omitempty"` // whose step it is
 	Class    string   `json:"class,omitempty"`   // of server, for what is learnt from it: the model
@@ -140,7 +143,7 @@ type Intended struct {
 	Approval string    `json:"approval,omitempty"`
 	Agreed   []string  `json:"agreed,omitempty"`  // who said yes to it
 	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
-	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
+	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves, or to take back what we set
 	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
 	Among    Circles   `json:"among,omitzero"`
@@ -168,8 +171,13 @@ func (p Intended) Text() string {
 
 // What says the action in words: "power cycle web-07".
 func (p Intended) What() string {
-	if p.Action == "power" {
+	switch {
+	case p.Action == ActionPower && p.Boot != "":
+		return fmt.Sprintf("power %s %s, which starts it from %s and may wipe its disks", p.Verb, p.Server, DeviceWords(p.Boot))
+	case p.Action == ActionPower:
 		return "power " + p.Verb + " " + p.Server
+	case p.onBMC():
+		return p.whatOnBMC()
 	}
 	return fmt.Sprintf("run %q on %s", strings.Join(p.Command, " "), p.Server)
 }

@@ -69,8 +69,8 @@ type OrderTry struct {
 // Unknown reports whether nobody knows if the order arrived.
 func (o *Order) Unknown() bool { return o != nil && o.Send != nil && o.Send.Outcome == OutcomeUnknown }
 
-// tried books how an order goes to a machine.
-func (i *Incident) tried(e Event) {
+// orderTried books how an order goes to a machine.
+func (i *Incident) orderTried(e Event) {
 	switch p := e.Payload.(type) {
 	case OrderSending:
 		if o := i.OrderOf(p.Order); o != nil {

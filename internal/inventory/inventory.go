@@ -133,7 +133,20 @@ type Server struct {
 
 	Protected    bool   `yaml:"protected"`     // two people agree before piket touches it, whatever it has earned
 	ProtectedWhy string `yaml:"protected_why"` // what hangs on it: piket's own host, its database, a gateway …
+
+	Data string `yaml:"data"` // of customers on its own disks: [DataLocal], which is what "" means, or [DataNone]
 }
+
+// What customers have on a server's own disks. Whoever says nothing has said that
+// there is something: a disk that was wiped does not come back.
+const (
+	DataLocal = "local"
+	DataNone  = "none" // its disks may be wiped; what customers have is elsewhere
+)
+
+// Wipeable reports whether the server's disks may be wiped at all: the inventory
+// says that no data of customers is on them, and nothing else protects it.
+func (s Server) Wipeable() bool { return s.Data == DataNone && !s.Protected }
 
 // BMC is the management controller of one server.
 type BMC struct {

@@ -41,6 +41,9 @@ func (w *world) power(r *replica) remediation.Action {
 		if state == o.Intent.Verb || o.Intent.Verb == "cycle" && state != "on" {
 			return refused("the machine is %s", state)
 		}
+		if no := m.unplanned(o.Intent.Boot); no != "" {
+			return refused("%s", no)
+		}
 		w.mayPause(r, "before the last check", 0.06)
 		w.mayCrash(r, "before the last check", 0.03)
 		if err := o.Last(); err != nil {

@@ -60,8 +60,13 @@ func lookRung(h history) rung {
 
 func remedyRung(inc *incident.Incident, remedy runbooks.Remedy) rung {
 	r := rung{Name: remedy.ID, What: "power " + remedy.Power}
-	if len(remedy.SSH) > 0 {
+	switch {
+	case len(remedy.SSH) > 0:
 		r.What = "run " + strings.Join(remedy.SSH, " ")
+	case remedy.Boot != nil:
+		r.What = "start once from " + incident.DeviceWords(remedy.Boot.Device) + ", which wipes its disks"
+	case remedy.Media != nil:
+		r.What = "put " + remedy.Media.ISO + " into its virtual drive"
 	}
 	if remedy.Approve != nil {
 		r.What += ", after a yes"
@@ -96,6 +101,8 @@ var stepWords = map[string]struct{ words, tone string }{
 	"denied":  {"denied", toneBad},
 	"expired": {"no answer", toneHold},
 	"skipped": {"does not apply", toneQuiet},
+
+	"prepared": {"is ready", toneAct},
 }
 
 func orderRung(inc *incident.Incident, number int) rung {

@@ -20,6 +20,7 @@ type machine struct {
 	serials []string // preferred first
 	uuids   []string // preferred first
 	state   State
+	starts  told // from what it starts next: "none", "pxe once"
 }
 
 // plain reduces an identifier to what counts: UUIDs are written with and

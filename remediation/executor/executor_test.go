@@ -61,7 +61,8 @@ func newWorld(t *testing.T) *world {
 	witness := bmc.NewWitness(clk.Now)
 	w := &world{lab: d, dir: dir, freeze: freeze.In(dir), Executor: &executor.Executor{
 		Inventory: func() *inventory.Inventory { return inv }, Runbooks: func() *runbooks.Library { return library },
-		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run},
+		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run, "boot": bmc.Boot, "media": bmc.Images{CAFile: d.CAFile}.Action},
+		Images:  func() []string { return []string{d.ImagesHost()} },
 		Look:    map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch},
 		Frozen:  freeze.In(dir).Why, Caps: func() executor.Caps { return executor.DefaultCaps },
 		Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -98,11 +98,11 @@ func (w Writer) text(a remediation.Assignment, o incident.WorkOrdered) (subject,
 	section(&b, "WHAT IS WRONG", wrong(inc))
 	section(&b, "WHAT HAS BEEN TRIED FROM A DISTANCE", tried(inc))
 	section(&b, "WHAT WE ASK", numbered(o.Checklist))
-	section(&b, "WHAT NOT TO TOUCH", []string{
+	section(&b, "WHAT NOT TO TOUCH", append(armed(a.Incident), []string{
 		"No other server, cable, switch or power strip in this rack.",
 		"No disk of this server: none is pulled, swapped or reseated without our word.",
 		"If the serial number differs from the one above: stop, and call us.",
-	})
+	}...))
 	section(&b, "WHAT IT MAY COST", cost(o))
 	section(&b, "TELL US", tellUs(a, o))
 	return subject, b.String()
@@ -128,6 +128,14 @@ func tellUs(a remediation.Assignment, o incident.WorkOrdered) []string {
 		lines = append(lines, "Call us at "+number+".")
 	}
 	return append(lines, "Always name "+a.Incident.ID+".")
+}
+
+// armed warns of a machine that a restart would wipe.
+func armed(inc *incident.Incident) []string {
+	if inc.Armed == nil {
+		return nil
+	}
+	return []string{"DO NOT RESTART THIS SERVER AND DO NOT PRESS ITS BUTTON before you have called us: " + inc.Armed.What() + ", and starting it could wipe its disks."}
 }
 
 func place(server inventory.Server, site inventory.Site) []string {
@@ -203,7 +211,7 @@ func tried(inc *incident.Incident) []string {
 		}
 		lines = append(lines, text+".")
 	}
-	if a := inc.Action; a != nil && a.Outcome != "" {
+	if a := inc.LastTried(); a != nil && a.Outcome != "" {
 		lines = append(lines, fmt.Sprintf("Last: %s, at %s, outcome %s (%s).", a.What(), stamp(a.SettledAt), a.Outcome, sentence(a.Detail)))
 	}
 	if len(lines) == 0 {
