@@ -24,8 +24,12 @@ type MessageQueued struct {
 // Way is by which road a message leaves.
 type Way string
 
-// ByMail is the road of every message that names none.
-const ByMail Way = ""
+// ByMail is the road of every message that names none; ByTelephone is for what is
+// said by a key, messages do not leave by it.
+const (
+	ByMail      Way = ""
+	ByTelephone Way = "telephone"
+)
 
 func (w Way) String() string {
 	if w == ByMail {
