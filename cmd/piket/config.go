@@ -15,6 +15,7 @@ import (
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
+	"github.com/spinware/piket/internal/telephone"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
@@ -47,6 +48,8 @@ type Config struct {
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+
+	Telephone telephone.Config `yaml:"telephone"`
 }
 
 // Reports says which reports are mailed when their period is over. The yearly
@@ -239,6 +242,7 @@ func defaultConfig() *Config {
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
+		Telephone:    telephone.Default(),
 	}
 }
 

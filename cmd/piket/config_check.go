@@ -41,6 +41,7 @@ func (c *configChecker) check() {
 	c.timezone()
 	c.alertmanagers()
 	c.kdump()
+	c.telephone()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {

@@ -27,6 +27,7 @@ type metrics struct {
 	actions  *prometheus.CounterVec
 	actionS  *prometheus.HistogramVec
 	messages *prometheus.CounterVec
+	calls    *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloadAt prometheus.Gauge
 }
@@ -48,6 +49,9 @@ func newMetrics(s *store.Store) *metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "piket_messages_total", Help: "Tries to deliver a message, by purpose and result.",
 		}, []string{"purpose", "result"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_calls_total", Help: "Telephone calls made, by who was called and what became of them.",
+		}, []string{"party", "outcome"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "piket_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded.",
 		}),
@@ -56,7 +60,7 @@ func newMetrics(s *store.Store) *metrics {
 		}),
 	}
 	m.reloaded(true, time.Now())
-	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.reloadOK, m.reloadAt,
+	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.calls, m.reloadOK, m.reloadAt,
 		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -72,6 +76,10 @@ func (m *metrics) alert(a alerts.Alert, result string) {
 
 func (m *metrics) message(purpose, result string) {
 	m.messages.WithLabelValues(purpose, result).Inc()
+}
+
+func (m *metrics) call(party string, outcome incident.RingOutcome) {
+	m.calls.WithLabelValues(party, string(outcome)).Inc()
 }
 
 func (m *metrics) reloaded(ok bool, now time.Time) {

@@ -141,6 +141,8 @@ var routes = []route{
 	{"GET /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedbackPage},
 	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
 
+	{"POST /telephone/{purpose}/{incident}/{party}/{expires}/{token}", anyone, (*app).telephone},
+
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
 	{"POST /incidents/{id}/evaluate", warden, pageDeed("evaluate")},
