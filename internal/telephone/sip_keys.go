@@ -2,6 +2,9 @@ package telephone
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/emiago/diago"
@@ -84,6 +87,22 @@ func (t *tone) follows(next tone) bool {
 	return !last.any || next.stamp != last.stamp || next.event != last.event || last.ended && !next.ended
 }
 
+// keyType is a line of a session description that says under which number keys
+// travel.
+var keyType = regexp.MustCompile(`(?m)^a=rtpmap:([0-9]{1,3}) telephone-event/8000\s*$`)
+
+// keyTypes lists the numbers under which keys may come: the one that we offer, as
+// they should, and the one that the other side named, as some do.
+func keyTypes(description []byte) []uint8 {
+	types := []uint8{media.CodecTelephoneEvent8000.PayloadType}
+	for _, found := range keyType.FindAllSubmatch(description, -1) {
+		if n, err := strconv.ParseUint(string(found[1]), 10, 7); err == nil {
+			types = append(types, uint8(n))
+		}
+	}
+	return types
+}
+
 // listen reads what comes over the voice channel until the call ends, and takes
 // the keys out of it.
 func listen(d *diago.DialogClientSession, keys chan<- string) {
@@ -91,7 +110,7 @@ func listen(d *diago.DialogClientSession, keys chan<- string) {
 	if err != nil {
 		return
 	}
-	buffer := make([]byte, media.RTPBufSize)
+	buffer, types := make([]byte, media.RTPBufSize), keyTypes(d.InviteResponse.Body())
 	var last tone
 	for {
 		n, err := reader.Read(buffer)
@@ -99,7 +118,7 @@ func listen(d *diago.DialogClientSession, keys chan<- string) {
 			return
 		}
 		head := d.RTPPacketReader.PacketHeader
-		if head.PayloadType != media.CodecTelephoneEvent8000.PayloadType || n < 4 {
+		if n < 4 || !slices.Contains(types, head.PayloadType) {
 			continue
 		}
 		next := tone{head.Timestamp, buffer[0], buffer[1]&0x80 != 0, true}
