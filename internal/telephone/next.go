@@ -92,21 +92,16 @@ func (l *list) people() {
 	}
 }
 
-// presses reports whether a mail still asks for somebody's answer.
+// presses reports whether a mail still asks for somebody's answer: that they take
+// the incident, or answer a question. What else needs a person is said in the same
+// call; a call of its own would ring who has just not answered once more.
 func (l *list) presses(m *incident.Message, person string) bool {
 	inc := l.Incident
 	if a := inc.Approval; a != nil && m.Topic == a.Approval {
 		return inc.Asking() && l.Now.Before(a.Expires) && !slices.Contains(a.Yes, person)
 	}
-	since := inc.FellAt
-	if m.Topic != "open" {
-		raised, ok := inc.Attentions[m.Topic]
-		if !ok {
-			return false
-		}
-		since = raised
-	}
-	return inc.Status == incident.Open && inc.Owner == "" && slices.Contains(l.Policy.Priorities, inc.Priority) && !m.QueuedAt.Before(since)
+	return m.Topic == "open" && inc.Status == incident.Open && inc.Owner == "" && !m.QueuedAt.Before(inc.FellAt) &&
+		slices.Contains(l.Policy.Priorities, inc.Priority)
 }
 
 func (l *list) person(m *incident.Message, name string) {

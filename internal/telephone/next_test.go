@@ -131,7 +131,7 @@ func TestWhoIsRungAndWhen(t *testing.T) {
 		"what is asked at any priority":   {with(noor, line{0, incident.Classified{Priority: incident.P3}}, line{0, asked}, mailA), 0, nil, "noor A1"},
 		"not who has said yes":            {with(noor, line{0, incident.Acknowledged{By: "noor"}}, line{0, asked}, mailA, line{0, incident.Approved{Approval: "A1", By: "noor"}}), 0, nil, ""},
 		"not when the time is up":         {with(noor, line{0, incident.Acknowledged{By: "noor"}}, line{0, asked}, mailA), time.Hour, nil, ""},
-		"what needs a person":             {with(noor, line{0, incident.Attention{Topic: "ladder-used-up", Why: "y"}}, line{0, incident.MessageQueued{Message: "M3", Topic: "ladder-used-up", People: []string{"daan"}}}), 0, nil, "noor open, daan ladder-used-up"},
+		"no call of its own for a point":  {with(noor, line{0, incident.Attention{Topic: "ladder-used-up", Why: "y"}}, line{0, incident.MessageQueued{Message: "M3", Topic: "ladder-used-up", People: []string{"daan"}}}), 0, nil, "noor open"},
 
 		"customers are for people":         {[]line{{0, incident.Opened{}}, {0, task}}, 0, nil, ""},
 		"unless piket may":                 {[]line{{0, incident.Opened{}}, {0, task}}, 0, customers, "bakery T1 nl +31 20 000 0900"},

@@ -2,6 +2,7 @@ package telephone
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,10 +22,8 @@ func script(inc *incident.Incident, d Due) string {
 	if a := inc.Approval; a != nil && slices.Contains(d.Topics, a.Approval) {
 		said = append(said, fmt.Sprintf("piket asks for leave to %s. That cannot be answered by telephone: the question waits on the page.", a.Action))
 	}
-	for _, topic := range d.Topics {
-		if why := inc.Reasons[topic]; why != "" && topic != "open" {
-			said = append(said, "A person is needed: "+strings.TrimRight(why, ". ")+".")
-		}
+	for _, topic := range slices.Sorted(maps.Keys(inc.Attentions)) {
+		said = append(said, "A person is needed: "+strings.TrimRight(inc.Reasons[topic], ". ")+".")
 	}
 	return oneline.Of(strings.Join(said, " "), maxSpoken)
 }
