@@ -142,7 +142,7 @@ func twilioPurpose(what string) string { return "twilio-" + what }
 // Check says why no call could be made now.
 func (w *twilio) Check(ctx context.Context) error {
 	if w.external == "" {
-		return errors.New("Twilio cannot tell us of keys: web.external_url is not given")
+		return errors.New("keys cannot be told by Twilio: web.external_url is not given")
 	}
 	_, code, err := w.ask(ctx, http.MethodGet, ".json", nil)
 	switch {
