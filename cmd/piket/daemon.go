@@ -300,6 +300,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.roster.Watch(ctx) }),
 		d.clk.Go(func() { d.calendar().run(ctx) }),
 		d.clk.Go(func() { d.phone.Run(ctx) }),
+		d.clk.Go(func() { d.telephoneAlarm().run(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
@@ -380,7 +381,7 @@ func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
 
 // trouble says why the daemon cannot do its work, nil when it can. Without its
 // hands it is still ready: alerts are taken in and people are told of them.
-func (d *Daemon) trouble() error { return errors.Join(d.ready(), d.idle(), d.phone.Trouble()) }
+func (d *Daemon) trouble() error { return errors.Join(d.ready(), d.idle()) }
 
 // ready says why the daemon cannot answer, nil when it can.
 func (d *Daemon) ready() error {

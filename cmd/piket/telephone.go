@@ -29,6 +29,15 @@ func (d *Daemon) newTelephone() *telephone.Telephone {
 	}
 }
 
+// telephoneAlarm tells people, past the telephone, that it would not ring. Nothing
+// else of piket stops with it.
+func (d *Daemon) telephoneAlarm() *alarm {
+	a := d.alarm()
+	a.trouble, a.means = d.phone.Trouble, "Machines are looked after as before; people are mailed and not rung."
+	a.alive = func(context.Context) error { return nil }
+	return a
+}
+
 func declareTelephone(c *cli) {
 	phone := c.app.Command("telephone", "The telephone that rings.")
 	var config, person string
