@@ -70,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for _, declare := range []func(*cli){
 		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty, declareReceivers,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
-		declareBackup, declareReports, declareDrill, declareBacktest,
+		declareBackup, declareReports, declareDrill, declareBacktest, declareTelephone,
 	} {
 		declare(c)
 	}

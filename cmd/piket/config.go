@@ -18,6 +18,7 @@ import (
 	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
+	"github.com/spinware/piket/internal/telephone"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
@@ -62,6 +63,8 @@ type Config struct {
 	Push push.Config `yaml:"push"` // to which push services browsers may lead
 
 	told *receivers.Set // what the receivers amount to
+
+	Telephone telephone.Config `yaml:"telephone"`
 }
 
 // Reports says which reports are mailed when their period is over. The yearly
@@ -269,6 +272,7 @@ func defaultConfig() *Config {
 		Orders:       Orders(desk.DefaultOrders),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 		Push:         push.Config{Services: slices.Clone(push.DefaultServices)},
+		Telephone:    telephone.Default(),
 	}
 }
 

@@ -44,6 +44,7 @@ func (c *configChecker) check() {
 	c.kdump()
 	c.push()
 	c.config.Media.check(c.doc, &c.problems)
+	c.telephone()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {

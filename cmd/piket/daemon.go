@@ -31,6 +31,7 @@ import (
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/telephone"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
@@ -97,6 +98,7 @@ type Daemon struct {
 	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
 	books    books
 	hands    hands
+	phone    *telephone.Telephone
 	rounds   []*rounds.Rounds
 	web      *web.Server
 	links    signed.Key // for people without a sign-in
@@ -188,18 +190,20 @@ func (d *Daemon) assemble(config *Config) {
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign, Code: d.accessCode}
 	chats := d.chats(outbox)
+	d.phone = d.newTelephone()
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
 		rounds.New("chats", d.ward, chats.Visit),
 		rounds.New("dispatch", d.ward, d.dispatcher().Visit),
+		rounds.New("telephone", d.ward, d.phone.Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
 		Identity: d.identity, Identify: d.identify,
-		Idle: d.idle, Push: d.book,
+		Idle: d.idle, Push: d.book, Telephone: http.HandlerFunc(d.phone.ServeTwilio),
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
@@ -347,6 +351,8 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.roster.Watch(ctx) }),
 		d.clk.Go(func() { d.calendar().run(ctx) }),
 		d.clk.Go(func() { d.book.Watch(ctx) }),
+		d.clk.Go(func() { d.phone.Run(ctx) }),
+		d.clk.Go(func() { d.telephoneAlarm().run(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))

@@ -186,8 +186,11 @@ func rungsOf(first, rest []inventory.Person) [][]inventory.Person {
 // What fell due while nobody looked is one mail, not several.
 func (b *batch) relay(r relay) {
 	var due []inventory.Person
+	at := r.since
 	for n, rung := range r.rungs {
-		at := r.since.Add(time.Duration(n) * r.every)
+		if n > 0 {
+			at = b.turn(r, r.rungs[n-1], at)
+		}
 		if b.facts.Now.Before(at) {
 			b.later(at)
 			break

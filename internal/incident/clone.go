@@ -27,7 +27,7 @@ func (i *Incident) Clone() *Incident {
 		c.Duty.Reported, c.Duty.ReportedAt = maps.Clone(i.Duty.Reported), maps.Clone(i.Duty.ReportedAt)
 	}
 	c.Vendors = cloneEach(i.Vendors)
-	c.Messages, c.CallTasks = cloneEach(i.Messages), cloneEach(i.CallTasks)
+	c.Messages, c.CallTasks, c.Rings = cloneEach(i.Messages), cloneEach(i.CallTasks), cloneEach(i.Rings)
 	c.Steps = make(map[string]*Step, len(i.Steps))
 	for id, step := range i.Steps {
 		c.Steps[id] = clone(step)

@@ -85,6 +85,8 @@ func (i *Incident) Apply(e Event) {
 		i.reviewed(e)
 	case Significant, DutyReported:
 		i.dutiful(e)
+	case Ringing, KeyPressed, Rang:
+		i.rang(e)
 	case Covered, Uncovered:
 		i.roster(e)
 	case RoleAssigned, RoleReleased:

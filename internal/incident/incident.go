@@ -89,6 +89,7 @@ type Incident struct {
 
 	Messages  []*Message
 	CallTasks []*Call
+	Rings     []*Ring              // calls that piket made, oldest first
 	Draft     *Draft               // the latest update that was put before somebody, nil when none was
 	News      []News               // what has happened that customers may hear of, oldest first
 	Told      map[string]time.Time // customer → when last told of the trouble

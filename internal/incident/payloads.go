@@ -83,6 +83,9 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"role_released":      read[RoleReleased],
 	"subscribed":         read[Subscribed],
 	"unsubscribed":       read[Unsubscribed],
+	"ringing":            read[Ringing],
+	"key_pressed":        read[KeyPressed],
+	"rang":               read[Rang],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -182,11 +185,17 @@ func (p Assigned) Text() string { return sentence("Assigned to the team %s.", p.
 
 // Acknowledged says that a person has taken the incident.
 type Acknowledged struct {
-	By string `json:"by"`
+	By  string `json:"by"`
+	Way Way    `json:"way,omitempty"` // by which they said so, when not on a page
 }
 
-func (Acknowledged) Kind() Kind     { return "acknowledged" }
-func (p Acknowledged) Text() string { return sentence("%s has taken the incident.", p.By) }
+func (Acknowledged) Kind() Kind { return "acknowledged" }
+func (p Acknowledged) Text() string {
+	if p.Way != "" {
+		return sentence("%s has taken the incident, by %s.", p.By, p.Way)
+	}
+	return sentence("%s has taken the incident.", p.By)
+}
 
 // RunbookPinned fixes the runbook for this incident: its text travels with the
 // timeline, so that editing the file changes nothing that is under way.

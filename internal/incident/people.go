@@ -26,11 +26,13 @@ type MessageQueued struct {
 // Way is by which road a message leaves.
 type Way string
 
-// The ways. ByMail is that of every message that names none.
+// The ways. ByMail is that of every message that names none; ByTelephone is for
+// what is said by a key, messages do not leave by it.
 const (
-	ByMail     Way = ""
-	ByReceiver Way = "receiver" // a chat, a pager, a ticket: To is one integration of a receiver
-	ByPush     Way = "push"     // to the browsers of a person: To is that person
+	ByMail      Way = ""
+	ByReceiver  Way = "receiver" // a chat, a pager, a ticket: To is one integration of a receiver
+	ByPush      Way = "push"     // to the browsers of a person: To is that person
+	ByTelephone Way = "telephone"
 )
 
 func (w Way) String() string {

@@ -16,7 +16,8 @@ func TestEveryRouteIsListedForWhomItShouldBe(t *testing.T) {
 		"GET /sign-in": true, "POST /sign-in": true, "POST /sign-out": true,
 
 		// These know who comes by the link itself.
-		"GET /confirm/{incident}/{party}/{expires}/{token}": true, "POST /confirm/{incident}/{party}/{expires}/{token}": true,
+		"POST /telephone/{purpose}/{incident}/{party}/{expires}/{token}": true,
+		"GET /confirm/{incident}/{party}/{expires}/{token}":              true, "POST /confirm/{incident}/{party}/{expires}/{token}": true,
 		"GET /feedback/{incident}/{party}/{expires}/{token}": true, "POST /feedback/{incident}/{party}/{expires}/{token}": true,
 		"GET /calendar/{incident}/{party}/{expires}/{token}/{kind}/{file}": true,
 		"GET /technician/{incident}/{party}/{expires}/{token}":             true, "POST /technician/{incident}/{party}/{expires}/{token}": true,

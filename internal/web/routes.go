@@ -172,6 +172,7 @@ var routes = []route{
 	{"POST /technician/{incident}/{party}/{expires}/{token}", visitors, (*app).technicianSays},
 	{"GET /technician/{incident}/{party}/{expires}/{token}/photos/{hash}", anyone, (*app).technicianPhoto},
 	{"GET /incidents/{id}/photos/{hash}", reader, (*app).incidentPhoto},
+	{"POST /telephone/{purpose}/{incident}/{party}/{expires}/{token}", anyone, (*app).telephone},
 
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},

@@ -58,6 +58,10 @@ type Server struct {
 	// is told.
 	Idle func() error
 
+	// Telephone answers the provider of telephone calls, which signs its requests;
+	// without it nobody is.
+	Telephone http.Handler
+
 	// Links reads the links of people without a sign-in; the zero Key reads none.
 	Links signed.Key
 
