@@ -104,4 +104,3 @@ func (f *backtestFlags) period() (from, until time.Time, err error) {
 	}
 	return from, until, nil
 }
-
