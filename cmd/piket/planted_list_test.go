@@ -116,4 +116,5 @@ var bugs = []bug{
 	{"a drill swallows real trouble", "internal/intake/about.go", []edit{{`subject: incident.Subject{Kind: incident.DrillKind, Name: a.Labels["server"]}`, `subject: incident.Subject{Kind: "server", Name: a.Labels["server"]}`}}, "./internal/intake", "TestRealTroubleDuringADrillIsAnIncidentOfItsOwn"},
 	{"a drill goes on beside real trouble", "remediation/drill.go", []edit{{`if f.Real == "" {`, `if f.Real == "" || f.Now.IsZero() == false {`}}, "./remediation", "TestADrillGivesWayToRealTrouble"},
 	{"words of a drill do not say so", "internal/incident/fold.go", []edit{{`e.Payload = marked(e.Payload)`, `_ = marked`}}, "./internal/incident", "TestEveryWordOfADrillSaysSo"},
+	{"a back-test guesses what nobody looked at", "remediation/backtest.go", []edit{{"\t\t\tr.missing = append(r.missing, fmt.Sprintf(\"%s of %s was not looked at\", d.Check, d.Target))\n\t\t\tcontinue\n", "\t\t\tlist = append(list, DefaultFound(d.Check, d.Target))\n\t\t\t_ = fmt.Sprint()\n\t\t\tcontinue\n"}}, "./remediation", "TestABacktestDoesNotGuessWhatNobodyLookedAt"},
 }
