@@ -49,12 +49,17 @@ const (
 // Names of what falls due by the calendar. Only what comes from the source
 // Calendar is one: a sender from outside cannot make a date.
 const (
-	Calendar  = "calendar"            // as a source
-	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
-	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
-	DrillDue  = "DrillDue"            // labels server, story: people practise
-	Figures   = "figures"             // as an annotation: the figures of the period, as text
+	Calendar    = "calendar"            // as a source
+	ReportDue   = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
+	PolicyDue   = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
+	PushDevices = "PushDevices"         // label person: a browser of theirs hears of pages
+	Figures     = "figures"             // as an annotation: the figures of the period, as text
+	DrillDue    = "DrillDue"            // labels server, story: people practise
 )
+
+// CustomerOf is the annotation of what a person reports that says whose trouble it
+// is.
+const CustomerOf = "customer"
 
 // Fingerprint is the same for the same label set, whatever the order. It is
 // Alertmanager's own (a 64-bit FNV-1a over the sorted pairs), so that an alert

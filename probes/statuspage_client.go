@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"syscall"
+
+	"github.com/spinware/piket/internal/trusted"
 )
 
 const maxPageRedirects = 3
@@ -67,16 +69,12 @@ func dialPublic(ctx context.Context, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
-// sharedSpace is what carriers use inside their networks (RFC 6598).
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-
 func refusePrivate(dialled string) error {
 	to, err := netip.ParseAddrPort(dialled)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errPage, err)
 	}
-	ip := to.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || sharedSpace.Contains(ip) {
+	if ip := to.Addr().Unmap(); !trusted.Public(ip) {
 		return fmt.Errorf("%w has a private address, %s (to mean it, write that address in the url)", errPage, ip)
 	}
 	return nil

@@ -55,6 +55,16 @@ func (s standing) in(same func(incident.Circles) bool) bool {
 	return slices.ContainsFunc(s.circles, same)
 }
 
+// onSite reports whether what was touched counts on a site. It is standing's
+// answer, without its lists: it is asked of everything that a day has touched.
+func (f Facts) onSite(t *incident.Touch, site string) bool {
+	if t.Among.Site == site {
+		return true
+	}
+	server, ok := f.Inventory.Server(t.Server)
+	return ok && server.Site == site
+}
+
 // inHand lists the other servers that count as piket's doing: acted on right
 // now, acted on a short while ago, or left with nobody knowing whether a command
 // was carried out. A machine that is being restarted is not a healthy one; where
@@ -138,8 +148,7 @@ func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
 	for t := range f.others() {
-		here := f.standing(t).in(func(o incident.Circles) bool { return o.Site == server.Site })
-		if f.Now.Sub(t.PlannedAt) < time.Hour && here {
+		if f.Now.Sub(t.PlannedAt) < time.Hour && f.onSite(t, server.Site) {
 			site = append(site, t.PlannedAt)
 		}
 		if f.Now.Sub(t.PlannedAt) < memorySpan && t.Server == server.Name {

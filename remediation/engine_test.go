@@ -18,6 +18,7 @@ import (
 	"github.com/spinware/piket/internal/store"
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/remediation"
+	"github.com/spinware/piket/runbooks"
 )
 
 // house is a real engine on a real store in front of a pretended server, and
@@ -41,11 +42,12 @@ type house struct {
 	act func(h *house, o remediation.Order) remediation.Result
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T) *house { return newHouseOn(t, shipped(t, "server-unreachable")) }
+
+func newHouseOn(t *testing.T, book *runbooks.Runbook) *house {
 	h := &house{t: t, dir: t.TempDir(), clk: clock.Jumping(three), inv: world(t)}
 	h.start()
 	t.Cleanup(func() { h.store.Close() })
-	book := shipped(t, "server-unreachable")
 	inc, err := h.store.Create(t.Context(), events(
 		incident.Opened{Title: "Server web-01 does not answer", Subject: incident.Subject{Kind: "server", Name: "web-01"}, Site: "ams1"},
 		incident.Classified{Impact: incident.High, Urgency: incident.High, Priority: incident.P1},
@@ -523,6 +525,46 @@ func TestNothingIsDoneWhileTheTroubleOfTheSiteStands(t *testing.T) {
 	}
 	if h.sends != 1 {
 		t.Errorf("%d sends when only this server is left over", h.sends)
+	}
+}
+
+// What a customer said does not work is still there when the server's incident
+// becomes part of a wider one, and a person is still called for it [6.6].
+func TestAComplaintGoesAlongIntoTheWiderIncident(t *testing.T) {
+	h := newHouse(t)
+	book := shipped(t, "fell-together")
+	labels := alerts.Labels{"alertname": alerts.FellTogether, "site": "ams1"}
+	wide, err := h.store.Create(t.Context(), events(
+		incident.Opened{Title: "Servers of ams1 fell together", Subject: incident.Subject{Kind: "site", Name: "ams1"}, Site: "ams1"},
+		incident.AlertReceived{Alert: alerts.Alert{Source: "piket", Status: alerts.Firing, Labels: labels, StartsAt: three,
+			Fingerprint: labels.Fingerprint()}},
+		incident.Absorbed{From: "INC-2025-0009", Subject: incident.Subject{Kind: "server", Name: "web-01"}},
+		incident.RunbookPinned{Name: book.Name, Hash: book.Hash, Source: book.Source})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := incident.CustomerAnswered{Customer: "bakery", Words: "the till is still dead", Via: "telephone"}
+	if _, err := h.store.Record(t.Context(), h.id, events(no)...); err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		if h.load().MergedInto == wide.ID {
+			break
+		}
+		h.visit()
+	}
+	if into := h.load().MergedInto; into != wide.ID {
+		t.Fatalf("the incident is part of %q", into)
+	}
+	wide, err = h.store.Load(t.Context(), wide.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := wide.Complaints(); !slices.Equal(left, []incident.CustomerAnswered{no}) {
+		t.Errorf("the wider incident knows of %+v", left)
+	}
+	if wide.Attentions[incident.ComplaintTopic+"bakery"].IsZero() {
+		t.Errorf("nobody is called for it: %v", wide.Attentions)
 	}
 }
 

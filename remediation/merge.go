@@ -20,10 +20,13 @@ func (e *Engine) merge(ctx context.Context, f Facts, reason string) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.Store.Record(ctx, parent, incident.Event{Actor: incident.Piket, Payload: incident.Absorbed{
+	handed := []incident.Event{{Actor: incident.Piket, Payload: incident.Absorbed{
 		From: inc.ID, Subject: inc.Subject, Customers: inc.Customers, Told: inc.Told,
-	}})
-	if err != nil {
+	}}}
+	for _, no := range inc.Complaints() { // nobody looks at them here any more
+		handed = append(handed, incident.Event{Actor: incident.Piket, Payload: no}, incident.Event{Actor: incident.Piket, Payload: no.Calls()})
+	}
+	if _, err = e.Store.Record(ctx, parent, handed...); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.MergeAbsorbed)

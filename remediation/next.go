@@ -36,7 +36,7 @@ type Facts struct {
 	Alone bool
 
 	Touched  []*incident.Touch            // what was acted on lately, by any incident
-	Fallen   []string                     // servers of the site that fell at about the same time
+	Fallen   []string                     // servers of the site that fell at about the same time, each once
 	Results  map[string][]*incident.Touch // what each step was good for on this class of server, newest first
 	Around   string                       // the incident that is open for the server's whole rack or site, "" when none
 	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does

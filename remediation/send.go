@@ -24,12 +24,13 @@ func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) 
 }
 
 // stillAllows asks the guards about an intent again, with what has been touched
-// by now.
+// by now, and with what it was good for.
 func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) error {
 	return func(touched []*incident.Touch) error {
 		if f.Touched = touched; f.Incident.IsDrill() {
 			f.Touched = nil // what is pretended needs no room
 		}
+		f.Results = map[string][]*incident.Touch{intent.Step: learnt(intent, f.Results[intent.Step], touched)}
 		if why := f.forbids(intent); why != "" {
 			return fmt.Errorf("%w: %s", errHeldBack, why)
 		}

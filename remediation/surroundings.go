@@ -56,17 +56,15 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 	if err := e.results(ctx, f, server); err != nil {
 		return err
 	}
-	for _, around := range wider(server, f.Incident.Site) {
-		id, err := e.Store.OpenFor(ctx, around)
-		if err != nil {
-			return err
-		}
-		if id == "" {
+	around := wider(server, f.Incident.Site)
+	open, err := e.Store.Ongoing(ctx, around)
+	if err != nil {
+		return err
+	}
+	for _, subject := range around {
+		wide := open[subject]
+		if wide == nil {
 			continue
-		}
-		wide, err := e.Store.Load(ctx, id)
-		if err != nil {
-			return err
 		}
 		book, err := e.book(wide.Runbook)
 		if err != nil {
@@ -76,9 +74,9 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		// still stands holds, also when most of it seems to be back; what is left
 		// over when it no longer stands has a ladder of its own.
 		if wide.Ongoing() && wide.Stands() && (book == nil || book.Goal.Service()) {
-			f.Around = id
+			f.Around = wide.ID
 			if fellApart(wide, f.Incident.Subject) {
-				f.PartOf = id
+				f.PartOf = wide.ID
 			}
 		}
 	}

@@ -22,6 +22,9 @@ type Timelines interface {
 	Record(ctx context.Context, id string, events ...incident.Event) (*incident.Incident, error)
 	// OpenFor returns the incident that is open for a subject, "" when none is.
 	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
+	// Ongoing returns the incidents that are open for subjects; they are shared
+	// and must not be changed.
+	Ongoing(ctx context.Context, about []incident.Subject) (map[incident.Subject]*incident.Incident, error)
 	// Touches returns every intent that is not over, and those planned since.
 	Touches(ctx context.Context, since time.Time) ([]*incident.Touch, error)
 	// Results returns what a step was good for on a class of server, newest first.
@@ -29,7 +32,7 @@ type Timelines interface {
 	// WithHands returns the incidents of a site that are not over and for which
 	// hands have said that they come, and not yet that they are done.
 	WithHands(ctx context.Context, site string) ([]string, error)
-	// Fallen returns servers of a site whose own incidents are open and were
+	// Fallen returns servers of a site, each once, whose own incidents are open and were
 	// opened in between.
 	Fallen(ctx context.Context, site string, from, to time.Time, limit int) ([]string, error)
 }

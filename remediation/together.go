@@ -26,35 +26,26 @@ func fellTogether(f Facts) (incident.Concluded, bool) {
 		{incident.VerdictFeed, "feed", strings.Join(server.Feeds, ""), func(o inventory.Server) bool { return len(server.Feeds) == 1 && slices.Equal(o.Feeds, server.Feeds) }},
 		{incident.VerdictSite, "site", server.Site, func(o inventory.Server) bool { return o.Site == server.Site }},
 	}
-	down := f.fallen(server)
-	for _, c := range circles {
-		fallen, members := 0, f.Inventory.CountBehind(c.kind, c.name)
-		for _, o := range down {
+	fallen := make([]int, len(circles))
+	for _, name := range f.Fallen {
+		o, ok := f.Inventory.Server(name)
+		if !ok || name == server.Name || o.Site != server.Site {
+			continue
+		}
+		for n, c := range circles {
 			if c.in(o) {
-				fallen++
+				fallen[n]++
 			}
 		}
-		if f.tooMany(fallen, members) {
+	}
+	for n, c := range circles {
+		members := f.Inventory.CountBehind(c.kind, c.name)
+		if fell := fallen[n] + 1; f.tooMany(fell, members) {
 			return incident.Concluded{Verdict: c.verdict,
-				Reason: fmt.Sprintf("%d of the %d servers of %s %s fell within %v of each other", fallen, members, c.kind, c.name, f.Limits.TogetherWithin)}, true
+				Reason: fmt.Sprintf("%d of the %d servers of %s %s fell within %v of each other", fell, members, c.kind, c.name, f.Limits.TogetherWithin)}, true
 		}
 	}
 	return incident.Concluded{}, false
-}
-
-// fallen lists the servers that fell at about the same time on the site of a
-// server, each once and that one among them.
-func (f Facts) fallen(server inventory.Server) []inventory.Server {
-	list, counted := []inventory.Server{server}, map[string]bool{server.Name: true}
-	for _, name := range f.Fallen {
-		o, ok := f.Inventory.Server(name)
-		if !ok || counted[name] || o.Site != server.Site {
-			continue
-		}
-		counted[name] = true
-		list = append(list, o)
-	}
-	return list
 }
 
 // tooMany reports whether so many of a circle are more than a coincidence. One

@@ -77,6 +77,24 @@ func shows(t *incident.Touch, r runbooks.Remedy) bool {
 	return agreed && t.Verb == r.Power && runbooks.Fits(r.SSH, t.Command)
 }
 
+// learnt is the record of an intent's step with what has been judged since it was
+// read, newest first. touched holds everything of the last day, oldest first.
+func learnt(intent incident.Intended, record, touched []*incident.Touch) []*incident.Touch {
+	var latest []*incident.Touch
+	for _, t := range slices.Backward(touched) {
+		if t.Runbook == intent.Runbook && t.Step == intent.Step && t.Class == intent.Class && t.Duty == 0 && t.Result != "" {
+			latest = append(latest, t)
+		}
+	}
+	recent := len(latest)
+	for _, t := range record {
+		if !slices.ContainsFunc(latest[:recent], func(l *incident.Touch) bool { return l.Intent == t.Intent }) {
+			latest = append(latest, t)
+		}
+	}
+	return latest
+}
+
 func count(record []*incident.Touch, r incident.Result) (n int) {
 	for _, t := range record {
 		if t.Result == r {

@@ -86,7 +86,7 @@ func TestEveryDateOfTheCalendarIsRaisedOnceAlsoWhenThereWasNothing(t *testing.T)
 func TestADateIsNoTroubleAndNobodyOutsideMakesOne(t *testing.T) {
 	d := newTestDaemon(t, least)
 	labels := alerts.Labels{"alertname": alerts.ReportDue, "period": "month/2026-01"}
-	if inc := d.receive(t, labels); inc.Subject.OfCalendar() {
+	if inc := d.receive(t, labels); inc.Subject.NoTrouble() {
 		t.Errorf("an Alertmanager made %v", inc.Subject)
 	}
 	a := alerts.Alert{Source: alerts.Calendar, Status: alerts.Firing, Labels: labels, Fingerprint: labels.Fingerprint(), StartsAt: d.clk.Now(), Annotations: alerts.Labels{"summary": "Incidents of month 2026-01", alerts.Figures: "none"}}

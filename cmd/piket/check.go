@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
@@ -37,7 +38,7 @@ func mistakes(err error) string {
 // allowed and likely not meant. Each line is indented by two.
 func (c *Config) Summary(inv *inventory.Inventory) string {
 	lines := []string{contents(inv)}
-	for _, warning := range append(c.warnings(), inventoryWarnings(inv)...) {
+	for _, warning := range slices.Concat(c.warnings(), inventoryWarnings(inv), c.receiverWarnings(inv)) {
 		lines = append(lines, "WARNING: "+warning)
 	}
 	return "  " + strings.Join(lines, "\n  ") + "\n"

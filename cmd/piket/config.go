@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/push"
+	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/vantage"
@@ -48,6 +51,15 @@ type Config struct {
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+
+	// As in Alertmanager's own file, and read by its own reader.
+	Global    yamlpos.Block `yaml:"global"`
+	Templates yamlpos.Block `yaml:"templates"`
+	Receivers yamlpos.Block `yaml:"receivers"`
+
+	Push push.Config `yaml:"push"` // to which push services browsers may lead
+
+	told *receivers.Set // what the receivers amount to
 }
 
 // Reports says which reports are mailed when their period is over. The yearly
@@ -94,6 +106,8 @@ type Web struct {
 	ExternalURL string        `yaml:"external_url"` // for links in messages; without a slash at the end
 	SessionTTL  time.Duration `yaml:"session_ttl"`
 	LinksKey    secret.Ref    `yaml:"links_key,secret"` // from which links without a sign-in are signed
+
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // 192.0.2.10/32: whose X-Forwarded-For is believed
 }
 
 // Intake is how trouble gets in.
@@ -241,6 +255,7 @@ func defaultConfig() *Config {
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
+		Push:         push.Config{Services: slices.Clone(push.DefaultServices)},
 	}
 }
 
@@ -254,6 +269,7 @@ func LoadConfig(path string) (*Config, *inventory.Inventory, error) {
 	c.check()
 	inv, err := inventory.Load(c.inventoryFiles()...)
 	c.problems.Join(err)
+	c.receivers(inv)
 	c.drills(inv)
 	if err := c.problems.Err(); err != nil {
 		return nil, nil, err

@@ -41,6 +41,7 @@ func (c *configChecker) check() {
 	c.timezone()
 	c.alertmanagers()
 	c.kdump()
+	c.push()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {
@@ -151,6 +152,11 @@ func (c *configChecker) service(name string, field *string, token bool) {
 
 func (c *configChecker) web() {
 	c.service("external_url", &c.config.Web.ExternalURL, false)
+	for i := range c.config.Web.TrustedProxies {
+		if p := &c.config.Web.TrustedProxies[i]; p.IsValid() && p.Bits() == 0 {
+			c.add(p, "trusted_proxies: %s is everybody, who could then say that they come from anywhere", p)
+		}
+	}
 }
 
 func (c *configChecker) storage() {

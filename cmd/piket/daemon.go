@@ -23,6 +23,7 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/rounds"
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/silences"
@@ -92,6 +93,7 @@ type Daemon struct {
 	rounds   []*rounds.Rounds
 	web      *web.Server
 	links    signed.Key // for people without a sign-in
+	book     *push.Book
 }
 
 // NewDaemon reads the configuration at path and opens the store. The caller
@@ -121,6 +123,11 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	if d.links, err = linksKey(s.config.Web.LinksKey, s.config.Storage.Path, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
+	key, err := pushKey(s.config.Storage.Path, d.store)
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.book = d.newBook(key)
 	if s.config.Kdump.Listen != "" {
 		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
 			return nil, errors.Join(err, d.store.Close())
@@ -169,15 +176,17 @@ func (d *Daemon) assemble(config *Config) {
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
 	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign}
+	chats := d.chats(outbox)
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
+		rounds.New("chats", d.ward, chats.Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
-		Idle: d.idle,
+		Idle: d.idle, Push: d.book,
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
 }
@@ -295,6 +304,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.silences.Run(ctx) }),
 		d.clk.Go(func() { d.roster.Watch(ctx) }),
 		d.clk.Go(func() { d.calendar().run(ctx) }),
+		d.clk.Go(func() { d.book.Watch(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
@@ -350,6 +360,7 @@ func (d *Daemon) policy() desk.Policy {
 	return desk.Policy{
 		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
 		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
+		Channels: channels(s.config.told), Pushes: d.book.Wants,
 	}
 }
 
@@ -358,7 +369,7 @@ func (d *Daemon) webConfig() web.Config {
 	return web.Config{
 		ExternalURL: config.Web.ExternalURL, SessionTTL: config.Web.SessionTTL,
 		Token: config.Intake.Alertmanager.Token, ClientNames: config.Intake.Alertmanager.ClientNames,
-		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2,
+		Updates: d.policy().Updates, Zone: d.policy().Zone, NIS2: config.NIS2, Proxies: config.Web.TrustedProxies,
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/spinware/piket/internal/clock"
 )
 
 // dutyShown is what the API tells of who is on duty.
@@ -75,15 +77,12 @@ func declareCover(c *cli, group *kingpin.CmdClause) {
 	cmd.Arg("cover", "Its number, as piket duty shows it.").Required().StringVar(&cover)
 }
 
-// readMoment reads a time as people write it, with or without a zone.
+// readMoment reads a moment of a flag; "now" is one, too.
 func readMoment(name, text string) (time.Time, error) {
 	if text == "now" {
 		return time.Now(), nil
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	t, err := time.ParseInLocation("2006-01-02T15:04", text, time.Local)
+	t, err := clock.Read(text, time.Local)
 	if err != nil {
 		return t, withHint(fmt.Errorf("--%s=%q is not a time", name, text), "write 2026-01-05T18:00, or 2026-01-05T18:00:00+01:00")
 	}
@@ -98,7 +97,13 @@ func sayDuty(ctx context.Context, c *client, team, verb string, body map[string]
 	return io.say(answer, "%s: recorded", team)
 }
 
+// calendarFormat is what --output may be for the duty, beside text and json.
+const calendarFormat = "ical"
+
 func showDuty(ctx context.Context, c *client, io console) error {
+	if io.format == calendarFormat {
+		return printDocument(ctx, c, "/api/v1/duty/calendar", io)
+	}
 	var answer json.RawMessage
 	if err := c.do(ctx, http.MethodGet, "/api/v1/duty", nil, &answer); err != nil {
 		return err

@@ -123,6 +123,7 @@ func declareReport(c *cli, group *kingpin.CmdClause) {
 		Urgency     string `json:"urgency,omitempty"`
 		Server      string `json:"server,omitempty"`
 		Site        string `json:"site,omitempty"`
+		Customer    string `json:"customer,omitempty"`
 		Summary     string `json:"summary"`
 		Contact     string `json:"contact,omitempty"`
 		Unreachable bool   `json:"unreachable,omitempty"`
@@ -136,17 +137,25 @@ func declareReport(c *cli, group *kingpin.CmdClause) {
 			fmt.Fprintln(io.out, string(answer))
 			return nil
 		}
-		var opened struct{ Incident string }
-		if err := json.Unmarshal(answer, &opened); err != nil || opened.Incident == "" {
+		var became struct {
+			Incident, Tell string
+			Joined         bool
+		}
+		if err := json.Unmarshal(answer, &became); err != nil || became.Incident == "" {
 			fmt.Fprintln(io.out, "reported")
 			return nil
 		}
-		fmt.Fprintf(io.out, "reported as %s\n", opened.Incident)
+		how := "reported as"
+		if became.Joined {
+			how = "it joins"
+		}
+		fmt.Fprintf(io.out, "%s %s\ntell the caller: %s\n", how, became.Incident, became.Tell)
 		return nil
 	})
 	at.declare(cmd)
 	cmd.Flag("server", "What it is about.").StringVar(&report.Server)
 	cmd.Flag("site", "What it is about, if it is a whole site.").StringVar(&report.Site)
+	cmd.Flag("customer", "Whose trouble it is, by their name in the inventory.").StringVar(&report.Customer)
 	cmd.Flag("summary", "The symptoms, in a line.").Required().StringVar(&report.Summary)
 	cmd.Flag("contact", "Who reports it, and how to reach them.").StringVar(&report.Contact)
 	cmd.Flag("impact", "How far it hurts: high (many customers, or all of one's business), medium (a part), low (a detail). Goes with --urgency.").StringVar(&report.Impact)
@@ -194,6 +203,12 @@ var says = []struct {
 	{"nod", "Let an update to customers go.", "it goes", []sayFlag{
 		{name: "draft", help: "Number of the update; incident show --output json tells it."},
 		{name: "words", help: "What customers read besides the facts.", optional: true}}},
+	{"assign", "Give a person a role on it.", "assigned", []sayFlag{
+		{name: "role", help: "manager (incident manager), specialist or communications (communications manager)."},
+		{name: "to", help: "Their name in the inventory."}}},
+	{"release", "Say that a technical specialist is needed on it no more.", "released", []sayFlag{
+		{name: "role", help: "specialist; the other roles are assigned to somebody else instead."},
+		{name: "to", help: "Their name in the inventory."}}},
 	{"over", "Say that what was reported by a person no longer is.", "recorded", nil},
 }
 

@@ -27,6 +27,9 @@ type metrics struct {
 	actions  *prometheus.CounterVec
 	actionS  *prometheus.HistogramVec
 	messages *prometheus.CounterVec
+	notices  *prometheus.CounterVec
+	noticeS  *prometheus.HistogramVec
+	pushes   *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloadAt prometheus.Gauge
 }
@@ -48,6 +51,16 @@ func newMetrics(s *store.Store) *metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "piket_messages_total", Help: "Tries to deliver a message, by purpose and result.",
 		}, []string{"purpose", "result"}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_receiver_messages_total", Help: "Tries to tell a receiver, by integration and result.",
+		}, []string{"integration", "result"}),
+		noticeS: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "piket_receiver_duration_seconds", Help: "Time until a receiver answered, by integration.",
+			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+		}, []string{"integration"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_push_messages_total", Help: "Tries to push a page to a browser, by result.",
+		}, []string{"result"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "piket_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded.",
 		}),
@@ -56,7 +69,7 @@ func newMetrics(s *store.Store) *metrics {
 		}),
 	}
 	m.reloaded(true, time.Now())
-	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.reloadOK, m.reloadAt,
+	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.notices, m.noticeS, m.pushes, m.reloadOK, m.reloadAt,
 		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -72,6 +85,12 @@ func (m *metrics) alert(a alerts.Alert, result string) {
 
 func (m *metrics) message(purpose, result string) {
 	m.messages.WithLabelValues(purpose, result).Inc()
+}
+
+// told counts what came of a try to tell an integration of a receiver.
+func (m *metrics) told(integration, result string, took time.Duration) {
+	m.notices.WithLabelValues(integration, result).Inc()
+	m.noticeS.WithLabelValues(integration).Observe(took.Seconds())
 }
 
 func (m *metrics) reloaded(ok bool, now time.Time) {

@@ -109,6 +109,7 @@ var bugs = []bug{
 	{"nobody hears of an executor that cannot write", "cmd/piket/daemon.go", []edit{{`return errors.Join(d.ready(), d.idle())`, `return d.ready()`}}, "./cmd/piket", "TestAnExecutorThatCannotWorkIsShownToPeopleAndMetrics"},
 	{"who has left still gives leave", "remediation/approval.go", []edit{{"\treturn f.gone(intent.Agreed, r)\n", "\treturn \"\"\n"}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
 	{"who has left is still one of those who agreed", "remediation/approval.go", []edit{{`case f.gone(a.Yes, r) != "":`, `case a.Yes == nil && f.gone(a.Yes, r) != "":`}}, "./remediation", "TestAYesEndsWithItsGiversSay"},
+	{"what a step was good for meanwhile is not asked", "remediation/send.go", []edit{{`learnt(intent, f.Results[intent.Step], touched)`, `f.Results[intent.Step]`}}, "./remediation", "TestABudgetOfErrorsThatIsSpentMeanwhileStopsThePlanAndTheClaim"},
 	{"what a drill decides is handed to the keys", "remediation/send.go", []edit{{"\tif f.Incident.IsDrill() || intent.Drill {\n\t\treturn pretend(intent)\n\t}\n", ""}}, "./remediation", "TestAnIntentOfADrillIsNeverHandedOver"},
 	{"the keys take orders of a drill", "remediation/executor/check.go", []edit{{`if i.Drill {`, `if i.Drill && i.Intent == "" {`}}, "./remediation/executor", "TestAnOrderThatDoesNotFitWhatTheExecutorKnowsIsRefused"},
 	{"a drill asks real machines", "remediation/look.go", []edit{{"\tif f.Incident.IsDrill() {\n\t\treturn f.pretended(list)\n\t}\n", ""}}, "./remediation", "TestADrillReachesNoMachine"},

@@ -15,7 +15,7 @@ import (
 func declareSimulate(c *cli) {
 	var worlds worldFlags
 	cmd := c.add(c.app, "simulate", "Play worlds in which everything goes wrong, and check every promise after every step; nothing is sent anywhere.",
-		func(_ context.Context, io console) error { return worlds.play(io) })
+		func(ctx context.Context, io console) error { return worlds.play(ctx, io) })
 	cmd.Flag("seeds", "How many worlds.").Default("60").IntVar(&worlds.seeds)
 	cmd.Flag("seed", "Play this one alone, exactly as it was.").Uint64Var(&worlds.seed)
 	cmd.Flag("first", "The first seed; the others follow it.").Default("1").Uint64Var(&worlds.first)
@@ -31,7 +31,7 @@ type worldFlags struct {
 	trace       bool
 }
 
-func (f worldFlags) play(io console) error {
+func (f worldFlags) play(ctx context.Context, io console) error {
 	config := simulate.Config{Seeds: f.seeds, First: f.first, Hours: f.hours}
 	if f.seed != 0 {
 		config.Seeds, config.First = 1, f.seed
@@ -43,7 +43,7 @@ func (f worldFlags) play(io console) error {
 		config.Trace = io.err
 	}
 	debug.SetGCPercent(400) // worlds are small and short: memory is cheaper than collecting it
-	report, err := simulate.Run(config)
+	report, err := simulate.Run(ctx, config)
 	if err != nil {
 		return err
 	}

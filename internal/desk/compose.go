@@ -28,6 +28,7 @@ type story struct {
 	Doing               string // what is done now and by whom
 	Cause, Solution     string
 	Prevention, Lasting string
+	Reported            bool // nothing but their own word says so: Services is what they said
 	Unchecked           bool // closed without a look at whether service is back
 
 	Last    string // clock time of the word before this, "" when there was none
@@ -81,6 +82,7 @@ func tellStory(f Facts, c inventory.Customer, language string, w word) story {
 		Begun: f.clock(inc.StartedAt), Next: f.clock(w.next), Doing: words[language].doing(inc),
 		Last: f.clock(inc.Told[c.Name]), Words: sentence(w.words), Ends: c.WantsRestored(),
 	}
+	s.Reported = onlyReported(inc)
 	if f.Policy.ExternalURL != "" && w.link != (signed.Link{}) {
 		s.Link = f.Policy.ExternalURL + w.link.Path()
 	}
@@ -116,10 +118,19 @@ func affected(f Facts, c inventory.Customer) string {
 			names = append(names, server.Name)
 		}
 	}
+	if onlyReported(f.Incident) {
+		return f.Incident.Title
+	}
 	if len(names) == 0 { // the inventory has changed since
 		return f.Incident.Subject.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// onlyReported reports whether an incident is about nothing that piket knows and
+// looks at: it is what a person has said.
+func onlyReported(inc *incident.Incident) bool {
+	return inc.Subject.Kind == "alert" && inc.Runbook.Hash == ""
 }
 
 // without are the servers whose service is gone: the incident's own and those
@@ -159,6 +170,7 @@ func (f Facts) clock(t time.Time) string {
 type phrases struct {
 	looking, owned, asked, acting, verifying, technician, onSite, site string
 
+	reported  string            // nothing but their own word says so, and nobody has taken it yet
 	complaint string            // they have said that not everything works
 	news      map[string]string // what has happened, by incident.News
 }
@@ -179,6 +191,8 @@ func (p phrases) doing(inc *incident.Incident) string {
 		return p.site
 	case inc.Owner != "":
 		return p.owned
+	case onlyReported(inc):
+		return p.reported
 	}
 	return p.looking
 }

@@ -129,7 +129,7 @@ func CustomerAnswered(inc *incident.Incident, customer string, yes bool, words, 
 	if checkedOver(inc) || inc.Status == incident.BackInService {
 		payloads = append(payloads, incident.Relapsed{Reason: strings.TrimSuffix(p.Text(), "."), Customer: customer})
 	}
-	return append(payloads, incident.Attention{Topic: incident.ComplaintTopic + customer, Why: strings.TrimSuffix(p.Text(), ".")}), nil
+	return append(payloads, p.Calls()), nil
 }
 
 func answerOf(inc *incident.Incident, customer string) (incident.CustomerAnswered, bool) {

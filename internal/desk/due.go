@@ -30,9 +30,11 @@ type Policy struct {
 	ExternalURL string                              // of piket's own page; "" leaves links out
 	Zone        *time.Location                      // of the times that customers read; nil means UTC
 
-	Confirmation Confirmation  // how they are asked whether everything works again
-	Nod          bool          // whether updates wait for the communications manager
-	Review       time.Duration // from closing a P1 or P2 to when its review is due; 0 means that none is
+	Confirmation Confirmation             // how they are asked whether everything works again
+	Nod          bool                     // whether updates wait for the communications manager
+	Channels     map[string][]Channel     // receiver → what it consists of
+	Pushes       func(person string) bool // whether a browser of theirs wants to hear; nil for nobody's
+	Review       time.Duration            // from closing a P1 or P2 to when its review is due; 0 means that none is
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -43,7 +45,9 @@ var DefaultUpdates = map[incident.Priority]time.Duration{incident.P1: 30 * time.
 // pure function.
 func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b := &batch{facts: f}
+	b.roles()
 	b.pages()
+	b.over()
 	b.customers()
 	b.confirmation()
 	b.overdue()

@@ -23,7 +23,6 @@ func (b *batch) duty() {
 	inc := b.facts.Incident
 	for _, stage := range inc.Duty.Missing() {
 		due := inc.Duty.Due(stage)
-		text := DutyDraft(inc, stage, b.facts.Now, b.zone())
 		if b.facts.Now.Before(due) {
 			first := due.Add(-ahead[stage])
 			if first.Before(inc.Duty.Aware) {
@@ -31,18 +30,25 @@ func (b *batch) duty() {
 			}
 			b.nag(nag{
 				topic: "nis2-" + string(stage), first: first, every: due.Sub(first), people: b.managers(), path: "/incidents/" + inc.ID + "/review",
-				subject: fmt.Sprintf("[%s] NIS2: the %s is due by %s", inc.ID, stage, due.In(b.zone()).Format("2006-01-02 15:04 MST")),
-				body:    "Send it to the authority and say so on the page. A draft, from the timeline:\n\n" + text,
+				subject: fmt.Sprintf("[%s] NIS2: the %s is due by %s", inc.ID, stage, due.In(b.zone()).Format(incident.Moment)),
+				write:   b.dutyMail(stage),
 			})
 			b.later(due)
 			continue
 		}
-		b.attention("nis2-"+string(stage)+"-overdue", fmt.Sprintf("the %s under NIS2 was due by %s and nobody says that it was sent", stage, due.UTC().Format("2006-01-02 15:04 UTC")))
+		b.attention("nis2-"+string(stage)+"-overdue", fmt.Sprintf("the %s under NIS2 was due by %s and nobody says that it was sent", stage, due.UTC().Format(incident.Moment)))
 		b.nag(nag{
 			topic: "nis2-" + string(stage) + "-late", first: due, every: 24 * time.Hour, people: append(b.managers(), b.onDuty()...), path: "/incidents/" + inc.ID + "/review",
-			subject: fmt.Sprintf("[%s] NIS2: the %s is OVERDUE since %s", inc.ID, stage, due.In(b.zone()).Format("2006-01-02 15:04 MST")),
-			body:    "Send it to the authority and say so on the page. A draft, from the timeline:\n\n" + text,
+			subject: fmt.Sprintf("[%s] NIS2: the %s is OVERDUE since %s", inc.ID, stage, due.In(b.zone()).Format(incident.Moment)),
+			write:   b.dutyMail(stage),
 		})
+	}
+}
+
+// dutyMail writes a reminder's text, which is long, when it leaves.
+func (b *batch) dutyMail(stage incident.DutyStage) func() string {
+	return func() string {
+		return "Send it to the authority and say so on the page. A draft, from the timeline:\n\n" + DutyDraft(b.facts.Incident, stage, b.facts.Now, b.zone())
 	}
 }
 
@@ -54,7 +60,7 @@ func DutyDraft(inc *incident.Incident, stage incident.DutyStage, now time.Time, 
 		if t.IsZero() {
 			return "n/a"
 		}
-		return t.In(zone).Format("2006-01-02 15:04 MST")
+		return t.In(zone).Format(incident.Moment)
 	}
 	line := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
 	line("Report", fmt.Sprintf("%s under article 23 of directive (EU) 2022/2555", stage))

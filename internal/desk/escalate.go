@@ -49,6 +49,10 @@ func (b *batch) question() {
 	if n := len(rungs); n > 0 {
 		r.every = min(r.every, a.Expires.Sub(a.AskedAt)/time.Duration(n))
 	}
+	if _, ok := inv.Team(team); !ok { // one person is asked by name
+		team = inc.Team
+	}
+	b.notice(r.topic, r.subject, r.body, team)
 	b.relay(r)
 }
 
@@ -83,7 +87,7 @@ func questionText(a *incident.Approval) string {
 
 // open pages that a pressing incident is open, for as long as nobody has taken
 // it and service is not back: who is on duty, one after the other, then
-// everybody else of the team, then the managers [4].
+// everybody else of the team, then the incident manager, then all managers [4].
 func (b *batch) open() {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	again := ""
@@ -91,6 +95,7 @@ func (b *batch) open() {
 		again = " again:"
 	}
 	subject, body := fmt.Sprintf("[%s] %s%s %s", inc.ID, inc.Priority, again, inc.Title), inc.Title+".\n"+attentions(inc)
+	b.notice("open", subject, inc.Title+".\n", inc.Team)
 	if inc.Owner != "" || inc.Team == "" || inc.Status != incident.Open {
 		b.page("open", subject, body, b.onDuty())
 		return
@@ -100,27 +105,28 @@ func (b *batch) open() {
 	if len(rungs) == 0 {
 		b.nobody()
 	}
-	rungs = append(rungs, rungsOf(nil, inv.WithRole(inventory.Manager))...)
+	rungs = append(rungs, b.upTo(incident.ManagerRole, inv.WithRole(inventory.Manager))...)
 	b.relay(relay{topic: "open", subject: subject, body: body, rungs: rungs, since: inc.FellAt, every: inv.Wait(inc.Team)})
 }
 
-// needed calls for a person. What presses and nobody has taken goes on to the
-// next; anything else goes to everybody on duty at once, and to who has it.
+// needed calls for a person. What the incident manager sees to [4.1] goes to them,
+// and on to all managers; what presses and nobody has taken goes on to the next;
+// anything else goes to everybody on duty at once, and to who works on it.
 func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
 	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
-		b.page(topic, subject, why, b.managers())
+		b.relay(relay{
+			topic: topic, subject: subject, body: why,
+			rungs: b.upTo(incident.ManagerRole, b.managers()), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
+		})
 		return
 	}
+	b.needNotice(topic)
 	pressing := inc.Priority == incident.P1 || inc.Priority == incident.P2
 	if !pressing || inc.Owner != "" || inc.Team == "" {
-		people := b.onDuty()
-		if owner, ok := inv.Person(inc.Owner); ok {
-			people = append(people, owner)
-		}
-		b.page(topic, subject, why, people)
+		b.page(topic, subject, why, append(b.onDuty(), b.specialists()...))
 		return
 	}
 	_, rest := inv.Asked(inventory.OnDutyPeople, inc.Team)
@@ -151,8 +157,8 @@ func complaintText(inc *incident.Incident, topic string) string {
 	return ""
 }
 
-// managers are the incident managers [4.1], who see to it that customers hear
-// and that incidents end; where there are none, who is on duty.
+// managers are all who can be incident managers [4.1], who see to it that customers
+// hear and that incidents end; where there are none, who is on duty.
 func (b *batch) managers() []inventory.Person {
 	if people := mailable(b.facts.Inventory.WithRole(inventory.Manager)); len(people) > 0 {
 		return people
@@ -218,6 +224,7 @@ func (b *batch) mailAt(path, topic, subject, body string, people []inventory.Per
 	}
 	m.Body = body
 	b.add(m)
+	b.push(path, topic, subject, people)
 }
 
 // purpose names a page: what about, and since service failed again for the
@@ -232,7 +239,7 @@ func (b *batch) purpose(topic string) string {
 // paged counts the messages about a topic until now.
 func (b *batch) paged(topic string) (n int) {
 	for _, m := range b.facts.Incident.Messages {
-		if m.Purpose == b.purpose(topic) {
+		if m.Way == incident.ByMail && m.Purpose == b.purpose(topic) {
 			n++
 		}
 	}
@@ -243,7 +250,7 @@ func (b *batch) paged(topic string) (n int) {
 // wrote down the address only.
 func (b *batch) asked(topic string, p inventory.Person) bool {
 	return slices.ContainsFunc(b.facts.Incident.Messages, func(m *incident.Message) bool {
-		return m.Purpose == b.purpose(topic) && (slices.Contains(m.People, p.Name) || len(m.People) == 0 && slices.Contains(m.To, p.Email))
+		return m.Way == incident.ByMail && m.Purpose == b.purpose(topic) && (slices.Contains(m.People, p.Name) || len(m.People) == 0 && slices.Contains(m.To, p.Email))
 	})
 }
 

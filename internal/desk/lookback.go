@@ -26,7 +26,7 @@ const (
 // until somebody says that it is done.
 func (b *batch) lookback() {
 	inc := b.facts.Incident
-	if inc.Status == incident.Finished && !inc.Subject.OfCalendar() {
+	if inc.Status == incident.Finished && !inc.Subject.NoTrouble() {
 		b.review()
 	}
 	for _, a := range inc.Review.OpenActions() {
@@ -88,6 +88,7 @@ func (b *batch) action(a incident.ActionItem) {
 type nag struct {
 	topic, subject, body, path string
 
+	write  func() string // the body, where it costs something to write; nil for none but body
 	people []inventory.Person
 	first  time.Time
 	every  time.Duration
@@ -106,6 +107,9 @@ func (b *batch) nag(n nag) {
 		if n.people = mailable(n.people); len(n.people) == 0 {
 			b.attention("nobody-to-remind", "nobody who can be mailed is a manager or on duty, and there is something to remind them of")
 		} else {
+			if n.write != nil {
+				n.body = n.write()
+			}
 			b.mailAt(n.path, n.topic, n.subject, n.body, n.people)
 		}
 	}
@@ -115,7 +119,7 @@ func (b *batch) nag(n nag) {
 // lastPaged is when people were last mailed about a topic, zero for never.
 func (b *batch) lastPaged(topic string) (last time.Time) {
 	for _, m := range b.facts.Incident.Messages {
-		if m.Purpose == b.purpose(topic) && m.QueuedAt.After(last) {
+		if m.Way == incident.ByMail && m.Purpose == b.purpose(topic) && m.QueuedAt.After(last) {
 			last = m.QueuedAt
 		}
 	}

@@ -74,12 +74,17 @@ func (b *batch) draft() {
 	b.add(p)
 }
 
-// askForNod mails the communications manager the update that waits for them. An
-// update for which nobody can be asked goes by itself.
+// askForNod mails the incident's communications manager the update that waits for
+// them, and half way to the end of its time everybody who may let it go as well.
+// An update for which nobody can be asked goes by itself.
 func (b *batch) askForNod() {
 	inc := b.facts.Incident
 	d := PendingDraft(inc, b.facts.Now)
-	if d == nil || len(mailable(b.spokesmen())) == 0 {
+	if d == nil {
+		return
+	}
+	rungs := b.upTo(incident.CommunicationsRole, b.spokesmen())
+	if len(rungs) == 0 {
 		return
 	}
 	body := fmt.Sprintf("It goes by itself at %s, with these facts and no more.\n", clockTime(d.Until))
@@ -88,11 +93,14 @@ func (b *batch) askForNod() {
 			body += "\n" + text
 		}
 	}
-	b.page(d.Draft, fmt.Sprintf("[%s] May this update go to %s?", inc.ID, strings.Join(d.Customers, ", ")), body, b.spokesmen())
+	b.relay(relay{
+		topic: d.Draft, subject: fmt.Sprintf("[%s] May this update go to %s?", inc.ID, strings.Join(d.Customers, ", ")), body: body,
+		rungs: rungs, since: d.DraftedAt, every: d.Until.Sub(d.DraftedAt) / time.Duration(len(rungs)),
+	})
 }
 
-// spokesmen are who may let an update go: the communications managers [4.3], or
-// the incident managers where there are none.
+// spokesmen are all who may be asked to let an update go: the communications
+// managers [4.3], or the managers where there are none.
 func (b *batch) spokesmen() []inventory.Person {
 	if people := b.facts.Inventory.WithRole(inventory.Communications); len(people) > 0 {
 		return people

@@ -98,7 +98,7 @@ func confirmed(inc *incident.Incident) error {
 
 // noTrouble reports whether a record is of a date or a roster. A drill is handled
 // as trouble is.
-func noTrouble(inc *incident.Incident) bool { return inc.Subject.OfCalendar() && !inc.IsDrill() }
+func noTrouble(inc *incident.Incident) bool { return inc.Subject.NoTrouble() && !inc.IsDrill() }
 
 // errNoTrouble says that a record of a date or a roster ends by itself, or never.
 var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)

@@ -144,7 +144,7 @@ func MarkSignificant(inc *incident.Incident, by inventory.Person, s incident.Sig
 	switch {
 	case !leads(by):
 		return nil, ErrRole
-	case inc.Subject.OfCalendar() || inc.Status == incident.Joined:
+	case inc.Subject.NoTrouble() || inc.Status == incident.Joined:
 		return nil, fmt.Errorf("significant: %w: it is no incident of its own", ErrNotNow)
 	case s.Why == "":
 		return nil, fmt.Errorf("significant: %w: why", ErrIncomplete)

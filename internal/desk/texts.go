@@ -18,6 +18,7 @@ var words = map[string]phrases{
 		onSite:     "A technician is on site.",
 		site:       "The trouble lies with the datacenter or the way to it, not with your server.",
 
+		reported:  "It has been written down, and our engineers see it.",
 		complaint: "You told us that not everything works. Our checks answer; one of our engineers has been asked to look into it.",
 		news: map[string]string{
 			incident.NewsTaken: "One of our engineers took it up.", incident.NewsServer: "We found that the trouble lies with the server itself.",
@@ -39,6 +40,7 @@ var words = map[string]phrases{
 		onSite:     "Er is een monteur ter plaatse.",
 		site:       "De storing ligt bij het datacenter of de verbinding ernaartoe, niet bij uw server.",
 
+		reported:  "Zij is vastgelegd, en onze engineers zien haar.",
 		complaint: "U liet ons weten dat niet alles werkt. Onze controles slagen; een van onze engineers is gevraagd om ernaar te kijken.",
 		news: map[string]string{
 			incident.NewsTaken: "Een van onze engineers pakte het op.", incident.NewsServer: "We zagen dat de storing bij de server zelf ligt.",
@@ -59,18 +61,18 @@ var sources = map[string]map[string]string{
 		"first.subject": "[{{.Number}}] Outage: {{.Services}}",
 		"first.body": `Dear {{.Customer}},
 
-Since {{.Begun}} the following does not answer: {{.Services}}.
+{{if .Reported}}We have had your report since {{.Begun}}: {{.Services}}.{{else}}Since {{.Begun}} the following does not answer: {{.Services}}.{{end}}
 
 {{.Doing}}
 
 {{if .Next}}You will hear from us again at {{.Next}} at the latest, or as soon as service is back.{{else if .Ends}}You will hear from us as soon as service is back.{{end}}
 Our number for this incident is {{.Number}}.
 `,
-		"first.spoken":   "Since {{.Begun}}, {{.Services}} does not answer. {{.Doing}}{{if .Next}} The next word comes at {{.Next}} at the latest.{{end}} Number {{.Number}}.",
+		"first.spoken":   "{{if .Reported}}We have had your report since {{.Begun}}: {{.Services}}.{{else}}Since {{.Begun}}, {{.Services}} does not answer.{{end}} {{.Doing}}{{if .Next}} The next word comes at {{.Next}} at the latest.{{end}} Number {{.Number}}.",
 		"update.subject": "[{{.Number}}] Update: {{.Services}}",
 		"update.body": `Dear {{.Customer}},
 
-The outage of {{.Services}} that began at {{.Begun}} is not over yet.
+{{if .Reported}}What you reported at {{.Begun}} is not solved yet: {{.Services}}.{{else}}The outage of {{.Services}} that began at {{.Begun}} is not over yet.{{end}}
 {{if .Changes}}
 {{if .Last}}Since our last word at {{.Last}}:{{else}}What has happened:{{end}}
 {{range .Changes}}- {{.At}}: {{.What}}
@@ -83,7 +85,7 @@ Now: {{.Doing}}
 {{end}}
 {{if .Next}}You will hear from us again at {{.Next}} at the latest, or as soon as service is back.{{else if .Ends}}You will hear from us as soon as service is back.{{end}}
 `,
-		"update.spoken":    "The outage of {{.Services}} is not over yet.{{range .Changes}} At {{.At}}: {{.What}}{{end}} {{.Doing}}{{with .Words}} {{.}}{{end}}{{if .Next}} The next word comes at {{.Next}} at the latest.{{end}}",
+		"update.spoken":    "{{if .Reported}}What you reported is not solved yet: {{.Services}}.{{else}}The outage of {{.Services}} is not over yet.{{end}}{{range .Changes}} At {{.At}}: {{.What}}{{end}} {{.Doing}}{{with .Words}} {{.}}{{end}}{{if .Next}} The next word comes at {{.Next}} at the latest.{{end}}",
 		"restored.subject": "[{{.Number}}] Service is back: {{.Services}}",
 		"restored.body": `Dear {{.Customer}},
 
@@ -134,18 +136,18 @@ How did we do? One click, no password: {{.}}
 		"first.subject": "[{{.Number}}] Storing: {{.Services}}",
 		"first.body": `Beste {{.Customer}},
 
-Sinds {{.Begun}} is het volgende niet bereikbaar: {{.Services}}.
+{{if .Reported}}Sinds {{.Begun}} hebben wij uw melding: {{.Services}}.{{else}}Sinds {{.Begun}} is het volgende niet bereikbaar: {{.Services}}.{{end}}
 
 {{.Doing}}
 
 {{if .Next}}U hoort uiterlijk om {{.Next}} weer van ons, of zodra de dienst terug is.{{else if .Ends}}U hoort van ons zodra de dienst terug is.{{end}}
 Ons nummer voor deze storing is {{.Number}}.
 `,
-		"first.spoken":   "Sinds {{.Begun}} is {{.Services}} niet bereikbaar. {{.Doing}}{{if .Next}} Het volgende bericht komt uiterlijk om {{.Next}}.{{end}} Nummer {{.Number}}.",
+		"first.spoken":   "{{if .Reported}}Sinds {{.Begun}} hebben wij uw melding: {{.Services}}.{{else}}Sinds {{.Begun}} is {{.Services}} niet bereikbaar.{{end}} {{.Doing}}{{if .Next}} Het volgende bericht komt uiterlijk om {{.Next}}.{{end}} Nummer {{.Number}}.",
 		"update.subject": "[{{.Number}}] Stand van zaken: {{.Services}}",
 		"update.body": `Beste {{.Customer}},
 
-De storing van {{.Services}}, begonnen om {{.Begun}}, is nog niet voorbij.
+{{if .Reported}}Wat u om {{.Begun}} heeft gemeld is nog niet opgelost: {{.Services}}.{{else}}De storing van {{.Services}}, begonnen om {{.Begun}}, is nog niet voorbij.{{end}}
 {{if .Changes}}
 {{if .Last}}Sinds ons vorige bericht van {{.Last}}:{{else}}Wat er is gebeurd:{{end}}
 {{range .Changes}}- {{.At}}: {{.What}}
@@ -158,7 +160,7 @@ Nu: {{.Doing}}
 {{end}}
 {{if .Next}}U hoort uiterlijk om {{.Next}} weer van ons, of zodra de dienst terug is.{{else if .Ends}}U hoort van ons zodra de dienst terug is.{{end}}
 `,
-		"update.spoken":    "De storing van {{.Services}} is nog niet voorbij.{{range .Changes}} Om {{.At}}: {{.What}}{{end}} {{.Doing}}{{with .Words}} {{.}}{{end}}{{if .Next}} Het volgende bericht komt uiterlijk om {{.Next}}.{{end}}",
+		"update.spoken":    "{{if .Reported}}Wat u heeft gemeld is nog niet opgelost: {{.Services}}.{{else}}De storing van {{.Services}} is nog niet voorbij.{{end}}{{range .Changes}} Om {{.At}}: {{.What}}{{end}} {{.Doing}}{{with .Words}} {{.}}{{end}}{{if .Next}} Het volgende bericht komt uiterlijk om {{.Next}}.{{end}}",
 		"restored.subject": "[{{.Number}}] De dienst is terug: {{.Services}}",
 		"restored.body": `Beste {{.Customer}},
 

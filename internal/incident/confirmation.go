@@ -66,6 +66,11 @@ func (p CustomerAnswered) Text() string {
 	return sentence("%s.", text)
 }
 
+// Calls is the call for a person that a no is.
+func (p CustomerAnswered) Calls() Attention {
+	return Attention{Topic: ComplaintTopic + p.Customer, Why: strings.TrimSuffix(p.Text(), ".")}
+}
+
 // ComplaintSettled says what was found about a customer's no that piket's own
 // checks did not see.
 type ComplaintSettled struct {

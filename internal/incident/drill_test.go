@@ -43,7 +43,7 @@ func TestEveryWordOfADrillSaysSo(t *testing.T) {
 // A record of a drill that lost what it pretends stays a drill.
 func TestADrillIsKnownByItsSubject(t *testing.T) {
 	inc := incident.Fold([]incident.Event{{Incident: "INC-2026-0001", Seq: 1, At: start, Payload: incident.Opened{Subject: incident.Subject{Kind: incident.DrillKind, Name: "web-07"}}}})
-	if !inc.IsDrill() || !inc.Subject.OfCalendar() {
+	if !inc.IsDrill() || !inc.Subject.NoTrouble() {
 		t.Errorf("it is taken for trouble: %+v", inc.Subject)
 	}
 	if p := inc.Practised(); !p.IsDrill() && p.Subject.Kind == "server" {

@@ -32,7 +32,7 @@ func (p Significant) Text() string {
 	if !p.Is {
 		return sentence("Not significant after all, says %s: %s", p.By, p.Why)
 	}
-	return sentence("Significant under NIS2, says %s, aware since %s: %s", p.By, p.Aware.UTC().Format("2006-01-02 15:04 UTC"), p.Why)
+	return sentence("Significant under NIS2, says %s, aware since %s: %s", p.By, p.Aware.UTC().Format(Moment), p.Why)
 }
 
 // DutyReported says that a person sent one stage to the authority.

@@ -38,6 +38,10 @@ type Payload interface {
 	Text() string
 }
 
+// Moment is how a moment is written for people: its day, to the minute, and by
+// whose clock.
+const Moment = "2006-01-02 15:04 MST"
+
 // Kind names a type of event.
 type Kind string
 

@@ -83,6 +83,10 @@ func (i *Incident) Apply(e Event) {
 		i.dutiful(e)
 	case Covered, Uncovered:
 		i.roster(e)
+	case RoleAssigned, RoleReleased:
+		i.assigned(e)
+	case Subscribed, Unsubscribed:
+		i.subscribe(e)
 	default:
 		i.advance(e)
 	}

@@ -34,6 +34,7 @@ type Incident struct {
 	JudgedBy        string // the person who judged impact and urgency last, "" when a runbook did
 	Team            string
 	Owner           string // who acknowledged it, "" while nobody has
+	Cast            Cast   // who has which role
 	Customers       []string
 	Parts           []Subject // what was merged into it
 
@@ -79,6 +80,8 @@ type Incident struct {
 	Review       *Review // nil before anything is said of one
 	Duty         *Duty   // under NIS2, nil while nobody called it significant
 	Covers       []Cover // of a team's own record: who takes over whose duty
+
+	Devices []Subscribed // of a person's own record: their browsers that hear of pages
 
 	Messages  []*Message
 	CallTasks []*Call

@@ -66,6 +66,10 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"duty_reported":      read[DutyReported],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
+	"role_assigned":      read[RoleAssigned],
+	"role_released":      read[RoleReleased],
+	"subscribed":         read[Subscribed],
+	"unsubscribed":       read[Unsubscribed],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
@@ -76,9 +80,9 @@ func read[P Payload](data []byte) (Payload, error) {
 
 // Subject is what an incident is about: one server, one rack, what hangs on one
 // power feed, one site, piket's own view, or, for an alert that is about none of
-// them, that alert; or a date, see [Subject.OfCalendar].
+// them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "drill"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push", "drill"
 	Name string `json:"name"`
 }
 

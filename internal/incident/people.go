@@ -19,13 +19,18 @@ type MessageQueued struct {
 	Link     string   `json:"link,omitempty"`   // path in the body that is signed when it leaves, see internal/signed
 	Topic    string   `json:"topic,omitempty"`  // of a page: what it asks, such as an approval
 	People   []string `json:"people,omitempty"` // of a page: who is asked by it
+	Notice   Notice   `json:"notice,omitzero"`  // what goes [ByReceiver]
 }
 
 // Way is by which road a message leaves.
 type Way string
 
-// ByMail is the road of every message that names none.
-const ByMail Way = ""
+// The ways. ByMail is that of every message that names none.
+const (
+	ByMail     Way = ""
+	ByReceiver Way = "receiver" // a chat, a pager, a ticket: To is one integration of a receiver
+	ByPush     Way = "push"     // to the browsers of a person: To is that person
+)
 
 func (w Way) String() string {
 	if w == ByMail {

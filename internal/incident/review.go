@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// calendarKinds are the subjects of records that fall due by the calendar. They
-// are no trouble: figures, boards and the engine leave them out.
-var calendarKinds = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true}
+// noTrouble are the subjects of records that fall due by the calendar or keep a
+// roster: figures, boards and the engine leave them out.
+var noTrouble = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true, "push": true}
 
-// OfCalendar reports whether the record is about a date, or about whose turn it
+// NoTrouble reports whether the record is about a date, or about whose turn it
 // is, and not about trouble.
-func (s Subject) OfCalendar() bool { return calendarKinds[s.Kind] }
+func (s Subject) NoTrouble() bool { return noTrouble[s.Kind] }
 
 // ReviewDue says by when people look back on the incident [2.6].
 type ReviewDue struct {

@@ -45,7 +45,7 @@ func (a about) subjects() []incident.Subject {
 // those that are about a whole site or rack, by the label for that; and
 // otherwise it is about itself.
 func (d *Door) about(a alerts.Alert) about {
-	if subject := ofCalendar(a); subject.Kind != "" {
+	if subject := recordSubject(a); subject.Kind != "" {
 		return about{subject: subject, title: plain(a.Summary())}
 	}
 	inv := d.Inventory()
@@ -79,8 +79,18 @@ func (d *Door) about(a alerts.Alert) about {
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
-		title: named(plain(a.Summary()), site.Name), unknown: unknown,
+		title: named(plain(a.Summary()), site.Name), unknown: unknown, customers: caller(inv, a),
 	}
+}
+
+// caller is the customer whose trouble a person reports, as far as nothing but
+// their word says so. No machine names one.
+func caller(inv *inventory.Inventory, a alerts.Alert) []string {
+	c, ok := inv.Customer(a.Annotations[alerts.CustomerOf])
+	if a.Source != "person" || !ok {
+		return nil
+	}
+	return []string{c.Name}
 }
 
 // drill looks up what people practise on [5.1]. Its subject is one of its own: what
@@ -97,9 +107,9 @@ func drill(inv *inventory.Inventory, a alerts.Alert) about {
 	}
 }
 
-// ofCalendar returns the subject of a record that is about a date or a roster,
+// recordSubject returns the subject of a record that is about a date or a roster,
 // the zero one for what is about trouble.
-func ofCalendar(a alerts.Alert) incident.Subject {
+func recordSubject(a alerts.Alert) incident.Subject {
 	if a.Source != alerts.Calendar {
 		return incident.Subject{}
 	}
@@ -110,6 +120,8 @@ func ofCalendar(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "policy", Name: a.Labels["period"]}
 	case alerts.DutyRoster:
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
+	case alerts.PushDevices:
+		return incident.Subject{Kind: "push", Name: a.Labels["person"]}
 	}
 	return incident.Subject{}
 }

@@ -120,7 +120,7 @@ func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event
 		as := a
 		as.Labels = alerts.Labels{"alertname": incident.Stories[about.drill.Story].Alert, "server": about.subject.Name, "site": about.site}
 		payloads = append(payloads, d.classified(as)...)
-	} else if about.subject.OfCalendar() {
+	} else if about.subject.NoTrouble() {
 		payloads = append(payloads, dated()...)
 	} else {
 		payloads = append(payloads, d.classified(a)...)

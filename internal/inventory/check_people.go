@@ -3,6 +3,8 @@ package inventory
 import (
 	"slices"
 	"time"
+
+	"github.com/spinware/piket/internal/yamlpos"
 )
 
 func (c *checker) site(s *Site) {
@@ -99,6 +101,32 @@ func (c *checker) team(t *Team) {
 	if t.Rotation != nil {
 		c.rotation(t, t.Rotation)
 	}
+	c.receivers(t)
+}
+
+// receivers remembers where each stands: whether there is one of that name is
+// known to who has read the configuration.
+func (c *checker) receivers(t *Team) {
+	for i := range t.Receivers {
+		t.receiversAt = append(t.receiversAt, c.doc.At(&t.Receivers[i]))
+		if slices.Contains(t.Receivers[:i], t.Receivers[i]) && t.Receivers[i] != "" {
+			c.add(&t.Receivers[i], "receiver %q stands in this list twice", t.Receivers[i])
+		}
+	}
+}
+
+// CheckReceivers says which teams name a receiver that is not one of known. The
+// error is of type yamlpos.Problems.
+func (inv *Inventory) CheckReceivers(known []string) error {
+	var problems yamlpos.Problems
+	for _, t := range inv.Teams {
+		for i, name := range t.Receivers {
+			if !slices.Contains(known, name) {
+				problems.AddUnknown(t.receiversAt[i], "receiver", name, known)
+			}
+		}
+	}
+	return problems.Err()
 }
 
 func (c *checker) onDuty(t *Team, names []string) {

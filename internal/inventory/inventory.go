@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/yamlpos"
 )
 
 // Inventory is read only once it is loaded, and replaced whole. Make one with
@@ -185,6 +186,7 @@ type Person struct {
 	Roles     []Role     `yaml:"roles"`
 	Password  secret.Ref `yaml:"password_hash,secret"` // bcrypt, for the page
 	Token     secret.Ref `yaml:"token,secret"`         // bearer token, for the CLI and API
+	Calendar  int        `yaml:"calendar"`             // edition of the links to their calendars: another number ends the old ones
 }
 
 // Role says what a person may do. Everybody who is signed in may read.
@@ -228,6 +230,12 @@ type Team struct {
 	Members  []string  `yaml:"members,required"`
 	OnDuty   []string  `yaml:"on_duty"`
 	Rotation *Rotation `yaml:"rotation"`
+
+	// Receivers are told what the team is paged about, beside its people: names
+	// of the configuration's receivers, which the inventory does not know.
+	Receivers []string `yaml:"receivers"`
+
+	receiversAt []yamlpos.Pos
 
 	EscalateAfter time.Duration `yaml:"escalate_after"` // from asking one to asking the next; DefaultEscalateAfter when 0
 }

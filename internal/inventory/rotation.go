@@ -157,6 +157,27 @@ func (inv *Inventory) Shifts(team string, from, until time.Time, covers []Cover)
 	return shifts
 }
 
+// Turns lists who is asked first in a team around two moments, each turn whole and
+// for itself: it begins and ends when it does, whatever is asked for. What goes on
+// for ever is cut at the end of each month.
+func (inv *Inventory) Turns(team string, from, until time.Time, covers []Cover) []Shift {
+	t, ok := inv.lookup.teams[team]
+	if !ok {
+		return nil
+	}
+	var turns []Shift
+	for at := from; at.Before(until); {
+		s := t.first(at, covers)
+		if s.From.IsZero() || s.Until.Equal(forever) {
+			month := time.Date(at.UTC().Year(), at.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+			s.From, s.Until = later(s.From, month), earlier(s.Until, month.AddDate(0, 1, 0))
+		}
+		turns = append(turns, s)
+		at = s.Until
+	}
+	return turns
+}
+
 // On returns the inventory as it is at a time: [Inventory.OnDuty] of each team
 // begins with whose turn it is, and goes on with those whom the file names. It
 // stays so until the second result.

@@ -8,6 +8,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -32,7 +33,17 @@ type Mail struct {
 	Subject  string
 	Body     string
 	At       time.Time
+
+	Notice incident.Notice // of what goes to a receiver
 }
+
+// ErrRefused is what a Sender's error wraps when trying again makes no sense:
+// whoever carries the message has looked at it and will not have it.
+var ErrRefused = errors.New("refused")
+
+// ErrBusy is what a Sender returns that has so much under way that it has not
+// even tried: the message keeps its place, and its tries.
+var ErrBusy = errors.New("too many messages are under way")
 
 // Outbox delivers messages. Every field must be set.
 type Outbox struct {
@@ -40,6 +51,11 @@ type Outbox struct {
 	Clock *clock.Clock
 	Log   *slog.Logger
 	Ways  map[incident.Way]Sender // a message of any other way is given up like one that nobody accepts
+
+	// Mine says which ways this outbox looks after, where there are several: a slow
+	// chat must not hold back the mails. Nil means all.
+	Mine func(incident.Way) bool
+
 	Count func(purpose, result string)
 
 	// Sign completes the path of a link in a message. It is done here and nowhere
@@ -66,13 +82,14 @@ func (o *Outbox) Visit(ctx context.Context, id string) (time.Time, error) {
 	var next time.Time
 	for _, m := range inc.Messages {
 		switch {
-		case m.Delivered || m.GivenUp:
+		case m.Delivered || m.GivenUp || o.Mine != nil && !o.Mine(m.Way):
 		case o.Clock.Now().Before(m.RetryAt):
-			if next.IsZero() || m.RetryAt.Before(next) {
-				next = m.RetryAt
-			}
+			next = sooner(next, m.RetryAt)
 		default:
-			if err := o.deliver(ctx, inc, m); err != nil {
+			switch err := o.deliver(ctx, inc, m); {
+			case errors.Is(err, ErrBusy):
+				next = sooner(next, o.Clock.Now().Add(busyWait))
+			case err != nil:
 				return next, err
 			}
 		}
@@ -80,25 +97,47 @@ func (o *Outbox) Visit(ctx context.Context, id string) (time.Time, error) {
 	return next, nil
 }
 
+// busyWait is how soon a message is tried again that nobody had time for.
+const busyWait = time.Second
+
+// sooner returns the earlier of two moments, of which a zero one is none.
+func sooner(next, at time.Time) time.Time {
+	if next.IsZero() || at.Before(next) {
+		return at
+	}
+	return next
+}
+
 // deliver tries one message once and writes down what came of it.
 func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *incident.Message) error {
+	if inc.Overtaken(m) {
+		return o.record(ctx, inc.ID, incident.Undelivered{Message: m.Message, Try: m.Tries, Reason: "the opposite is to be said by now"})
+	}
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	failpoint.Reach(failpoint.MailBefore)
 	accepted, err := o.by(m.Way)(sending, Mail{
-		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(),
+		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(), Notice: m.Notice,
 	})
 	failpoint.Done(failpoint.MailDelivered, err)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, ErrBusy):
+		return err
 	}
-	var events []incident.Event
-	for _, p := range o.result(m, accepted, err) {
-		events = append(events, incident.Event{Actor: incident.Piket, Payload: p})
-	}
-	// What was delivered is written down even while piket is being stopped.
-	_, err = o.Store.Record(context.WithoutCancel(ctx), inc.ID, events...)
+	err = o.record(ctx, inc.ID, o.result(m, accepted, err)...)
 	failpoint.Done(failpoint.MailMarked, err)
+	return err
+}
+
+// record writes down what came of a message, even while piket is being stopped.
+func (o *Outbox) record(ctx context.Context, id string, payloads ...incident.Payload) error {
+	events := make([]incident.Event, len(payloads))
+	for n, p := range payloads {
+		events[n] = incident.Event{Actor: incident.Piket, Payload: p}
+	}
+	_, err := o.Store.Record(context.WithoutCancel(ctx), id, events...)
 	return err
 }
 
@@ -128,13 +167,21 @@ func (o *Outbox) result(m *incident.Message, accepted string, err error) []incid
 	}
 	o.Log.Warn("message not delivered", "message", m.Message, "err", err)
 	failed := incident.Undelivered{Message: m.Message, Try: m.Tries + 1, Reason: err.Error()}
-	if m.Tries < len(retries) {
+	refused := errors.Is(err, ErrRefused)
+	if m.Tries < len(retries) && !refused {
 		o.Count(purpose, "failed")
 		failed.RetryAt = o.Clock.Now().Add(retries[m.Tries])
 		return []incident.Payload{failed}
 	}
 	o.Count(purpose, "given_up")
-	if purpose == page {
+	switch {
+	case m.Way == incident.ByReceiver:
+		// By mail, and not to this receiver: see the desk. Once for each receiver.
+		return []incident.Payload{failed, incident.Attention{
+			Topic: "undelivered-" + strings.Join(m.To, ","),
+			Why:   fmt.Sprintf("the receiver %s was not told of it and is not tried again: %s", strings.Join(m.To, ","), failed.Reason),
+		}}
+	case purpose == page:
 		return []incident.Payload{failed} // it would be paged, and given up, again and again
 	}
 	return []incident.Payload{failed, incident.Attention{

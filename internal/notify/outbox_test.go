@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -333,5 +334,143 @@ func TestAWayThatNothingCarriesIsSaidAndTriedAgain(t *testing.T) {
 	}
 	if last := events[len(events)-1].Payload.Text(); !strings.Contains(last, "nothing carries messages by pigeon") {
 		t.Errorf("the timeline says %q", last)
+	}
+}
+
+// told queues a notice to a receiver.
+func (o *office) told(n int, address string, over bool) {
+	o.t.Helper()
+	m := incident.MessageQueued{Message: fmt.Sprintf("%s/M%d", o.id, n), Purpose: "page open", Way: incident.ByReceiver, To: []string{address},
+		Subject: "s", Body: "b", Notice: incident.Notice{Labels: map[string]string{"n": fmt.Sprint(n)}, StartsAt: start}}
+	if over {
+		m.Notice.EndsAt = start.Add(time.Hour)
+	}
+	if _, err := o.store.Record(o.t.Context(), o.id, event(m)); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *office) visit() time.Time {
+	o.t.Helper()
+	next, err := o.out.Visit(o.t.Context(), o.id)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return next
+}
+
+func TestADefiniteRefusalIsGivenUpAtOnceAndCallsForAPerson(t *testing.T) {
+	o := newOffice(t)
+	o.out.Ways[incident.ByReceiver] = func(context.Context, notify.Mail) (string, error) {
+		return "", fmt.Errorf("%w: no such channel", notify.ErrRefused)
+	}
+	o.told(1, "chat/slack[0]", false)
+	if next := o.visit(); !next.IsZero() || !o.message(1).GivenUp {
+		t.Errorf("next %v, %+v", next, o.message(1))
+	}
+	inc, err := o.store.Load(t.Context(), o.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := inc.Reasons["undelivered-chat/slack[0]"]; !strings.Contains(why, "no such channel") {
+		t.Errorf("reasons %v", inc.Reasons)
+	}
+}
+
+// A pager that was down while the trouble came and went is told that it is over,
+// and not of the trouble after that; nor of the end once it has come back.
+func TestWhatIsOvertakenIsNotTold(t *testing.T) {
+	o := newOffice(t)
+	var said []string
+	down := true
+	o.out.Ways[incident.ByReceiver] = func(_ context.Context, m notify.Mail) (string, error) {
+		if down {
+			return "", errors.New("503")
+		}
+		said = append(said, fmt.Sprint(m.To[0], " ", m.Notice.Labels["n"], " ", m.Notice.Resolved()))
+		return "accepted", nil
+	}
+	o.told(1, "pager", false)
+	o.visit()
+	o.told(2, "pager", true)
+	o.visit()
+	o.told(3, "other", false)
+	down = false
+	<-o.clk.Go(func() { o.clk.Wait(t.Context(), start.Add(time.Hour), nil) })
+	o.visit()
+	if want := "[pager 2 true other 3 false]"; fmt.Sprint(said) != want {
+		t.Errorf("told %v, want %s", said, want)
+	}
+	if m := o.message(1); m.Delivered || !m.GivenUp {
+		t.Errorf("the first is %+v", m)
+	}
+	said, down = nil, true
+	o.told(4, "other", true)
+	o.visit()
+	o.told(5, "other", false)
+	down = false
+	<-o.clk.Go(func() { o.clk.Wait(t.Context(), start.Add(2*time.Hour), nil) })
+	o.visit()
+	if want := "[other 5 false]"; fmt.Sprint(said) != want {
+		t.Errorf("after it came back: told %v, want %s", said, want)
+	}
+}
+
+func TestABusyReceiverCostsNoTry(t *testing.T) {
+	o := newOffice(t)
+	o.out.Ways[incident.ByReceiver] = func(context.Context, notify.Mail) (string, error) { return "", notify.ErrBusy }
+	o.told(1, "chat", false)
+	if next := o.visit(); !next.Equal(o.clk.Now().Add(time.Second)) || o.message(1).Tries != 0 {
+		t.Errorf("next %v, %+v", next, o.message(1))
+	}
+}
+
+// A chat that does not answer holds back no mail, not even of the same incident.
+func TestASlowChatHoldsBackNoMail(t *testing.T) {
+	o := newOffice(t)
+	chats := *o.out
+	hangs := make(chan struct{})
+	chats.Ways = map[incident.Way]notify.Sender{incident.ByReceiver: func(ctx context.Context, _ notify.Mail) (string, error) {
+		close(hangs)
+		<-ctx.Done()
+		return "", ctx.Err()
+	}}
+	chats.Mine = func(w incident.Way) bool { return w == incident.ByReceiver }
+	o.out.Mine = func(w incident.Way) bool { return w != incident.ByReceiver }
+	o.told(1, "chat", false)
+	o.queue(2, "page open")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := chats.Visit(ctx, o.id)
+		ended <- err
+	}()
+	<-hangs
+	o.visit()
+	if !o.message(2).Delivered || o.message(1).Delivered || o.message(1).Tries != 0 {
+		t.Errorf("the mail is %+v, the chat %+v", o.message(2), o.message(1))
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCrashBetweenTellingAReceiverAndRecordingTellsItTheSameAgain(t *testing.T) {
+	o := newOffice(t)
+	var heard []notify.Mail
+	ctx, die := context.WithCancel(t.Context())
+	o.out.Ways[incident.ByReceiver] = func(_ context.Context, m notify.Mail) (string, error) {
+		heard = append(heard, m)
+		die()
+		return "accepted", nil
+	}
+	o.told(1, "pager", false)
+	if _, err := o.out.Visit(ctx, o.id); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	o.visit()
+	if len(heard) != 2 || heard[0].Incident != heard[1].Incident || heard[0].ID != heard[1].ID || !o.message(1).Delivered {
+		t.Errorf("heard %+v", heard)
 	}
 }

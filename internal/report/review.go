@@ -244,7 +244,7 @@ func moment(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return notKnown
 	}
-	return t.In(zone).Format("2006-01-02 15:04 MST")
+	return t.In(zone).Format(incident.Moment)
 }
 
 func joined(by string, parts ...string) string {

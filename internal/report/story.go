@@ -36,6 +36,7 @@ func read(events []incident.Event, updates Updates, now time.Time) story {
 	for _, e := range events {
 		ended := s.inc.Action == nil || s.inc.Action.Ended
 		s.inc.Apply(e)
+		s.rejudge()
 		if a := s.inc.Action; a != nil && a.Ended && !ended && a.Duty == 0 && a.Result != "" {
 			s.tries = append(s.tries, *a)
 		}
@@ -44,6 +45,15 @@ func read(events []incident.Event, updates Updates, now time.Time) story {
 	}
 	s.promises = keeper.close(now)
 	return s
+}
+
+// rejudge takes over what became clear of the last try after it had ended: that it
+// did not last.
+func (s *story) rejudge() {
+	a, last := s.inc.Action, len(s.tries)-1
+	if a != nil && last >= 0 && s.tries[last].Intent == a.Intent {
+		s.tries[last].Result = a.Result
+	}
 }
 
 func (s *story) note(e incident.Event) {

@@ -126,7 +126,7 @@ func (t *Trends) Add(events []incident.Event) {
 	case inc.IsDrill():
 		t.drills.add(&s)
 		return
-	case inc.Subject.OfCalendar():
+	case inc.Subject.NoTrouble():
 		return
 	case inc.Status == incident.Joined:
 		t.figures.Merged++
@@ -236,7 +236,7 @@ func (t *Trends) try(a incident.Action) {
 	case incident.Helped:
 		step.Helped++
 		step.took.add(a.SettledAt, a.SettledAt.Add(a.Took))
-	case incident.Failed:
+	case incident.Failed, incident.ShortLived: // what lasted for less than an hour has not helped
 		step.Failed++
 	case incident.Unclear:
 		step.Unclear++

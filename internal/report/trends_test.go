@@ -142,3 +142,16 @@ func TestEveryTryOfAStepIsJudgedOnce(t *testing.T) {
 		t.Errorf("got %+v, want %+v", f.Steps, want)
 	}
 }
+
+func TestATryThatDidNotLastCountsAsFailed(t *testing.T) { // [5.2]
+	f := figures(timeline(id(1), opened,
+		line{0, incident.Opened{Title: "x"}, ""},
+		line{time.Minute, incident.Intended{Intent: "I1", Runbook: "service-down", Step: "restart", Attempt: 1, Server: "web-07", Action: "ssh"}, ""},
+		line{time.Minute, incident.OutcomeRecorded{Intent: "I1", Outcome: incident.OutcomeDone}, ""},
+		line{2 * time.Minute, incident.Restored{How: "x", Step: "restart"}, ""},
+		line{30 * time.Minute, incident.Relapsed{Reason: "down again"}, ""},
+	))
+	if len(f.Steps) != 1 || f.Steps[0].Tries != 1 || f.Steps[0].Failed != 1 || f.Steps[0].Helped != 0 {
+		t.Errorf("got %+v", f.Steps)
+	}
+}

@@ -31,7 +31,7 @@ func TestABrokenPromiseBreaksAgainByteForByte(t *testing.T) {
 				return said
 			}
 		}
-		w.run()
+		w.run(t.Context())
 		worlds[n] = w
 	}
 	first := worlds[0]

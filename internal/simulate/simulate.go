@@ -3,12 +3,13 @@
 // store, machines and BMCs that fail and lie, people who answer late. After
 // every step it checks what piket promises.
 //
-//	report, err := simulate.Run(simulate.Config{Seeds: 200, Hours: 24})
+//	report, err := simulate.Run(ctx, simulate.Config{Seeds: 200, Hours: 24})
 //
 // The same seed always plays the same world, event for event.
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -42,9 +43,9 @@ type Report struct {
 	WallSeconds float64             `json:"wall_seconds"`
 }
 
-// Run plays the worlds on all processors. The error is about the set-up; what
-// breaks in a world is in the report.
-func Run(c Config) (Report, error) {
+// Run plays the worlds on all processors, until ctx ends. The error is about the
+// set-up, or says that ctx has ended; what breaks in a world is in the report.
+func Run(ctx context.Context, c Config) (Report, error) {
 	books, err := libraries()
 	if err != nil {
 		return Report{}, err
@@ -59,22 +60,25 @@ func Run(c Config) (Report, error) {
 	}
 	for range workers {
 		players.Go(func() {
-			for n := next.Add(1) - 1; n < int64(c.Seeds); n = next.Add(1) - 1 {
-				worlds[n] = play(c, c.First+uint64(n), books)
+			for n := next.Add(1) - 1; n < int64(c.Seeds) && ctx.Err() == nil; n = next.Add(1) - 1 {
+				worlds[n] = play(ctx, c, c.First+uint64(n), books)
 			}
 		})
 	}
 	players.Wait()
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("play worlds: %w", err)
+	}
 	report := sum(c, worlds)
 	report.WallSeconds = time.Since(began).Seconds()
 	return report, nil
 }
 
 // play plays one world and keeps of it only what is reported.
-func play(c Config, seed uint64, books []*runbooks.Library) *world {
+func play(ctx context.Context, c Config, seed uint64, books []*runbooks.Library) *world {
 	w := newWorld(seed, time.Duration(c.Hours*float64(time.Hour)), books)
 	w.trace = c.Trace
-	w.run()
+	w.run(ctx)
 	done := &world{seed: seed, figures: w.figures, faults: w.faults, broken: w.broken}
 	if w.broken != nil {
 		done.last = w.last

@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"testing"
 )
 
@@ -12,7 +14,7 @@ func TestEveryPromiseHoldsInEveryWorld(t *testing.T) {
 	if testing.Short() {
 		seeds = 2
 	}
-	report, err := Run(Config{Seeds: seeds, First: 1, Hours: 24})
+	report, err := Run(t.Context(), Config{Seeds: seeds, First: 1, Hours: 24})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func TestEveryPromiseHoldsInEveryWorld(t *testing.T) {
 func TestTheSameSeedPlaysTheSameByteForByte(t *testing.T) {
 	var runs [3]bytes.Buffer
 	for n := range runs {
-		if _, err := Run(Config{Seeds: 1, First: 7, Hours: 12, Trace: &runs[n]}); err != nil {
+		if _, err := Run(t.Context(), Config{Seeds: 1, First: 7, Hours: 12, Trace: &runs[n]}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,6 +64,14 @@ func BenchmarkWorld(b *testing.B) {
 		b.Fatal(err)
 	}
 	for n := 0; b.Loop(); n++ {
-		play(Config{Hours: 24}, uint64(n%60+1), books)
+		play(b.Context(), Config{Hours: 24}, uint64(n%60+1), books)
+	}
+}
+
+func TestWhoEndsItsContextEndsTheWorlds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, Config{Seeds: 1000, First: 1, Hours: 1e6}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }

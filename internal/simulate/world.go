@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -101,12 +102,14 @@ func newWorld(seed uint64, length time.Duration, books []*runbooks.Library) *wor
 }
 
 // run plays the world to its end, or to the first promise that breaks.
-func (w *world) run() {
+func (w *world) run(ctx context.Context) {
 	w.after(monitorEvery, w.monitor)
 	w.after(time.Minute, w.sweep)
-	for w.broken == nil && w.next(w.length) {
+	for w.broken == nil && ctx.Err() == nil && w.next(w.length) {
 	}
-	w.checkEnd()
+	if ctx.Err() == nil {
+		w.checkEnd()
+	}
 	for _, r := range w.replicas {
 		for _, t := range slices.Clone(r.tasks) {
 			t.kill()

@@ -79,9 +79,9 @@ func scan(rows *sql.Rows, more ...any) (incident.Event, []byte, error) {
 	return e, []byte(data), err
 }
 
-// ofCalendar is what tells records that are about a date or a roster from trouble, see
-// [incident.Subject.OfCalendar].
-const ofCalendar = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%' OR subject LIKE 'roster:%')`
+// noTrouble is what tells records that are about a date or a roster from trouble, see
+// [incident.Subject.NoTrouble].
+const noTrouble = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%' OR subject LIKE 'roster:%' OR subject LIKE 'push:%')`
 
 // List returns summaries, newest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
@@ -92,7 +92,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, version, title, subject, status, priority, site, opened, changed
 		FROM incidents WHERE (NOT $1 OR status IN ('open', 'restored')) AND ($2 = '' OR site = $2)
 		AND ($3 = '[]' OR subject IN (`+s.dialect.elements("$3")+`))
-		AND $4 = `+ofCalendar+`
+		AND $4 = `+noTrouble+`
 		ORDER BY opened DESC, id DESC LIMIT $5`, f.Ongoing, plain(f.Site), subjects(f.About), f.Calendar, limit)
 	list, err := collect(rows, err, readSummary)
 	if err != nil {
@@ -116,7 +116,7 @@ type Standing struct {
 
 // Count counts the incidents that are open or restored.
 func (s *Store) Count(ctx context.Context) (map[Standing]int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') AND NOT `+ofCalendar+` GROUP BY priority, status`)
+	rows, err := s.read.QueryContext(ctx, `SELECT priority, status, COUNT(*) FROM incidents WHERE status IN ('open', 'restored') AND NOT `+noTrouble+` GROUP BY priority, status`)
 	if err != nil {
 		return nil, fmt.Errorf("count incidents: %w", err)
 	}
@@ -156,7 +156,8 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
-// intent that has been written down and not yet been judged.
+// Live counts the servers that are held by an intent that has been written down
+// and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {
 	var live int
 	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM incidents WHERE held IS NOT NULL`).Scan(&live); err != nil {

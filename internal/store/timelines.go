@@ -23,9 +23,9 @@ CREATE INDEX incidents_by_opening ON incidents (opened, id);
 // Timelines returns the timelines of all incidents that were opened from one
 // moment up to but not including another, one after the other; each cut down to
 // the events of some kinds and those that persons wrote, without what links an
-// event to the one before, and messages without their text and what follows it. It is one query, and holds few timelines at a time:
-// while one is looked at, the next are being read. The error ends it; trying
-// again makes sense.
+// event to the one before, and messages without their text and what follows it.
+// It is one query, and holds few timelines at a time: while one is looked at, the
+// next are being read. The error ends it; trying again makes sense.
 func (s *Store) Timelines(ctx context.Context, from, to time.Time, kinds []incident.Kind) iter.Seq2[[]incident.Event, error] {
 	return func(yield func([]incident.Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -98,14 +98,19 @@ func (p place) in(ctx context.Context, q querier) (bool, error) {
 // be committed, and is not kept.
 func (s *Store) touches(ctx context.Context, q querier, since time.Time) (*touched, error) {
 	known := s.touched.Load()
+	b, writing := q.(*batch)
+	if writing && b.touched != nil {
+		known = b.touched
+	}
 	last, err := lastPlace(ctx, q)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read what was touched: %w", err)
 	case known.covers(since) && known.at == last:
 		return known, nil
-	case q != querier(s.read):
-		return known.next(ctx, q, last, since)
+	case writing:
+		b.touched, err = known.next(ctx, q, last, since)
+		return b.touched, err
 	}
 	s.touching.Lock() // one reads for all who ask at the same time
 	defer s.touching.Unlock()

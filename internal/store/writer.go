@@ -271,6 +271,10 @@ func answer(jobs []*job, err error) {
 type batch struct {
 	w      *writer
 	folded map[string]folded // what it has made of incidents so far
+
+	// touched is what it has last seen of actions, its own included; nil before.
+	// Nobody else sees it: the batch may come to nothing.
+	touched *touched
 }
 
 // run runs each job and answers those that fail; the rest still wait for the

@@ -54,3 +54,14 @@ func Loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
+
+// sharedSpace is what carriers use inside their networks (RFC 6598).
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// Public reports whether an address that is being dialled lies outside of every
+// private network. Look at the address after the name was looked up: who answers
+// for a name may answer with one of ours.
+func Public(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedSpace.Contains(ip)
+}

@@ -47,6 +47,7 @@ type apiIncident struct {
 	Site         string                      `json:"site,omitempty"`
 	Team         string                      `json:"team,omitempty"`
 	Owner        string                      `json:"owner,omitempty"`
+	Roles        *apiRoles                   `json:"roles,omitempty"`
 	Customers    []string                    `json:"customers,omitempty"`
 	Started      time.Time                   `json:"started"`
 	Opened       time.Time                   `json:"opened"`
@@ -126,6 +127,7 @@ func record(h history, updates map[incident.Priority]time.Duration) apiIncident 
 		draft := desk.Draft(inc)
 		out.Draft = &draft
 	}
+	recordRoles(&out, inc)
 	recordWork(&out, inc)
 	recordCustomers(&out, inc)
 	return out

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -13,6 +12,8 @@ const (
 	maxGuessesPerAddress = 50
 	guessWindow          = 5 * time.Minute
 	maxRemembered        = 50_000
+
+	maxVisitsPerLink = 100 // of one that holds, in a guessWindow: a person and a mail scanner need few
 )
 
 // attempts counts wrong passwords and refuses to judge more for a while.
@@ -39,14 +40,33 @@ func (a *attempts) begin(remote, name string, now time.Time) time.Duration {
 		return wait
 	}
 	for _, key := range []string{address, both} {
-		g := a.wrong[key]
-		if !now.Before(g.until) {
-			g = guesses{until: now.Add(guessWindow)}
-		}
-		g.count++
-		a.wrong[key] = g
+		a.count(key, now)
 	}
 	return 0
+}
+
+// visit counts that a link which holds was opened, wherever from: many customers
+// may come by one proxy. It returns how long to wait first, 0 for not.
+func (a *attempts) visit(link string, now time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tidy(now)
+	key := "link " + link
+	if wait := a.left(key, maxVisitsPerLink, now); wait > 0 {
+		return wait
+	}
+	a.count(key, now)
+	return 0
+}
+
+// count adds one to a key. a.mu is held.
+func (a *attempts) count(key string, now time.Time) {
+	g := a.wrong[key]
+	if !now.Before(g.until) {
+		g = guesses{until: now.Add(guessWindow)}
+	}
+	g.count++
+	a.wrong[key] = g
 }
 
 func (a *attempts) left(key string, limit int, now time.Time) time.Duration {
@@ -84,22 +104,4 @@ func (a *attempts) tidy(now time.Time) {
 	if len(a.wrong) >= maxRemembered {
 		clear(a.wrong)
 	}
-}
-
-// network is whose door an address is: one for IPv4, for IPv6 the /64 that one
-// customer has 2^64 addresses of.
-func network(remote string) string {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return remote
-	}
-	address := at.Addr().Unmap().WithZone("")
-	if address.Is4() {
-		return address.String()
-	}
-	prefix, err := address.Prefix(64)
-	if err != nil {
-		return remote
-	}
-	return prefix.String()
 }

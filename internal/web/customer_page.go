@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
@@ -35,23 +36,36 @@ type guest struct {
 	customer inventory.Customer
 }
 
-// invited finds out who has come by a link. Whoever comes with one that does not
-// hold is told nothing but that, and after a few tries waits as at the sign-in.
-func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
+// follow reads the link by which somebody has come. Whoever comes with one that
+// does not hold is told nothing but that, and after a few tries waits as at the
+// sign-in. One that holds is counted by itself, since what others at the same
+// address have tried is no fault of who has it.
+func (a *app) follow(w http.ResponseWriter, r *http.Request, purpose string) (link signed.Link, ok bool) {
 	const anyLink = "a link" // no person is called so
-	now := a.Clock.Now()
-	if wait := a.attempts.begin(r.RemoteAddr, anyLink, now); wait > 0 {
+	now, status, wait := a.Clock.Now(), http.StatusNotFound, time.Duration(0)
+	link, err := a.Links.Read(purpose, r.PathValue("incident"), r.PathValue("party"), r.PathValue("expires"), r.PathValue("token"), now)
+	if err == nil {
+		wait = a.attempts.visit(link.Path(), now)
+	} else {
+		wait = a.attempts.begin(a.address(r), anyLink, now)
+	}
+	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		a.render(w, http.StatusTooManyRequests, "no-link.html", nil)
+		status = http.StatusTooManyRequests
+	}
+	if err != nil || wait > 0 {
+		a.render(w, status, "no-link.html", nil)
+		return link, false
+	}
+	return link, true
+}
+
+// invited finds out which customer has come by a link.
+func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
+	if g.link, ok = a.follow(w, r, purpose); !ok {
 		return g, false
 	}
 	var err error
-	g.link, err = a.Links.Read(purpose, r.PathValue("incident"), r.PathValue("party"), r.PathValue("expires"), r.PathValue("token"), now)
-	if err != nil {
-		a.render(w, http.StatusNotFound, "no-link.html", nil)
-		return g, false
-	}
-	a.attempts.forgive(r.RemoteAddr, anyLink)
 	g.incident, err = a.Store.Load(r.Context(), g.link.Incident)
 	if err != nil {
 		a.fail(w, r, err)
@@ -64,11 +78,7 @@ func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g
 }
 
 func (a *app) customerView(r *http.Request, g guest) customerView {
-	config := a.Config()
-	facts := desk.Facts{
-		Incident: g.incident, Inventory: a.Inventory(), Now: a.Clock.Now(),
-		Policy: desk.Policy{Updates: config.updates(), ExternalURL: config.ExternalURL, Zone: config.Zone},
-	}
+	facts := a.facts(g.incident)
 	v := customerView{
 		Account: desk.AccountFor(facts, g.customer), Path: r.URL.EscapedPath(), Asks: desk.MayAnswer(g.incident, g.customer.Name),
 		Closed: !g.incident.Ongoing(), Scores: []int{1, 2, 3, 4, 5},

@@ -154,12 +154,36 @@ func TestForgedAndExpiredLinksOpenNothingAndSayNothing(t *testing.T) { // [6.6]
 			t.Errorf("it says\n%s", body)
 		}
 	}
-	if again := g.ask("GET", good, ""); again.status != http.StatusTooManyRequests || again.header.Get("Retry-After") == "" {
+	if again := g.ask("GET", other, ""); again.status != http.StatusTooManyRequests || again.header.Get("Retry-After") == "" {
 		t.Errorf("after eight wrong ones: %d", again.status)
 	}
 	g.forward(6 * time.Minute)
-	if again := g.ask("GET", good, ""); again.status != http.StatusOK {
+	if again := g.ask("GET", other, ""); again.status != http.StatusNotFound {
 		t.Errorf("after a while: %d", again.status)
+	}
+}
+
+// Customers may share an address: an office, a telephone company, a proxy.
+func TestWhatOthersAtAnAddressTryKeepsNobodyWithALinkOut(t *testing.T) { // [6.6]
+	g := newGuests(t)
+	good := g.confirmLink()
+	for range 60 {
+		g.ask("GET", strings.Replace(good, "/bakery/", "/clinic/", 1), "")
+	}
+	if answer := g.ask("GET", good, ""); answer.status != http.StatusOK {
+		t.Fatalf("who has a link is answered %d", answer.status)
+	}
+	other := g.link("confirm", "bakery", start.Add(2*time.Hour))
+	for n := range 100 {
+		if answer := g.ask("GET", other, ""); answer.status != http.StatusOK {
+			t.Fatalf("visit %d: %d", n, answer.status)
+		}
+	}
+	if answer := g.ask("GET", other, ""); answer.status != http.StatusTooManyRequests || answer.header.Get("Retry-After") == "" {
+		t.Errorf("the same link for the hundred and first time: %d", answer.status)
+	}
+	if answer := g.ask("GET", good, ""); answer.status != http.StatusOK {
+		t.Errorf("another link meanwhile: %d", answer.status)
 	}
 }
 

@@ -42,6 +42,8 @@ type said struct {
 	Customer    string `json:"customer"`
 	Answer      string `json:"answer"` // what a customer said: "yes" or "no"
 	Draft       string `json:"draft"`  // of an update
+	Role        string `json:"role"`   // on the incident
+	To          string `json:"to"`     // the person who has it then, or no more
 	saidOfReview
 }
 
@@ -93,6 +95,12 @@ var deeds = map[string]deed{
 	},
 	"nod": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.AgreeToUpdate(m.incident, m.by, s.Draft, s.Words, m.now)
+	},
+	"assign": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.Assign(m.incident, m.inventory, m.by, incident.Role(s.Role), s.To)
+	},
+	"release": func(m moment, s said) ([]incident.Payload, error) {
+		return desk.Release(m.incident, m.by, incident.Role(s.Role), s.To)
 	},
 	"stop": func(m moment, _ said) ([]incident.Payload, error) { return desk.StopDrill(m.incident, m.by) },
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
@@ -224,7 +232,7 @@ func saidInForm(r *http.Request) said {
 		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"), Unchecked: f("unchecked"),
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
 		Measures: f("measures"), Unconfirmed: f("unconfirmed"), Impact: f("impact"), Urgency: f("urgency"), Priority: f("priority"),
-		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"),
+		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"), Role: f("role"), To: f("to"),
 		saidOfReview: saidOfReviewInForm(r),
 	}
 }

@@ -174,7 +174,7 @@ func TestAReportThatNoRunbookChecksEndsWhenAPersonSaysSo(t *testing.T) {
 	s := newSite(t)
 	cookie := s.signIn("noor")
 	opened := s.form(cookie, "/report", "about=&summary=the+printer&contact=")
-	if opened.status != http.StatusSeeOther || opened.header.Get("Location") != "/incidents/INC-2026-0001" {
+	if opened.status != http.StatusSeeOther || opened.header.Get("Location") != "/report/INC-2026-0001" {
 		t.Fatalf("report: %d %s", opened.status, opened.body)
 	}
 	if closed := s.as("noor", "POST", "/api/incidents/INC-2026-0001/close", `{"cause":"c","solution":"s"}`); closed.status != 409 {

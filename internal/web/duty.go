@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spinware/piket/alerts"
+	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/incident"
@@ -132,6 +133,8 @@ type dutyView struct {
 	May    bool
 	Zone   string // of the times on the page and in its form
 	Soon   string // what the form begins with
+
+	Follow []subscription
 }
 
 func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
@@ -147,7 +150,8 @@ func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
 	person, now := personOf(r), a.Clock.Now()
 	a.render(w, http.StatusOK, "duty.html", dutyView{
 		frame: a.frame(r, "On duty", person), Report: report, May: warden.admits(person),
-		Zone: now.In(a.Config().zone()).Format("MST"), Soon: now.In(a.Config().zone()).Truncate(time.Minute).Format(formTime),
+		Zone: now.In(a.Config().zone()).Format("MST"), Soon: now.In(a.Config().zone()).Truncate(time.Minute).Format(clock.Form),
+		Follow: a.subscriptions(person),
 	})
 }
 

@@ -39,6 +39,7 @@ var panels = []panel{
 	{"ladder", shown(ladderOf)},
 	{"diagnosis", shown(diagnosisOf)},
 	{"customers", shown(customersOf)},
+	{"roles", shown(rolesOf)},
 }
 
 // shown makes a typed view that may be nil one that is nil as any, too.

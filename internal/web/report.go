@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -29,6 +30,7 @@ type told struct {
 	Unreachable bool   `json:"unreachable"` // it does not answer at all: the runbook for that begins
 	Impact      string `json:"impact"`      // how far it hurts, "" when nobody has asked [2.2]
 	Urgency     string `json:"urgency"`     // whether they can work meanwhile
+	Customer    string `json:"customer"`    // whose trouble it is, by their name in the inventory
 }
 
 // How much of a report is kept.
@@ -74,9 +76,15 @@ func (t told) alert(inv *inventory.Inventory, by inventory.Person, now time.Time
 		// Two reports are two troubles until somebody says otherwise.
 		labels["report"] = now.UTC().Format(time.RFC3339Nano)
 	}
+	if _, ok := inv.Customer(t.Customer); t.Customer != "" && !ok {
+		return alerts.Alert{}, fmt.Errorf("report: %w: the inventory has no customer %q", desk.ErrIncomplete, t.Customer)
+	}
 	annotations := alerts.Labels{"summary": summary, "contact": contact, "reporter": by.Name}
 	if t.Impact != "" {
 		annotations["impact"], annotations["urgency"] = t.Impact, t.Urgency
+	}
+	if t.Customer != "" {
+		annotations[alerts.CustomerOf] = t.Customer
 	}
 	return alerts.Alert{
 		Source: personSource, Status: alerts.Firing, Labels: labels, StartsAt: now.UTC(), Fingerprint: labels.Fingerprint(),
@@ -89,31 +97,39 @@ func clip(words string, maxRunes int) string {
 	return string(runes[:min(len(runes), maxRunes)])
 }
 
-// take brings a report in and returns the incident that it opened or joined.
-func (a *app) take(ctx context.Context, t told, by inventory.Person) (id string, err error) {
+// take brings a report in and says what became of it.
+func (a *app) take(ctx context.Context, t told, by inventory.Person) (reported, error) {
 	alert, err := t.alert(a.Inventory(), by, a.Clock.Now())
 	if err != nil {
-		return "", err
+		return reported{}, err
 	}
 	if err := a.Receive(ctx, []alerts.Alert{alert}, 0); err != nil {
-		return "", err
+		return reported{}, err
 	}
-	known, err := a.Store.Episode(ctx, alert.Episode())
-	return known.Incident, err
+	episode, err := a.Store.Episode(ctx, alert.Episode())
+	if err != nil {
+		return reported{}, err
+	}
+	inc, err := a.Store.Load(ctx, episode.Incident)
+	if err != nil {
+		return reported{}, err
+	}
+	customer, _ := a.Inventory().Customer(t.Customer)
+	return a.reportedAs(inc, customer, inc.OpenedAt.Before(alert.StartsAt)), nil
 }
 
 func (a *app) apiReport(w http.ResponseWriter, r *http.Request) {
 	var t told
 	err := readJSON(r, &t)
-	var id string
+	var became reported
 	if err == nil {
-		id, err = a.take(r.Context(), t, personOf(r))
+		became, err = a.take(r.Context(), t, personOf(r))
 	}
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusCreated, map[string]string{"incident": id})
+	writeJSON(w, http.StatusCreated, became)
 }
 
 // reportView is the form for what comes by telephone.
@@ -121,33 +137,67 @@ type reportView struct {
 	frame
 	Servers []inventory.Server
 	Sites   []inventory.Site
+	Filled  filled
+	Known   *known // of the caller, nil before anything was typed
 }
 
-func (a *app) reportPage(w http.ResponseWriter, r *http.Request) {
-	inv := a.Inventory()
-	a.render(w, http.StatusOK, "report.html", reportView{
-		frame: a.frame(r, "Report trouble", personOf(r)), Servers: inv.Servers, Sites: inv.Sites,
-	})
+// filled is the form as it is sent, or looked up with.
+type filled struct {
+	Customer, About, Of, Summary, Contact, Impact, Urgency string
+	Unreachable                                            bool
 }
 
-func (a *app) report(w http.ResponseWriter, r *http.Request) {
-	t := told{
-		Summary: r.PostFormValue("summary"), Contact: r.PostFormValue("contact"),
-		Unreachable: r.PostFormValue("unreachable") != "", Impact: r.PostFormValue("impact"), Urgency: r.PostFormValue("urgency"),
+func filledIn(r *http.Request) filled {
+	f := r.FormValue
+	return filled{
+		Customer: clip(f("customer"), maxCustomerRunes), About: f("about"), Of: f("of"), Summary: clip(f("summary"), maxSummaryRunes),
+		Contact: clip(f("contact"), maxContactRunes), Impact: f("impact"), Urgency: f("urgency"), Unreachable: f("unreachable") != "",
+	}
+}
+
+// told is what the form says. Who calls and is no customer is part of the
+// contact.
+func (f filled) told(inv *inventory.Inventory) told {
+	t := told{Summary: f.Summary, Contact: f.Contact, Unreachable: f.Unreachable, Impact: f.Impact, Urgency: f.Urgency}
+	if c, ok := callerOf(inv, f.Customer); ok {
+		t.Customer, t.Contact = c.Name, cmp.Or(t.Contact, c.Telephone)
+	} else if f.Customer != "" {
+		t.Contact = strings.TrimSuffix(f.Customer+", "+f.Contact, ", ")
 	}
 	// One list offers both: "server web-07", "site ams1".
-	switch kind, name, _ := strings.Cut(r.PostFormValue("about"), " "); kind {
+	switch kind, name, _ := strings.Cut(cmp.Or(f.Of, f.About), " "); kind {
 	case "server":
 		t.Server = name
 	case "site":
 		t.Site = name
 	}
-	id, err := a.take(r.Context(), t, personOf(r))
+	return t
+}
+
+// reportPage is the form, with what is known of the customer that was typed. Its
+// script asks for it with every few letters, and takes that part of it.
+func (a *app) reportPage(w http.ResponseWriter, r *http.Request) {
+	inv := a.Inventory()
+	view := reportView{frame: a.frame(r, "Report trouble", personOf(r)), Servers: inv.Servers, Sites: inv.Sites, Filled: filledIn(r)}
+	if view.Filled.Customer != "" {
+		k, err := a.lookUp(r.Context(), view.Filled.Customer)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		view.Known = &k
+	}
+	a.render(w, http.StatusOK, "report.html", view)
+}
+
+func (a *app) report(w http.ResponseWriter, r *http.Request) {
+	t := filledIn(r).told(a.Inventory())
+	became, err := a.take(r.Context(), t, personOf(r))
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/incidents/"+id, http.StatusSeeOther)
+	http.Redirect(w, r, became.path(t.Customer), http.StatusSeeOther)
 }
 
 // alertOfPerson reports whether a person said it, and a person must end it.

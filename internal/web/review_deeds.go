@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/report"
@@ -56,20 +57,14 @@ func (m moment) markSignificant(s said) ([]incident.Payload, error) {
 	return desk.MarkSignificant(m.incident, m.by, incident.Significant{Is: s.Is, Aware: aware, Why: s.Why}, m.now)
 }
 
-// formTime is how a browser sends a time.
-const formTime = "2006-01-02T15:04"
-
 // readTime reads the moment of a field; the zero time when there is none.
 func (c Config) readTime(field, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := clock.Read(s, c.zone())
 	if err != nil {
-		t, err = time.ParseInLocation(formTime, s, c.zone())
-	}
-	if err != nil {
-		return t, fmt.Errorf("%s: %w: a time such as 2026-10-31T14:05, found %q", field, desk.ErrIncomplete, s)
+		return t, fmt.Errorf("%s: %w: %v, found %q", field, desk.ErrIncomplete, err, s)
 	}
 	return t, nil
 }
@@ -100,9 +95,9 @@ func stages(inc *incident.Incident, now time.Time, zone *time.Location) []stageV
 	var list []stageView
 	for _, stage := range incident.DutyStages {
 		due := inc.Duty.Due(stage)
-		v := stageView{Stage: stage, Due: due.In(zone).Format("2006-01-02 15:04 MST"), Draft: desk.DutyDraft(inc, stage, now, zone)}
+		v := stageView{Stage: stage, Due: due.In(zone).Format(incident.Moment), Draft: desk.DutyDraft(inc, stage, now, zone)}
 		if sent, ok := inc.Duty.Reported[stage]; ok {
-			v.Sent, v.Reference = inc.Duty.ReportedAt[stage].In(zone).Format("2006-01-02 15:04 MST")+" by "+sent.By, sent.Reference
+			v.Sent, v.Reference = inc.Duty.ReportedAt[stage].In(zone).Format(incident.Moment)+" by "+sent.By, sent.Reference
 		} else {
 			v.Late = !now.Before(due)
 		}

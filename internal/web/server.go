@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spinware/piket/alerts"
@@ -21,6 +22,7 @@ import (
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
@@ -43,6 +45,9 @@ type Server struct {
 	Ready     func() error // why requests cannot be served, nil when they can
 
 	Duty *duty.Roster // who has the duty; Inventory is as it says
+
+	// Push knows whose browsers hear of pages; without it none do.
+	Push *push.Book
 
 	// Beat notes a heartbeat of a service in the inventory; without it there are
 	// none.
@@ -87,6 +92,7 @@ type Config struct {
 	ClientNames []string                            // names in verified client certificates that may report
 	Updates     map[incident.Priority]time.Duration // how often customers hear, the policy's when nil
 	Zone        *time.Location                      // of the times that customers read, and of the days of reports; nil means UTC
+	Proxies     []netip.Prefix                      // whose word on where a request comes from is taken
 	NIS2        bool                                // whether an incident may be marked as significant
 }
 

@@ -33,17 +33,17 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 		view := signInView{frame: a.frame(r, "Sign in", inventory.Person{}), Next: next, Name: name, Refused: why}
 		a.render(w, status, "signin.html", view)
 	}
-	if wait := a.attempts.begin(r.RemoteAddr, name, a.Clock.Now()); wait > 0 {
+	if wait := a.attempts.begin(a.address(r), name, a.Clock.Now()); wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait.Seconds())+1))
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords. Try again in %s.", wait.Round(time.Second)))
 		return
 	}
 	if !a.passwordFits(name, r.PostFormValue("password")) {
-		a.Log.Warn("sign-in refused", "address", r.RemoteAddr)
+		a.Log.Warn("sign-in refused", "address", a.address(r))
 		refuse(http.StatusUnauthorized, "Name and password do not belong together.")
 		return
 	}
-	a.attempts.forgive(r.RemoteAddr, name)
+	a.attempts.forgive(a.address(r), name)
 	a.setSession(w, r, name)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }

@@ -46,7 +46,7 @@ func (a *app) webhook(w http.ResponseWriter, r *http.Request) {
 	body := &arriving{Reader: r.Body, last: time.Now()}
 	hook, err := readWebhook(r, body)
 	if err != nil {
-		a.Log.Warn("webhook refused", "address", r.RemoteAddr, "err", err)
+		a.Log.Warn("webhook refused", "address", a.address(r), "err", err)
 		a.fail(w, r, err)
 		return
 	}

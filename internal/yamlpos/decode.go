@@ -64,6 +64,7 @@ type at struct {
 }
 
 var (
+	block           = reflect.TypeFor[Block]()
 	duration        = reflect.TypeFor[time.Duration]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
@@ -71,6 +72,8 @@ var (
 // content reads what n holds, by the type that is wanted.
 func (d *decoder) content(n *yaml.Node, v reflect.Value, a at) {
 	switch {
+	case v.Type() == block:
+		v.Set(reflect.ValueOf(Block{d.file, n}))
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		d.doc.remember(v.Elem(), a.pos, true)

@@ -169,7 +169,7 @@ func line(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func sentence(text string) string { return strings.TrimRight(line(text), ". ") }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func stamp(t time.Time) string { return t.UTC().Format(incident.Moment) }
 
 func or(value, instead string) string {
 	if value == "" {

@@ -135,10 +135,38 @@ function pressOnce() {
   });
 }
 
+// lookUp shows what is known of a customer while their name is typed: the same
+// page as the button gives, of which it takes that part.
+function lookUp() {
+  const field = document.querySelector('[data-lookup]');
+  if (!field) return;
+  const box = document.getElementById(field.dataset.lookup);
+  let wait = 0, asked = 0;
+  const show = async () => {
+    const turn = ++asked;
+    const page = new URL(location.pathname, location.href);
+    page.searchParams.set('customer', field.value);
+    const chosen = box.querySelector('input:checked');
+    if (chosen) page.searchParams.set('of', chosen.value);
+    try {
+      const answer = await fetch(page);
+      const known = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(box.id);
+      if (turn !== asked || !answer.ok || !known) return; // a later letter is on its way, or the button must do
+      box.replaceChildren(...known.childNodes);
+      tick();
+    } catch { /* the button must do */ }
+  };
+  field.addEventListener('input', () => {
+    clearTimeout(wait);
+    wait = setTimeout(show, 200);
+  });
+}
+
 document.addEventListener('DOMContentLoaded', () => {
   setClock(Number(document.body.dataset.now), Number(document.body.dataset.speed));
   themeButton();
   filters();
+  lookUp();
   pressOnce();
   tick();
   setInterval(tick, 1000);
