@@ -79,3 +79,22 @@ func TestEveryKindOfMessageOfADrillIsMarked(t *testing.T) {
 		t.Errorf("only %d fields were looked at", found)
 	}
 }
+
+// [5.1] What goes to chats and pagers says so in the words that they show, and a
+// push still leads to its page.
+func TestEveryWayOfADrillSaysSo(t *testing.T) {
+	raw := map[string]string{"summary": "Outage", "description": "It is down.", "link": "https://piket.example.net/"}
+	got := incident.Marked(incident.MessageQueued{
+		Way: incident.ByReceiver, Subject: "Outage", Notice: incident.Notice{Labels: map[string]string{"alertname": "x"}, Annotations: raw},
+	}).(incident.MessageQueued)
+	if a := got.Notice.Annotations; !strings.HasPrefix(a["summary"], "DRILL") || !strings.HasPrefix(a["description"], "DRILL") || a["link"] != raw["link"] {
+		t.Errorf("a pager shows %v", a)
+	}
+	if got.Notice.Labels["drill"] != "yes" || raw["summary"] != "Outage" {
+		t.Errorf("labels %v; what was recorded became %v", got.Notice.Labels, raw)
+	}
+	push := incident.Marked(incident.MessageQueued{Way: incident.ByPush, Subject: "Outage", Body: "/incidents/INC-2026-0001"}).(incident.MessageQueued)
+	if push.Body != "/incidents/INC-2026-0001" || !strings.HasPrefix(push.Subject, "DRILL") {
+		t.Errorf("a push is %+v", push)
+	}
+}
