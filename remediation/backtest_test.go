@@ -181,3 +181,21 @@ func TestABacktestLeavesDrillsOut(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBacktest prints what one incident costs; nothing but the last day's is
+// kept.
+func BenchmarkBacktest(b *testing.B) {
+	t := &testing.T{}
+	inv, book := world(t), hasty(t)
+	events := past{server: "web-01", opened: three, then: map[float64]incident.Payload{9: back("by itself")}}.events(t)
+	test := remediation.Backtest{Runbook: book, Inventory: inv, Limits: remediation.DefaultLimits}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		for i := range events { // each a day after the one before
+			events[i].At = events[i].At.AddDate(0, 0, 1)
+		}
+		if c, meant := test.Replay(events); !meant || !c.Power {
+			b.Fatalf("%+v", c)
+		}
+	}
+}

@@ -170,6 +170,9 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 	case Decide:
 		return time.Time{}, e.append(ctx, inc, m.Payloads...)
 	case Merge:
+		if inc.IsDrill() { // it would report real trouble of the whole rack or site
+			return f.Now.Add(f.Limits.Poll), nil
+		}
 		return f.Now, e.merge(ctx, f, m.Reason)
 	case Intend:
 		e.rankAs(e.seen(inc.ID), 0) // its send comes before what others plan

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -249,5 +251,35 @@ drills:
 	}
 	if got := look(apr.Add(onTime)); got != "[drill:web-01]" {
 		t.Errorf("an hour late: %s", got)
+	}
+}
+
+func TestDrillsOnTheCommandLine(t *testing.T) { // [5.1]
+	d := newTestDaemon(t, least)
+	page := httptest.NewServer(d.Handler())
+	defer page.Close()
+	piket := func(args ...string) (status int, out, errs string) {
+		var stdout, stderr strings.Builder
+		args = append([]string{"drill"}, args...)
+		status = run(append(args, "--piket.url", page.URL, "--token-file", filepath.Join(filepath.Dir(d.path), "token")), &stdout, &stderr)
+		return status, stdout.String(), stderr.String()
+	}
+	if status, out, errs := piket("list"); status != 0 || out != "no drill was held\n" {
+		t.Errorf("list: %d, %s%s", status, out, errs)
+	}
+	if status, _, errs := piket("start", "--server", "web-01", "--story", "earthquake"); status != 2 || !strings.Contains(errs, "server-hangs") {
+		t.Errorf("no such story: %d, %s", status, errs)
+	}
+	if status, _, errs := piket("start", "--server", "web-99", "--story", "server-hangs"); status != 1 || !strings.Contains(errs, `no server "web-99"`) {
+		t.Errorf("no such server: %d, %s", status, errs)
+	}
+	if status, out, errs := piket("start", "--server", "web-01", "--story", "server-hangs"); status != 0 || !strings.HasPrefix(out, "the drill is INC-2026-0001; end it with: piket drill stop INC-") {
+		t.Fatalf("start: %d, %s%s", status, out, errs)
+	}
+	if status, out, _ := piket("list"); status != 0 || !strings.Contains(out, "INC-2026-0001  open") || !strings.Contains(out, "DRILL web-01: a server hangs") {
+		t.Errorf("list: %d, %s", status, out)
+	}
+	if status, out, errs := piket("stop", "INC-2026-0001"); status != 0 || out != "INC-2026-0001: the drill is over\n" {
+		t.Errorf("stop: %d, %s%s", status, out, errs)
 	}
 }

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -59,8 +60,7 @@ func marked(p Payload) Payload {
 		}
 		return p
 	case MessageQueued:
-		p.Subject, p.Body = mark(p.Subject), explain(p.Body)
-		return p
+		return markedMessage(p)
 	case CallTask:
 		p.Script = explain(p.Script)
 		return p
@@ -70,6 +70,28 @@ func marked(p Payload) Payload {
 	case ApprovalRequested:
 		p.Why = mark(p.Why)
 		return p
+	}
+	return p
+}
+
+// markedMessage marks a message by what its way carries: a push has no body but a
+// path, and a receiver's words are annotations.
+func markedMessage(p MessageQueued) MessageQueued {
+	p.Subject = mark(p.Subject)
+	if p.Way != ByPush {
+		p.Body = explain(p.Body)
+	}
+	p.Notice.Annotations, p.Notice.Labels = maps.Clone(p.Notice.Annotations), maps.Clone(p.Notice.Labels)
+	for name, words := range p.Notice.Annotations {
+		switch name {
+		case "summary":
+			p.Notice.Annotations[name] = mark(words)
+		case "description":
+			p.Notice.Annotations[name] = explain(words)
+		}
+	}
+	if p.Notice.Labels != nil {
+		p.Notice.Labels["drill"] = "yes" // by which a receiver may be left out
 	}
 	return p
 }

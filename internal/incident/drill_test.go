@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -47,5 +48,53 @@ func TestADrillIsKnownByItsSubject(t *testing.T) {
 	}
 	if p := inc.Practised(); !p.IsDrill() && p.Subject.Kind == "server" {
 		t.Error("its runbook takes it for real trouble of a server")
+	}
+}
+
+// [5.1] A new kind of event that carries words to people must be marked as well:
+// by the names of their fields these are a subject, a body and a script.
+func TestEveryKindOfMessageOfADrillIsMarked(t *testing.T) {
+	found := 0
+	for kind, read := range incident.Kinds {
+		p, err := read([]byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := reflect.New(reflect.TypeOf(p)).Elem()
+		v.Set(reflect.ValueOf(p))
+		for _, name := range []string{"Subject", "Body", "Script"} {
+			field := v.FieldByName(name)
+			if !field.IsValid() || field.Kind() != reflect.String {
+				continue
+			}
+			field.SetString("It is down.")
+			found++
+			got := reflect.ValueOf(incident.Marked(v.Interface().(incident.Payload))).FieldByName(name).String()
+			if !strings.HasPrefix(got, "DRILL") {
+				t.Errorf("%s says in its %s: %q", kind, name, got)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d fields were looked at", found)
+	}
+}
+
+// [5.1] What goes to chats and pagers says so in the words that they show, and a
+// push still leads to its page.
+func TestEveryWayOfADrillSaysSo(t *testing.T) {
+	raw := map[string]string{"summary": "Outage", "description": "It is down.", "link": "https://piket.example.net/"}
+	got := incident.Marked(incident.MessageQueued{
+		Way: incident.ByReceiver, Subject: "Outage", Notice: incident.Notice{Labels: map[string]string{"alertname": "x"}, Annotations: raw},
+	}).(incident.MessageQueued)
+	if a := got.Notice.Annotations; !strings.HasPrefix(a["summary"], "DRILL") || !strings.HasPrefix(a["description"], "DRILL") || a["link"] != raw["link"] {
+		t.Errorf("a pager shows %v", a)
+	}
+	if got.Notice.Labels["drill"] != "yes" || raw["summary"] != "Outage" {
+		t.Errorf("labels %v; what was recorded became %v", got.Notice.Labels, raw)
+	}
+	push := incident.Marked(incident.MessageQueued{Way: incident.ByPush, Subject: "Outage", Body: "/incidents/INC-2026-0001"}).(incident.MessageQueued)
+	if push.Body != "/incidents/INC-2026-0001" || !strings.HasPrefix(push.Subject, "DRILL") {
+		t.Errorf("a push is %+v", push)
 	}
 }

@@ -116,7 +116,7 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 		a.render(w, http.StatusUnprocessableEntity, "confirm.html", view)
 		return
 	}
-	if answer == "no" && g.incident.Status == incident.Finished {
+	if answer == "no" && g.incident.Status == incident.Finished && !g.incident.IsDrill() { // a drill that is over opens nothing real
 		next, err := a.reportAfterwards(r.Context(), g, words)
 		if err != nil {
 			a.fail(w, r, err)
