@@ -43,6 +43,7 @@ const (
 	PathTrouble       = "PathTrouble"         // silent from here, and not for the majority of the vantages
 	ObserverCutOff    = "ObserverCutOff"      // piket itself cannot see
 	DutyRoster        = "DutyRoster"          // label team: somebody takes over its duty
+	MailboxUnreadable = "MailboxUnreadable"   // label mailbox: what customers mail is not read
 	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
 )
 
@@ -53,6 +54,13 @@ const (
 	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
 	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
 	Figures   = "figures"             // as an annotation: the figures of the period, as text
+)
+
+// Mail is the source of what came by mail. Nobody knows who wrote it: it opens a
+// record, and proves nothing.
+const (
+	Mail           = "mail"
+	ReportedByMail = "ReportedByMail" // labels server, when it names one of the sender's, and report, which mail it is
 )
 
 // CustomerOf is the annotation of what a person reports that says whose trouble it
@@ -81,7 +89,7 @@ func (l Labels) String() string {
 
 // Alert is one report that something is wrong, or no longer is.
 type Alert struct {
-	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person", Calendar
+	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person", Mail, Calendar
 	Status      Status    `json:"status"`
 	Labels      Labels    `json:"labels"`
 	Annotations Labels    `json:"annotations,omitempty"`

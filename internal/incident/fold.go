@@ -79,6 +79,8 @@ func (i *Incident) Apply(e Event) {
 		i.roster(e)
 	case RoleAssigned, RoleReleased:
 		i.assigned(e)
+	case MailReceived, Note:
+		i.mailed(e)
 	default:
 		i.advance(e)
 	}

@@ -80,6 +80,7 @@ type Incident struct {
 	Duty         *Duty   // under NIS2, nil while nobody called it significant
 	Covers       []Cover // of a team's own record: who takes over whose duty
 
+	Mails     []string // what came by mail, see [Incident.HasMail]
 	Messages  []*Message
 	CallTasks []*Call
 	Draft     *Draft               // the latest update that was put before somebody, nil when none was

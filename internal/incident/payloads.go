@@ -68,6 +68,7 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"uncovered":          read[Uncovered],
 	"role_assigned":      read[RoleAssigned],
 	"role_released":      read[RoleReleased],
+	"mail_received":      read[MailReceived],
 }
 
 func read[P Payload](data []byte) (Payload, error) {
