@@ -26,7 +26,7 @@ const UndeliveredTopic = "undelivered-"
 func (b *batch) notice(topic, subject, body, team string) {
 	inc := b.facts.Incident
 	_, needed := inc.Attentions[topic]
-	if inc.Status != incident.Open && !needed || inc.Subject.OfCalendar() {
+	if inc.Status != incident.Open && !needed || inc.Subject.NoTrouble() {
 		return
 	}
 	for _, c := range b.channels(team) {
