@@ -92,6 +92,7 @@ type Daemon struct {
 	rounds   []*rounds.Rounds
 	web      *web.Server
 	links    signed.Key // for people without a sign-in
+	mail     mailIn
 }
 
 // NewDaemon reads the configuration at path and opens the store. The caller
@@ -135,6 +136,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 		return nil, errors.Join(err, d.Close())
 	}
 	d.assemble(s.config)
+	if err := d.mail.listen(d, s.config.Mailbox.Listen); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -152,6 +156,7 @@ func (d *Daemon) assemble(config *Config) {
 		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
 	}
 	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
+	d.mail = d.newMailIn()
 	d.hub = d.newHub(report)
 	d.metrics.registry.MustRegister(vantageCollector{d.hub})
 	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
@@ -301,6 +306,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
 	}
+	running = append(running, d.mail.run(ctx, d)...)
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
 	}
@@ -316,6 +322,7 @@ func (d *Daemon) Close() error {
 	if d.kdump != nil {
 		d.kdump.Close()
 	}
+	d.mail.close()
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
@@ -341,6 +348,7 @@ func (d *Daemon) Reload() error {
 	}
 	d.hub.Again()
 	d.silences.Again()
+	d.mail.reader.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }
@@ -373,6 +381,7 @@ func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
 	}
 	return notify.SMTP{
 		From: mail.From, Server: mail.SMTP, Username: mail.Username, Password: mail.Password, TLS: mail.TLS, CAFile: mail.CAFile,
+		Mark: d.links.Mark,
 	}.Send(ctx, m)
 }
 

@@ -58,6 +58,7 @@ remediation/bmc:        internal/failpoint internal/incident internal/inventory 
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory
+internal/mailbox:       alerts internal/clock internal/desk internal/incident internal/inventory internal/notify internal/oneline internal/secret internal/store internal/trusted  # the door for mail
 internal/web:           alerts internal/clock internal/desk internal/duty internal/failpoint internal/freeze internal/incident internal/inventory internal/report internal/secret internal/signed internal/store internal/vantage probes remediation runbooks
 internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/journal internal/ledger internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
