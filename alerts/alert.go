@@ -46,6 +46,7 @@ const (
 	DutyCalendarTrouble = "DutyCalendarTrouble" // label team: another tool's calendar cannot be read, or names nobody
 	VantageLost         = "VantageLost"         // label vantage: one that looked along reports no more
 	ServerIdentity      = "ServerIdentity"      // label server: which machine it is was said by people
+	MailboxUnreadable   = "MailboxUnreadable"   // label mailbox: what customers mail is not read
 )
 
 // Names of what falls due by the calendar. Only what comes from the source
@@ -57,6 +58,13 @@ const (
 	PushDevices = "PushDevices"         // label person: a browser of theirs hears of pages
 	Figures     = "figures"             // as an annotation: the figures of the period, as text
 	DrillDue    = "DrillDue"            // labels server, story: people practise
+)
+
+// Mail is the source of what came by mail. Nobody knows who wrote it: it opens a
+// record, and proves nothing.
+const (
+	Mail           = "mail"
+	ReportedByMail = "ReportedByMail" // labels server, when it names one of the sender's, and report, which mail it is
 )
 
 // CustomerOf is the annotation of what a person reports that says whose trouble it
@@ -85,7 +93,7 @@ func (l Labels) String() string {
 
 // Alert is one report that something is wrong, or no longer is.
 type Alert struct {
-	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person", Calendar
+	Source      string    `json:"source"` // who says so: "alertmanager", "probe", "person", Mail, Calendar
 	Status      Status    `json:"status"`
 	Labels      Labels    `json:"labels"`
 	Annotations Labels    `json:"annotations,omitempty"`

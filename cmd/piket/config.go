@@ -14,6 +14,7 @@ import (
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/mailbox"
 	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
@@ -36,6 +37,7 @@ type Config struct {
 	Web       Web               `yaml:"web"`
 	Intake    Intake            `yaml:"intake"`
 	Mail      Mail              `yaml:"mail"`
+	Mailbox   mailbox.Config    `yaml:"mailbox"` // where what people mail to piket comes in
 	Probes    Probes            `yaml:"probes"`
 	Guards    Guards            `yaml:"guards"`
 	Alarm     Alarm             `yaml:"alarm"`
@@ -256,7 +258,7 @@ func defaultConfig() *Config {
 	return &Config{
 		Web:    Web{SessionTTL: 12 * time.Hour},
 		Intake: Intake{Labels: slices.Clone(intake.DefaultLabels)},
-		Mail:   Mail{TLS: "starttls"},
+		Mail:   Mail{TLS: "starttls"}, Mailbox: mailbox.Default,
 		Probes: Probes{
 			Interval: probes.DefaultInterval, Timeout: probes.DefaultTimeout, Spacing: probes.DefaultSpacing,
 			Failures: probes.DefaultFailures, Successes: probes.DefaultSuccesses,

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"net"
 	"net/mail"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +33,7 @@ func (c *configChecker) check() {
 	c.alarm()
 	c.intake()
 	c.mail()
+	c.mailbox()
 	c.updates()
 	c.confirmation()
 	c.orders()
@@ -205,7 +204,7 @@ func (c *configChecker) mail() {
 			c.add(&m.From, "from: %q is not an address such as piket@example.net", m.From)
 		}
 	}
-	host := c.smtpHost()
+	host := c.hostPort("smtp", &c.config.Mail.SMTP)
 	if !slices.Contains(tlsWords, m.TLS) {
 		c.problems.AddUnknown(c.doc.At(&m.TLS), "tls mode", m.TLS, tlsWords)
 	}
@@ -215,19 +214,6 @@ func (c *configChecker) mail() {
 	if m.TLS == "none" && m.Username != "" && !trusted.Loopback(host) {
 		c.add(&m.TLS, "tls: without it the password would be readable on the way to %s", host)
 	}
-}
-
-func (c *configChecker) smtpHost() string {
-	field := &c.config.Mail.SMTP
-	if *field == "" {
-		return ""
-	}
-	host, port, err := net.SplitHostPort(*field)
-	number, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || number == 0 || host == "" {
-		c.add(field, "smtp: want HOST:PORT, found %q", *field)
-	}
-	return host
 }
 
 func (c *configChecker) updates() {

@@ -103,6 +103,7 @@ type Daemon struct {
 	web      *web.Server
 	links    signed.Key // for people without a sign-in
 	book     *push.Book
+	mail     mailIn
 }
 
 // NewDaemon reads the configuration at path and opens the store. The caller
@@ -153,6 +154,9 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 		return nil, errors.Join(err, d.Close())
 	}
 	d.assemble(s.config)
+	if err := d.mail.listen(d, s.config.Mailbox.Listen); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -170,6 +174,7 @@ func (d *Daemon) assemble(config *Config) {
 		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
 	}
 	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
+	d.mail = d.newMailIn()
 	d.hub = d.newHub(report)
 	d.metrics.registry.MustRegister(vantageCollector{d.hub})
 	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
@@ -357,6 +362,7 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
 	}
+	running = append(running, d.mail.run(ctx, d)...)
 	for _, r := range d.rounds {
 		running = append(running, d.clk.Go(func() { r.Run(ctx) }))
 	}
@@ -372,6 +378,7 @@ func (d *Daemon) Close() error {
 	if d.kdump != nil {
 		d.kdump.Close()
 	}
+	d.mail.close()
 	var sweeping error
 	if d.sweeper != nil {
 		sweeping = d.sweeper.Close()
@@ -397,6 +404,7 @@ func (d *Daemon) Reload() error {
 	}
 	d.hub.Again()
 	d.silences.Again()
+	d.mail.reader.Again()
 	d.log.Info("configuration reloaded")
 	return nil
 }
@@ -430,6 +438,7 @@ func (d *Daemon) send(ctx context.Context, m notify.Mail) (string, error) {
 	}
 	return notify.SMTP{
 		From: mail.From, Server: mail.SMTP, Username: mail.Username, Password: mail.Password, TLS: mail.TLS, CAFile: mail.CAFile,
+		Mark: d.links.Mark,
 	}.Send(ctx, m)
 }
 

@@ -63,6 +63,7 @@ remediation/bmc:        internal/failpoint internal/incident internal/inventory 
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
 remediation/technician: internal/incident internal/inventory internal/signed remediation
+internal/mailbox:       alerts internal/clock internal/desk internal/incident internal/inventory internal/notify internal/oneline internal/secret internal/store internal/trusted  # the door for mail
 internal/web:           alerts internal/clock internal/desk internal/duty internal/failpoint internal/freeze internal/identity internal/incident internal/inventory internal/photo internal/push internal/report internal/secret internal/signed internal/store internal/vantage probes remediation remediation/technician runbooks
 internal/telephone:     internal/clock internal/desk internal/incident internal/inventory internal/oneline internal/secret internal/signed internal/store internal/trusted  # rings who was mailed; a door for people, as the page is
 internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/journal internal/ledger internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time

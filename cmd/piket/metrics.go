@@ -27,6 +27,7 @@ type metrics struct {
 	actions  *prometheus.CounterVec
 	actionS  *prometheus.HistogramVec
 	messages *prometheus.CounterVec
+	mails    *prometheus.CounterVec
 	notices  *prometheus.CounterVec
 	noticeS  *prometheus.HistogramVec
 	pushes   *prometheus.CounterVec
@@ -52,6 +53,9 @@ func newMetrics(s *store.Store) *metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "piket_messages_total", Help: "Tries to deliver a message, by purpose and result.",
 		}, []string{"purpose", "result"}),
+		mails: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_mails_received_total", Help: "Mails that came in, by what they are and what became of them.",
+		}, []string{"kind", "result"}),
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "piket_receiver_messages_total", Help: "Tries to tell a receiver, by integration and result.",
 		}, []string{"integration", "result"}),
@@ -73,7 +77,7 @@ func newMetrics(s *store.Store) *metrics {
 		}),
 	}
 	m.reloaded(true, time.Now())
-	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.notices, m.noticeS, m.pushes, m.calls, m.reloadOK, m.reloadAt,
+	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.mails, m.notices, m.noticeS, m.pushes, m.calls, m.reloadOK, m.reloadAt,
 		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -89,6 +93,10 @@ func (m *metrics) alert(a alerts.Alert, result string) {
 
 func (m *metrics) message(purpose, result string) {
 	m.messages.WithLabelValues(purpose, result).Inc()
+}
+
+func (m *metrics) mailIn(kind, result string) {
+	m.mails.WithLabelValues(kind, result).Inc()
 }
 
 // told counts what came of a try to tell an integration of a receiver.

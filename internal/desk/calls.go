@@ -115,6 +115,9 @@ func Bounced(f Facts, message, address, reason string) ([]incident.Payload, erro
 	}
 	b := &batch{facts: f}
 	b.add(incident.Bounced{Message: message, Address: clip(address), Reason: clip(reason)})
+	if m.Purpose == incident.Receipt {
+		return b.duties, nil // where a mail said that it came from is nobody's trouble
+	}
 	b.attention("bounced-"+message, fmt.Sprintf("the mail (%s) to %s came back from %s; tell them in another way", m.Purpose, strings.Join(m.To, ", "), clip(address)))
 	c, ok := f.Inventory.Customer(m.Customer)
 	called := slices.ContainsFunc(inc.CallTasks, func(t *incident.Call) bool { return t.Customer == m.Customer && t.Outcome == "" })

@@ -89,10 +89,15 @@ const maxAhead = time.Minute
 
 // believed reports whether the trouble may be announced: what only a person has
 // reported waits for piket's own first look, and is not announced while
-// everything answers.
+// everything answers; and what only came by mail waits for somebody who takes it or
+// judges it.
 func (b *batch) believed() bool {
 	inc := b.facts.Incident
-	machine := slices.ContainsFunc(inc.Alerts, func(a alerts.Alert) bool { return a.Source != "person" })
+	machine := slices.ContainsFunc(inc.Alerts, func(a alerts.Alert) bool { return a.Source != "person" && a.Source != alerts.Mail })
+	mailed := len(inc.Alerts) > 0 && !slices.ContainsFunc(inc.Alerts, func(a alerts.Alert) bool { return a.Source != alerts.Mail })
+	if mailed && inc.JudgedBy == "" && inc.Owner == "" {
+		return false // nobody knows who wrote it: a person looks first
+	}
 	if machine || len(inc.Alerts) == 0 || inc.Runbook.Hash == "" {
 		return true
 	}

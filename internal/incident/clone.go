@@ -15,7 +15,7 @@ func (i *Incident) Clone() *Incident {
 	c.Attentions, c.Told, c.ToldBack = maps.Clone(i.Attentions), maps.Clone(i.Told), maps.Clone(i.ToldBack)
 	c.Approval, c.Action, c.Order = clone(i.Approval), clone(i.Action), clone(i.Order)
 	c.Armed, c.Undone = clone(i.Armed), clone(i.Undone)
-	c.Requesters, c.News, c.Covers = slices.Clone(i.Requesters), slices.Clone(i.News), slices.Clone(i.Covers)
+	c.Requesters, c.News, c.Covers, c.Mails = slices.Clone(i.Requesters), slices.Clone(i.News), slices.Clone(i.Covers), slices.Clone(i.Mails)
 	c.Devices = slices.Clone(i.Devices)
 	if c.Approval != nil {
 		c.Approval.Yes = slices.Clone(i.Approval.Yes)

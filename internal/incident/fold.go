@@ -93,6 +93,8 @@ func (i *Incident) Apply(e Event) {
 		i.assigned(e)
 	case Subscribed, Unsubscribed:
 		i.subscribe(e)
+	case MailReceived, Note:
+		i.mailed(e)
 	default:
 		i.advance(e)
 	}

@@ -87,6 +87,7 @@ type Incident struct {
 
 	Devices []Subscribed // of a person's own record: their browsers that hear of pages
 
+	Mails     []string // what came by mail, see [Incident.HasMail]
 	Messages  []*Message
 	CallTasks []*Call
 	Rings     []*Ring              // calls that piket made, oldest first

@@ -86,6 +86,7 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"ringing":            read[Ringing],
 	"key_pressed":        read[KeyPressed],
 	"rang":               read[Rang],
+	"mail_received":      read[MailReceived],
 }
 
 func read[P Payload](data []byte) (Payload, error) {

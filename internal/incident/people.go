@@ -10,18 +10,22 @@ import (
 // outbox: what is queued and not delivered is sent, also after a crash.
 type MessageQueued struct {
 	Message  string   `json:"message"`
-	Purpose  string   `json:"purpose"` // "first", "update", "restored", "summary", "page", "work-order"
+	Purpose  string   `json:"purpose"` // "first", "update", "restored", "summary", "page", "work-order", [Receipt]
 	Customer string   `json:"customer,omitempty"`
 	Way      Way      `json:"way,omitempty"`
 	To       []string `json:"to"` // addresses of that way
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
-	Link     string   `json:"link,omitempty"`   // path in the body that is signed when it leaves, see internal/signed
-	Order    string   `json:"order,omitempty"`  // the work order that it carries
-	Topic    string   `json:"topic,omitempty"`  // of a page: what it asks, such as an approval
-	People   []string `json:"people,omitempty"` // of a page: who is asked by it
-	Notice   Notice   `json:"notice,omitzero"`  // what goes [ByReceiver]
+	Link     string   `json:"link,omitempty"`    // path in the body that is signed when it leaves, see internal/signed
+	Order    string   `json:"order,omitempty"`   // the work order that it carries
+	Topic    string   `json:"topic,omitempty"`   // of a page: what it asks, such as an approval
+	People   []string `json:"people,omitempty"`  // of a page: who is asked by it
+	Notice   Notice   `json:"notice,omitzero"`   // what goes [ByReceiver]
+	Answers  string   `json:"answers,omitempty"` // the Message-ID of the mail that it is the automatic answer to
 }
+
+// Receipt is the purpose of the automatic answer to a mail.
+const Receipt = "receipt"
 
 // Way is by which road a message leaves.
 type Way string

@@ -86,11 +86,11 @@ func (d *Door) about(a alerts.Alert) about {
 	}
 }
 
-// caller is the customer whose trouble a person reports, as far as nothing but
-// their word says so. No machine names one.
+// caller is the customer whose trouble a person or a mail reports, as far as
+// nothing but their word says so. No machine names one.
 func caller(inv *inventory.Inventory, a alerts.Alert) []string {
 	c, ok := inv.Customer(a.Annotations[alerts.CustomerOf])
-	if a.Source != "person" || !ok {
+	if a.Source != "person" && a.Source != alerts.Mail || !ok {
 		return nil
 	}
 	return []string{c.Name}

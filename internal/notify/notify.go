@@ -33,6 +33,7 @@ type Mail struct {
 	Subject  string
 	Body     string
 	At       time.Time
+	Answers  string // the Message-ID of the mail that this one answers by itself, "" for none
 
 	Notice incident.Notice // of what goes to a receiver
 }
@@ -123,7 +124,7 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	accepted := ""
 	body, err := o.complete(inc.Site, m)
 	if err == nil {
-		accepted, err = o.by(m.Way)(sending, Mail{ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: body, At: o.Clock.Now(), Notice: m.Notice})
+		accepted, err = o.by(m.Way)(sending, Mail{ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: body, At: o.Clock.Now(), Notice: m.Notice, Answers: m.Answers})
 	}
 	failpoint.Done(failpoint.MailDelivered, err)
 	switch {
@@ -198,8 +199,10 @@ func (o *Outbox) result(m *incident.Message, accepted string, err error) []incid
 			Topic: "undelivered-" + strings.Join(m.To, ","),
 			Why:   fmt.Sprintf("the receiver %s was not told of it and is not tried again: %s", strings.Join(m.To, ","), failed.Reason),
 		}}
-	case purpose == page:
-		return []incident.Payload{failed} // it would be paged, and given up, again and again
+	case purpose == page || purpose == incident.Receipt:
+		// A page would be paged, and given up, again and again; and where a mail said that
+		// it came from is nobody's trouble.
+		return []incident.Payload{failed}
 	}
 	return []incident.Payload{failed, incident.Attention{
 		Topic: "undelivered-" + m.Message,

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -22,6 +23,10 @@ type SMTP struct {
 	Password secret.Ref
 	TLS      string // "starttls", "tls" or "none"
 	CAFile   string // who vouches for the server, instead of the system's list
+
+	// Mark returns what nobody can guess of a message; it becomes part of the
+	// Message-ID. Nil leaves it out.
+	Mark func(message string) string
 }
 
 // Send delivers m. Trying again makes sense after every error but a wrong
@@ -51,17 +56,36 @@ func (s SMTP) message(m Mail) (*mail.Msg, error) {
 	}
 	domain := s.From[strings.LastIndexByte(s.From, '@')+1:]
 	thread := "<" + m.Incident + "@" + domain + ">"
-	message.SetMessageIDWithValue(strings.ReplaceAll(m.ID, "/", ".") + "@" + domain)
-	message.SetGenHeader(mail.HeaderReferences, thread)
-	message.SetGenHeader(mail.HeaderInReplyTo, thread)
-	// Keeps out-of-office answers away (RFC 3834).
-	message.SetGenHeader("Auto-Submitted", "auto-generated")
+	message.SetMessageIDWithValue(s.name(m.ID) + "@" + domain)
+	message.SetGenHeader(mail.HeaderReferences, strings.TrimSpace(thread+" "+m.Answers))
+	message.SetGenHeader(mail.HeaderInReplyTo, cmp.Or(m.Answers, thread))
+	// Keeps out-of-office answers away (RFC 3834), and from answering one of our own.
+	submitted := "auto-generated"
+	if m.Answers != "" {
+		submitted = "auto-replied"
+	}
+	message.SetGenHeader("Auto-Submitted", submitted)
+	message.SetGenHeader(LoopHeader, s.From)
 	message.SetDateWithValue(m.At)
 	// A subject is one line. The library encodes a line break instead of
 	// refusing it, and some readers decode before they look for headers.
 	message.Subject(strings.Join(strings.Fields(m.Subject), " "))
 	message.SetBodyString(mail.TypeTextPlain, m.Body)
 	return message, nil
+}
+
+// LoopHeader is in all mail that piket sends, with the address it is from. One
+// that comes in with it has gone round in a circle.
+const LoopHeader = "X-Loop"
+
+// name is the part of a Message-ID before the @: INC-2026-0001.M12, and what
+// nobody can guess.
+func (s SMTP) name(id string) string {
+	name := strings.ReplaceAll(id, "/", ".")
+	if s.Mark != nil {
+		name += "." + s.Mark(id)
+	}
+	return name
 }
 
 func (s SMTP) client() (*mail.Client, error) {

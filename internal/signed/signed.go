@@ -171,13 +171,16 @@ func (k Key) Sign(path string) string { return path + "/" + k.token(path) }
 
 // token proves a path: base64url(HMAC-SHA-256(key, path)). The parts of a path
 // are escaped, so that no two links share one.
-func (k Key) token(path string) string {
+func (k Key) token(path string) string { return base64.RawURLEncoding.EncodeToString(k.sum(path)) }
+
+// sum is the HMAC-SHA-256 of a text.
+func (k Key) sum(text string) []byte {
 	if len(k.secret) != keyBytes {
-		panic("signed: a link is never signed without a key")
+		panic("signed: nothing is ever signed without a key")
 	}
 	mac := hmac.New(sha256.New, k.secret)
-	mac.Write([]byte(path))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
 }
 
 // Read returns the link whose parts arrived, if its token fits and its time is

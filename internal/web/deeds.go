@@ -158,7 +158,7 @@ func (m moment) answered(s said) ([]incident.Payload, error) {
 func (m moment) over() ([]incident.Payload, error) {
 	var resolved []incident.Payload
 	for _, alert := range m.incident.Firing() {
-		if alert.Source == personSource {
+		if alertOfPerson(alert) {
 			alert.Status, alert.EndsAt = alerts.Resolved, m.now
 			resolved = append(resolved, incident.AlertReceived{Alert: alert})
 		}

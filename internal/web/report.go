@@ -200,5 +200,6 @@ func (a *app) report(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, became.path(t.Customer), http.StatusSeeOther)
 }
 
-// alertOfPerson reports whether a person said it, and a person must end it.
-func alertOfPerson(a alerts.Alert) bool { return a.Source == personSource }
+// alertOfPerson reports whether a person said it, also by mail, and a person must
+// end it.
+func alertOfPerson(a alerts.Alert) bool { return a.Source == personSource || a.Source == alerts.Mail }
