@@ -31,19 +31,21 @@ type Labels map[string]string
 
 // Names of the alerts that piket's own probes raise.
 const (
-	ServerUnreachable = "ServerUnreachable"
-	ServiceDown       = "ServiceDown"
-	SiteUnreachable   = "SiteUnreachable"
-	RackUnreachable   = "RackUnreachable"     // labels site, rack
-	FellTogether      = "ServersFellTogether" // labels site, and rack or feed when it is narrower
-	FeedUnreachable   = "FeedUnreachable"     // labels site, feed: what hangs on one power feed is silent
-	BMCUnreachable    = "BMCUnreachable"      // labels server, site
-	ProviderIncident  = "ProviderIncident"    // label site: its status page announces trouble
-	ServerFlapping    = "ServerFlapping"      // labels server, site: it goes and comes back again and again
-	PathTrouble       = "PathTrouble"         // silent from here, and not for the majority of the vantages
-	ObserverCutOff    = "ObserverCutOff"      // piket itself cannot see
-	DutyRoster        = "DutyRoster"          // label team: somebody takes over its duty
-	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
+	ServerUnreachable   = "ServerUnreachable"
+	ServiceDown         = "ServiceDown"
+	SiteUnreachable     = "SiteUnreachable"
+	RackUnreachable     = "RackUnreachable"     // labels site, rack
+	FellTogether        = "ServersFellTogether" // labels site, and rack or feed when it is narrower
+	FeedUnreachable     = "FeedUnreachable"     // labels site, feed: what hangs on one power feed is silent
+	BMCUnreachable      = "BMCUnreachable"      // labels server, site
+	ProviderIncident    = "ProviderIncident"    // label site: its status page announces trouble
+	ServerFlapping      = "ServerFlapping"      // labels server, site: it goes and comes back again and again
+	PathTrouble         = "PathTrouble"         // silent from here, and not for the majority of the vantages
+	ObserverCutOff      = "ObserverCutOff"      // piket itself cannot see
+	DutyRoster          = "DutyRoster"          // label team: somebody takes over its duty
+	DutyCalendarTrouble = "DutyCalendarTrouble" // label team: another tool's calendar cannot be read, or names nobody
+	VantageLost         = "VantageLost"         // label vantage: one that looked along reports no more
+	ServerIdentity      = "ServerIdentity"      // label server: which machine it is was said by people
 )
 
 // Names of what falls due by the calendar. Only what comes from the source

@@ -207,7 +207,7 @@ func MayAnswer(inc *incident.Incident, inv *inventory.Inventory, name string) bo
 		return false
 	}
 	is := func(p inventory.Person) bool { return p.Name == name }
-	first, rest := inv.KnownAt(a.AskedAt).Asked(a.By, inc.Team)
+	first, rest := inv.SayAt(a.AskedAt).Asked(a.By, inc.Team)
 	if a.By == inventory.OnDutyPeople && !slices.Contains(inc.Paged(a.Approval), name) {
 		rest = nil
 	}

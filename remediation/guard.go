@@ -119,12 +119,28 @@ func identityKnown(f Facts, r runbooks.Remedy) *refusal {
 	switch {
 	case r.Power == "":
 		return nil
+	case f.otherMachine() != "":
+		return &refusal{Why: f.otherMachine(), Until: f.Now.Add(f.Limits.IdlePoll)}
 	case server.BMC == nil:
 		return &refusal{Why: "the inventory has no BMC for it"}
 	case server.Serial == "" || server.UUID == "":
 		return &refusal{Why: "the inventory lacks its serial number or UUID, so it could be the wrong machine"}
 	}
 	return nil
+}
+
+// otherMachine says why nobody knows at this moment which machine the server is, ""
+// when that is settled. What two people have confirmed counts only for as long as
+// their record says so.
+func (f Facts) otherMachine() string {
+	if f.Identity.Open() {
+		return "people have said that it is another machine now, and that is not settled"
+	}
+	restated, is := f.Inventory.Restated(f.Incident.Subject.Name)
+	if is && !f.Identity.Confirms(incident.Machine(restated.Was), incident.Machine(restated.Now)) {
+		return "what people had confirmed of which machine it is no longer holds"
+	}
+	return ""
 }
 
 // independentEvidence: power is cut only when the network says that the server

@@ -41,6 +41,7 @@ type Facts struct {
 	Around   string                       // the incident that is open for the server's whole rack or site, "" when none
 	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does
 	Others   Others                       // who else is at work on the machine
+	Identity *incident.Identity           // what people have said of which machine the server is, nil when nothing
 	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
 	Real     string                       // of a drill: the incident that is open for its server in earnest, "" when none is
 	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
@@ -210,6 +211,12 @@ func (f Facts) forbids(intent incident.Intended) string {
 		switch {
 		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
+		case f.Alone:
+			return "guard surroundings: what other incidents do was not looked up"
+		case f.inRack() != "":
+			return "guard interlock: hands are in its rack, for " + f.inRack()
+		case f.otherMachine() != "":
+			return "guard identity: " + f.otherMachine()
 		case f.Goal.old(f.Now, oldest):
 			return unlooked
 		}
@@ -234,7 +241,7 @@ func (f Facts) forbids(intent incident.Intended) string {
 // wait leaves people their time: one who was asked, and one who is on site.
 func wait(f Facts) Move {
 	inc := f.Incident
-	if o := inc.Order; o != nil && o.State != "refused" {
+	if o := inc.Order; o != nil && !o.Declined() {
 		return waitForOrder(f, o)
 	}
 	a := inc.Approval

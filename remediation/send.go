@@ -94,13 +94,37 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		stopped = e.last(ctx, f.Incident.ID, intent, late)
+		if stopped = e.last(ctx, f.Incident.ID, intent, late); stopped == nil && intent.Action == "power" {
+			stopped = e.undisturbed(ctx, f)
+		}
 		return stopped
 	}})
-	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
+	if (errors.Is(stopped, errFrozen) || errors.Is(stopped, errHeldBack)) && result.Outcome == incident.OutcomeRefused {
 		return incident.Voided{Intent: intent.Intent, Reason: stopped.Error()}
 	}
 	return incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}
+}
+
+// undisturbed asks at the very last moment whether hands have gone into the rack, or
+// people have said that it is another machine: they may have since the guards were
+// asked.
+func (e *Engine) undisturbed(ctx context.Context, f Facts) error {
+	inc, err := e.Store.Load(ctx, f.Incident.ID)
+	if err != nil {
+		return fmt.Errorf("it is not known who is in the rack: %w", err)
+	}
+	now := Facts{Incident: inc, Inventory: f.Inventory}
+	server, _ := f.Inventory.Server(inc.Subject.Name)
+	if err := errors.Join(e.hands(ctx, &now, server), e.identity(ctx, &now, server.Name)); err != nil {
+		return fmt.Errorf("it is not known who is in the rack: %w", err)
+	}
+	switch {
+	case now.inRack() != "":
+		return fmt.Errorf("%w: hands are in its rack, for %s", errHeldBack, now.inRack())
+	case now.otherMachine() != "":
+		return fmt.Errorf("%w: %s", errHeldBack, now.otherMachine())
+	}
+	return nil
 }
 
 var errFrozen = errors.New("frozen")

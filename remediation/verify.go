@@ -56,13 +56,17 @@ func powerDuty(f Facts) Move {
 	switch {
 	case owed == nil || inc.Power != "off" || f.Goal.Power != "off":
 		return nil
-	case a.Live() && a.Outcome == "" || inc.Order.Open() && inc.Order.State != "sent":
+	case a.Live() && a.Outcome == "" || inc.AtWork():
 		return nil
 	}
 	settled := inc.PowerAt.Add(f.Limits.PowerOn)
 	switch {
 	case f.Now.Before(settled):
 		return f.waitUntil(settled)
+	case f.inRack() != "":
+		return f.block(owed.Step, refusal{Guard: "interlock", Why: "the server is off, and hands are in its rack, for " + f.inRack(), Until: f.Now.Add(f.Limits.Poll)})
+	case f.otherMachine() != "":
+		return f.block(owed.Step, refusal{Guard: "identity", Why: "the server is off, and " + f.otherMachine(), Until: f.Now.Add(f.Limits.IdlePoll)})
 	case f.Frozen != "":
 		return f.block(owed.Step, refusal{Guard: "freeze", Why: "the server is off and piket is frozen: " + f.Frozen, Until: f.Now.Add(f.Limits.IdlePoll)})
 	case inc.DutyTries >= maxDuty:

@@ -47,6 +47,7 @@ type Config struct {
 	Reports      Reports      `yaml:"reports"`      // which are mailed to the managers
 	Review       Review       `yaml:"review"`
 	Drills       []Drill      `yaml:"drills"` // that are held regularly
+	Orders       Orders       `yaml:"orders"` // how long a work order may stay in a state
 	NIS2         bool         `yaml:"nis2"`   // whether an incident may be marked as significant
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
@@ -229,6 +230,14 @@ type Confirmation struct {
 	Needs  string        `yaml:"needs"` // all, one or none of the customers
 }
 
+// Orders is [desk.Orders] as the file writes it.
+type Orders struct {
+	Agree   time.Duration `yaml:"agree"`
+	Send    time.Duration `yaml:"send"`
+	Work    time.Duration `yaml:"work"`
+	HandsIn time.Duration `yaml:"hands_in"`
+}
+
 // Alarm is how people hear that piket itself cannot work: by mail to who is on
 // duty, past the store, and by these.
 type Alarm struct {
@@ -254,6 +263,7 @@ func defaultConfig() *Config {
 		Review:   Review{Within: desk.DefaultReview},
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
+		Orders:       Orders(desk.DefaultOrders),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
 		Push:         push.Config{Services: slices.Clone(push.DefaultServices)},
 	}

@@ -37,6 +37,7 @@ func (c *configChecker) check() {
 	c.mail()
 	c.updates()
 	c.confirmation()
+	c.orders()
 	c.vantages()
 	c.timezone()
 	c.alertmanagers()

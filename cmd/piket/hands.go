@@ -29,7 +29,7 @@ type hands struct {
 func (d *Daemon) newHands(config *Config) hands {
 	if config.Executor.Socket != "" {
 		client, look := executor.Dial(config.Executor.Socket), map[string]probes.Prober{}
-		for _, how := range []string{executor.Probe, executor.Watch, executor.Boot} {
+		for _, how := range []string{executor.Probe, executor.Watch, executor.Boot, executor.Identity} {
 			look[how] = client.Prober(how, d.serverOf)
 		}
 		return hands{client.Do, look, client.Err}
@@ -46,7 +46,7 @@ func newExecutor(clk *clock.Clock) *executor.Executor {
 	witness := bmc.NewWitness(clk.Now)
 	return &executor.Executor{
 		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}, Clock: clk,
-		Look: map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch, executor.Boot: ssh.Boot},
+		Look: map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch, executor.Boot: ssh.Boot, executor.Identity: bmc.Identify},
 	}
 }
 

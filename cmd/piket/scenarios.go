@@ -80,9 +80,9 @@ var scenarios = map[string]scenario{
 		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered", "power_seen"},
 	},
 	"hardware-dead": {
-		about:  "A part is broken: the power cycle does not help, a technician does.",
+		about:  "A part is broken: the power cycle does not help, a technician does, who works from the page behind their link.",
 		breaks: breakServer("web-02", lab.Dead), answer: "yes", sends: 1,
-		events: []incident.Kind{"step_failed", "ordered", "order_progress", "restored"},
+		events: []incident.Kind{"step_failed", "ordered", "order_progress", "hands_in_rack", "part_replaced", "restored"},
 	},
 	"site-outage": {
 		about:  "The way to a whole site is cut: one incident, no machine is touched.",

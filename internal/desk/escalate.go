@@ -116,7 +116,7 @@ func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
-	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
+	if topic == incident.UnconfirmedTopic || ofOrder(inc, topic) || strings.HasSuffix(topic, "-late") || strings.HasPrefix(topic, incident.OverdueTopic) {
 		b.relay(relay{
 			topic: topic, subject: subject, body: why,
 			rungs: b.upTo(incident.ManagerRole, b.managers()), since: inc.Attentions[topic], every: inv.Wait(inc.Team),

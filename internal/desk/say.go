@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spinware/piket/internal/incident"
@@ -111,6 +110,8 @@ func closable(inc *incident.Incident) error {
 		return errNoTrouble
 	case len(complaints) > 0 && inc.Ongoing():
 		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
+	case inc.AtWork():
+		return fmt.Errorf("%w: hands are at work in its rack; record how that ended first", ErrNotNow)
 	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
 		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
 	case inc.Status != incident.BackInService:
@@ -136,27 +137,10 @@ func closableUnchecked(inc *incident.Incident) error {
 		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
 	case inc.Owes != nil && inc.Power != "on":
 		return fmt.Errorf("%w: piket cut the power of %s and has not seen it on since", ErrNotNow, inc.Owes.Server)
-	case inc.Order.Open():
-		return fmt.Errorf("%w: hands are at work on order %s; record how that ended first", ErrNotNow, inc.Order.Order)
+	case len(inc.OpenOrders()) > 0:
+		return fmt.Errorf("%w: work order %s is not over; record how that ended first", ErrNotNow, inc.OpenOrders()[0].Order)
 	}
 	return nil
-}
-
-// ReportOrder records how far a work order has come. Engineers and support may.
-func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderProgress) ([]incident.Payload, error) {
-	o := inc.Order
-	switch {
-	case !by.Has(inventory.Engineer, inventory.Support):
-		return nil, ErrRole
-	case o == nil || o.Order != p.Order || !inc.Ongoing():
-		return nil, fmt.Errorf("work order %q: %w: no such order is open", p.Order, ErrNotNow)
-	case !slices.Contains(incident.OrderStates, p.State):
-		return nil, fmt.Errorf("work order: %w: %q is not one of %s", ErrIncomplete, p.State, strings.Join(incident.OrderStates, ", "))
-	case o.State == "done" || o.State == "refused":
-		return nil, fmt.Errorf("work order: %w: it is %s already", ErrNotNow, o.State)
-	}
-	p.By, p.Words = by.Name, clip(p.Words)
-	return []incident.Payload{p}, nil
 }
 
 // said checks that something was written.

@@ -25,6 +25,7 @@ func (i *Incident) Clone() *Incident {
 	if c.Duty = clone(i.Duty); c.Duty != nil {
 		c.Duty.Reported, c.Duty.ReportedAt = maps.Clone(i.Duty.Reported), maps.Clone(i.Duty.ReportedAt)
 	}
+	c.Vendors = cloneEach(i.Vendors)
 	c.Messages, c.CallTasks = cloneEach(i.Messages), cloneEach(i.CallTasks)
 	c.Steps = make(map[string]*Step, len(i.Steps))
 	for id, step := range i.Steps {

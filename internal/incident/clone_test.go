@@ -30,6 +30,7 @@ func TestWhatHappensToACloneLeavesTheOriginalAlone(t *testing.T) {
 		incident.Intended{Intent: "some words", Step: "some words", Server: "web-07", Action: "power", Verb: "cycle"},
 		incident.OutcomeRecorded{Intent: "some words", Outcome: incident.OutcomeUnknown}, incident.OrderProgress{Order: "some words", State: "done"},
 	}
+	every = append(every, incident.WorkOrdered{Order: "some words", State: "draft"}, incident.WorkOrdered{Order: "vendor's", For: incident.ToVendor})
 	for n := range 4 { // what is added to a list, and what takes the place of an entry
 		name := fmt.Sprint("web-", n)
 		every = append(every,

@@ -2,9 +2,7 @@ package incident
 
 import (
 	"cmp"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unique"
 
@@ -69,8 +67,14 @@ func (i *Incident) Apply(e Event) {
 		i.Attentions[p.Topic], i.Reasons[p.Topic] = e.At, p.Why
 	case Diagnosed, Concluded, GoalSeen, PowerSeen:
 		i.look(e)
-	case WorkOrdered, OrderProgress:
+	case WorkOrdered, OrderProgress, OrderAgreed, HandsInRack:
 		i.order(e)
+	case OrderSending, OrderTried, OrderSettled:
+		i.tried(e)
+	case Ticked, Found, PartReplaced, PhotoTaken:
+		i.onSite(e)
+	case IdentityClaimed, IdentityProposed, IdentityConfirmed, IdentityDropped:
+		i.identity(e)
 	case MessageQueued, Delivered, Undelivered, CallTask, Called:
 		i.tell(e)
 	case ConfirmationAsked, CustomerAnswered, ComplaintSettled, Feedback:
@@ -362,28 +366,6 @@ func (i *Incident) absorb(p Absorbed) {
 	}
 }
 
-func (i *Incident) order(e Event) {
-	switch p := e.Payload.(type) {
-	case WorkOrdered:
-		i.Order = &Order{WorkOrdered: p, OrderedAt: e.At, State: "sent", ChangedAt: e.At}
-		i.Blocked = Blocked{}
-	case OrderProgress:
-		if i.Order.Open() && i.Order.Order == p.Order {
-			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
-			i.answered(p.Order)
-			if p.State == "done" {
-				i.Owes = nil // hands have been there; the machine is as they left it
-			}
-		}
-	}
-}
-
-// answered ends the calls for a person that word of a work order answers. What
-// is late again is called again.
-func (i *Incident) answered(order string) {
-	maps.DeleteFunc(i.Attentions, func(topic string, _ time.Time) bool { return strings.HasPrefix(topic, order+"-") })
-}
-
 // replaceCalls ends the calls that were never made to a customer: the newer one
 // says what is so now.
 func (i *Incident) replaceCalls(customer string) {
@@ -407,6 +389,7 @@ func (i *Incident) tell(e Event) {
 	case Delivered:
 		if m := i.Message(p.Message); m != nil {
 			m.Delivered, m.Tries = true, m.Tries+1
+			i.handed(m.Order, e.At)
 			delete(i.Attentions, OverdueTopic+p.Message)
 		}
 	case Undelivered:

@@ -70,16 +70,18 @@ type Incident struct {
 
 	BlockedAt time.Time // since when, by that guard
 
-	Order      *Order
+	Order      *Order               // the latest for hands on site, nil when nobody was sent
+	Vendors    []*Order             // those for vendors [2.4]
 	Attentions map[string]time.Time // topic → when raised
 	Reasons    map[string]string    // topic → why it was raised last, also of those that are settled
 
 	Closure      *ClosureChecked
 	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
 	Resolution   *Resolution
-	Review       *Review // nil before anything is said of one
-	Duty         *Duty   // under NIS2, nil while nobody called it significant
-	Covers       []Cover // of a team's own record: who takes over whose duty
+	Review       *Review   // nil before anything is said of one
+	Duty         *Duty     // under NIS2, nil while nobody called it significant
+	Covers       []Cover   // of a team's own record: who takes over whose duty
+	Identity     *Identity // of a server's own record: which machine it is, nil while nobody said anything
 
 	Devices []Subscribed // of a person's own record: their browsers that hear of pages
 
@@ -146,23 +148,6 @@ const (
 // Live reports whether the intent still holds its server: from the moment it
 // is planned until its effect has been judged.
 func (a *Action) Live() bool { return a != nil && !a.Ended }
-
-// Order is a work order for hands on site.
-type Order struct {
-	WorkOrdered
-	OrderedAt time.Time
-	State     string // "sent", then one of [OrderStates]
-	ChangedAt time.Time
-	By, Words string
-}
-
-// Open reports whether hands may still be at work on the order. What is done or
-// refused stays so.
-func (o *Order) Open() bool { return o != nil && o.State != "done" && o.State != "refused" }
-
-// AtWork reports whether hands have said that they come, and not yet that they
-// are done.
-func (o *Order) AtWork() bool { return o.Open() && o.State != "sent" }
 
 // Message is one mail and how far it has come.
 type Message struct {

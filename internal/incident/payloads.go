@@ -64,6 +64,19 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"action_done":        read[ActionDone],
 	"significant":        read[Significant],
 	"duty_reported":      read[DutyReported],
+	"order_agreed":       read[OrderAgreed],
+	"hands_in_rack":      read[HandsInRack],
+	"order_sending":      read[OrderSending],
+	"order_tried":        read[OrderTried],
+	"order_settled":      read[OrderSettled],
+	"ticked":             read[Ticked],
+	"found":              read[Found],
+	"part_replaced":      read[PartReplaced],
+	"photo_taken":        read[PhotoTaken],
+	"identity_claimed":   read[IdentityClaimed],
+	"identity_proposed":  read[IdentityProposed],
+	"identity_confirmed": read[IdentityConfirmed],
+	"identity_dropped":   read[IdentityDropped],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
 	"role_assigned":      read[RoleAssigned],
@@ -82,7 +95,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push", "drill"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push", "drill", "identity"
 	Name string `json:"name"`
 }
 

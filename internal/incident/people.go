@@ -17,6 +17,7 @@ type MessageQueued struct {
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
 	Link     string   `json:"link,omitempty"`   // path in the body that is signed when it leaves, see internal/signed
+	Order    string   `json:"order,omitempty"`  // the work order that it carries
 	Topic    string   `json:"topic,omitempty"`  // of a page: what it asks, such as an approval
 	People   []string `json:"people,omitempty"` // of a page: who is asked by it
 	Notice   Notice   `json:"notice,omitzero"`  // what goes [ByReceiver]

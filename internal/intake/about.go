@@ -76,6 +76,9 @@ func (d *Door) about(a alerts.Alert) about {
 	if a.Name() == alerts.VantageLost {
 		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: "Vantage " + plain(a.Labels["vantage"]) + " does not report"}
 	}
+	if a.Name() == alerts.DutyCalendarTrouble && a.Source == "probe" {
+		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: plain(a.Summary())}
+	}
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
@@ -122,6 +125,8 @@ func recordSubject(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
 	case alerts.PushDevices:
 		return incident.Subject{Kind: "push", Name: a.Labels["person"]}
+	case alerts.ServerIdentity:
+		return incident.Subject{Kind: "identity", Name: a.Labels["server"]}
 	}
 	return incident.Subject{}
 }

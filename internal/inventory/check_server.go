@@ -11,6 +11,7 @@ import (
 
 func (c *checker) server(s *Server) {
 	c.line("title", &s.Title)
+	c.line("asset_tag", &s.AssetTag)
 	c.line("model", &s.Model)
 	c.place(s)
 	c.host("address", &s.Address)

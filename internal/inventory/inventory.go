@@ -26,11 +26,14 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
+	Vendors    []Vendor      `yaml:"vendors"`
 	References []Reference   `yaml:"references"`
 	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
 	worn   *worn // of one that [Inventory.On] made
+
+	restated map[string]Restated // by server; of one that [Inventory.Restate] made
 }
 
 // Site is one datacenter.
@@ -107,14 +110,6 @@ type StatusPage struct {
 	CAFile     string              `yaml:"ca_file"`
 }
 
-// RemoteHands are the people on site.
-type RemoteHands struct {
-	Name      string   `yaml:"name,required"`
-	Email     []string `yaml:"email,required"`
-	Telephone string   `yaml:"telephone"`
-	Reference string   `yaml:"reference"` // contract or access reference that they ask for
-}
-
 // Server is one machine. Serial and UUID are what its BMC must answer before
 // anything that cuts power is sent.
 type Server struct {
@@ -127,6 +122,7 @@ type Server struct {
 	Aliases   []string  `yaml:"aliases"` // other values by which alerts name it, such as 192.0.2.17:9100
 	Reachable *Endpoint `yaml:"reachable"`
 	Serial    string    `yaml:"serial"`
+	AssetTag  string    `yaml:"asset_tag"` // of the company's own books
 	UUID      string    `yaml:"uuid"`
 	BMC       *BMC      `yaml:"bmc"`
 	SSH       *SSH      `yaml:"ssh"`

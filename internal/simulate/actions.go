@@ -138,15 +138,18 @@ func (w *world) shell(r *replica) remediation.Action {
 // others says who else is at work: hands in the rack.
 func (w *world) others(s inventory.Server, _ time.Time) remediation.Others {
 	for _, inc := range w.db.ongoing() {
-		if inc.Order.Open() && inc.Order.State == "on_site" {
+		if inc.InRack() {
 			if m := w.byName[inc.Subject.Name]; m != nil && m.rack.name == s.Rack {
-				return remediation.Others{Hands: inc.ID}
+				return remediation.Others{Hands: inc.ID, InRack: inc.ID}
 			}
 		}
 	}
 	return remediation.Others{}
 }
 
-func workOrder(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, _ time.Time) (subject, body string) {
-	return "[" + inc.ID + "] " + order, "Please go to " + site.Name + " and look at " + server.Name + "."
+func workOrder(a remediation.Assignment) incident.WorkOrdered {
+	o, to := a.Order, a.Site.RemoteHands
+	o.To, o.Email = to.Name, to.Email
+	o.Subject, o.Body = "["+a.Incident.ID+"] "+a.Asks, "Please go to "+a.Site.Name+" and look at "+a.Server.Name+"."
+	return o
 }

@@ -108,7 +108,7 @@ func orderRung(inc *incident.Incident, number int) rung {
 	switch o.State {
 	case "done":
 		r.Tone = toneGood
-	case "refused":
+	case "refused", "cancelled", "unanswered":
 		r.Tone = toneBad
 	}
 	return r
@@ -116,5 +116,6 @@ func orderRung(inc *incident.Incident, number int) rung {
 
 // orderWords says how far a work order is.
 var orderWords = map[string]string{
+	"draft": "waits for a yes to its cost", "approved": "about to be asked", "unanswered": "does not answer", "cancelled": "called off",
 	"sent": "asked", "acknowledged": "on the way", "on_site": "at the machine", "done": "done", "refused": "refused",
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/photo"
 	"github.com/spinware/piket/internal/vantage"
 )
 
@@ -21,8 +22,10 @@ const (
 	engineer who = "engineer"          // may answer what is asked
 	warden   who = "engineer, manager" // may freeze, thaw and reload, close, settle what customers report, and say who takes over a duty
 
-	hands     who = "engineer, support, communications" // may report on calls and work orders
-	judge     who = "engineer, manager, support"        // may classify
+	visitors who = "whoever has a link, with photographs" // no sign-in
+
+	hands     who = "engineer, support, communications" // may report on calls
+	judge     who = "engineer, manager, support"        // may classify, and say what becomes of work orders
 	spokesman who = "communications, manager"           // may let updates go
 )
 
@@ -79,7 +82,8 @@ var routes = []route{
 	{"POST /api/incidents/{id}/acknowledge", engineer, apiDeed("acknowledge")},
 	{"POST /api/incidents/{id}/note", reporter, apiDeed("note")},
 	{"POST /api/incidents/{id}/close", warden, apiDeed("close")},
-	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
+	{"POST /api/incidents/{id}/order", judge, apiDeed("order")},
+	{"POST /api/incidents/{id}/vendor", warden, apiDeed("vendor")},
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
 	{"POST /api/incidents/{id}/take", hands, apiDeed("take")},
@@ -106,6 +110,10 @@ var routes = []route{
 	{"POST /api/v1/duty/{team}/cover", warden, dutyAPI((*app).cover)},
 	{"POST /api/v1/duty/{team}/uncover", warden, dutyAPI((*app).uncover)},
 	{"POST /api/v1/me/devices", reporter, (*app).subscribe},
+	{"GET /api/servers/{name}/identity", reader, (*app).apiIdentity},
+	{"POST /api/servers/{name}/identity/propose", engineer, identityAPI("propose")},
+	{"POST /api/servers/{name}/identity/confirm", engineer, identityAPI("confirm")},
+	{"POST /api/servers/{name}/identity/drop", warden, identityAPI("drop")},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
 	{"DELETE /api/freeze", warden, (*app).apiThaw},
@@ -130,6 +138,9 @@ var routes = []route{
 	{"POST /freeze", warden, (*app).freeze},
 	{"POST /thaw", warden, (*app).thaw},
 	{"GET /servers/{name}", reader, (*app).serverPage},
+	{"POST /servers/{name}/identity/propose", engineer, identityForm("propose")},
+	{"POST /servers/{name}/identity/confirm", engineer, identityForm("confirm")},
+	{"POST /servers/{name}/identity/drop", warden, identityForm("drop")},
 	{"GET /incidents/{id}", reader, (*app).incidentPage},
 	{"GET /incidents/{id}/stream", reader, (*app).incidentStream},
 	{"POST /incidents/{id}/approve", engineer, pageDeed("approve")},
@@ -137,7 +148,8 @@ var routes = []route{
 	{"POST /incidents/{id}/acknowledge", engineer, pageDeed("acknowledge")},
 	{"POST /incidents/{id}/note", reporter, pageDeed("note")},
 	{"POST /incidents/{id}/close", warden, pageDeed("close")},
-	{"POST /incidents/{id}/order", hands, pageDeed("order")},
+	{"POST /incidents/{id}/order", judge, pageDeed("order")},
+	{"POST /incidents/{id}/vendor", warden, pageDeed("vendor")},
 	{"POST /incidents/{id}/call", hands, pageDeed("call")},
 	{"POST /incidents/{id}/over", hands, pageDeed("over")},
 	{"POST /incidents/{id}/take", hands, pageDeed("take")},
@@ -156,6 +168,10 @@ var routes = []route{
 	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
 
 	{"GET /calendar/{incident}/{party}/{expires}/{token}/{kind}/{file}", anyone, (*app).calendarFeed},
+	{"GET /technician/{incident}/{party}/{expires}/{token}", anyone, (*app).technicianPage},
+	{"POST /technician/{incident}/{party}/{expires}/{token}", visitors, (*app).technicianSays},
+	{"GET /technician/{incident}/{party}/{expires}/{token}/photos/{hash}", anyone, (*app).technicianPhoto},
+	{"GET /incidents/{id}/photos/{hash}", reader, (*app).incidentPhoto},
 
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
@@ -171,6 +187,14 @@ var routes = []route{
 // maxFormBytes bounds what a person or their program may send in one request.
 const maxFormBytes = 64 << 10
 
+// maxBytes bounds what one request of a circle may bring.
+func (c who) maxBytes() int64 {
+	if c == visitors {
+		return photo.MaxUpload + maxFormBytes
+	}
+	return maxFormBytes
+}
+
 // guard lets through whom the route is for.
 func (a *app) guard(rt route) http.Handler {
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.serve(a, w, r) })
@@ -184,8 +208,8 @@ func (a *app) guard(rt route) http.Handler {
 		a.complain(w, r, complaint{http.StatusForbidden, "this came from a page of another site", "open piket itself and do it there"})
 	}))
 	return ownPages.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-		if rt.who == anyone {
+		r.Body = http.MaxBytesReader(w, r.Body, rt.who.maxBytes())
+		if rt.who == anyone || rt.who == visitors {
 			serve(w, r)
 			return
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/duty"
+	"github.com/spinware/piket/internal/identity"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/push"
@@ -59,6 +60,11 @@ type Server struct {
 
 	// Links reads the links of people without a sign-in; the zero Key reads none.
 	Links signed.Key
+
+	// Identity knows which machines were replaced, and Identify has a server's BMC say
+	// which machine it belongs to; without them nobody can say that one was.
+	Identity *identity.Book
+	Identify func(ctx context.Context, server inventory.Server) (inventory.Machine, error)
 
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.

@@ -49,6 +49,8 @@ const (
 	Probe = "probe"
 	Watch = "watch"
 	Boot  = "boot"
+
+	Identity = "identity" // which machine a BMC belongs to
 )
 
 // The kinds of records in the executor's journal.
