@@ -90,6 +90,9 @@ func (d *Dispatcher) Visit(ctx context.Context, id string) (time.Time, error) {
 	if err != nil || !inc.Ongoing() || inc.Order == nil || inc.Order.Way == incident.ByMail {
 		return time.Time{}, err
 	}
+	if inc.IsDrill() { // no technician travels for an exercise
+		return time.Time{}, nil
+	}
 	site, _ := d.Inventory().Site(inc.Site)
 	if site.RemoteHands == nil {
 		return time.Time{}, nil // the desk calls a person when it does not leave

@@ -277,6 +277,28 @@ func TestACrashInTheMiddleOfASendIsUnknown(t *testing.T) {
 	}
 }
 
+// [5.1] A drill sends nobody, whatever its order says.
+func TestAnOrderOfADrillGoesNowhere(t *testing.T) {
+	p := &provider{serve: answers(200, "{}")}
+	server := httptest.NewServer(p)
+	defer server.Close()
+	o := newOffice(t, overHTTP(server.URL, ""))
+	o.happen(incident.OrderProgress{Order: o.id + "/W2", State: incident.OrderCancelled, By: "mila"})
+	drill, err := o.store.Create(t.Context(),
+		incident.Event{At: start, Actor: incident.Piket, Payload: incident.Opened{
+			Title: "web-07 hangs", Subject: incident.Subject{Kind: incident.DrillKind, Name: "web-07"}, Site: "ams1", Drill: incident.Drill{Story: "hardware-dead", By: "hanne"},
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.id = drill.ID
+	o.happen(incident.WorkOrdered{Order: o.id + "/W2", Step: "escalate-1", To: "hands", State: incident.OrderApproved, Way: "http", Limit: 200, AcknowledgeBy: start.Add(time.Hour)})
+	o.run(time.Hour)
+	if p.count() != 0 {
+		t.Errorf("%d requests", p.count())
+	}
+}
+
 func TestWhatWaitsForAYesGoesNowhere(t *testing.T) {
 	p := &provider{serve: answers(200, "{}")}
 	server := httptest.NewServer(p)

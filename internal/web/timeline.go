@@ -41,6 +41,7 @@ var kindLooks = map[incident.Kind]look{
 	"acknowledged":       {"people", "hand", toneGood},
 	"covered":            {"people", "people", toneQuiet},
 	"uncovered":          {"people", "people", toneQuiet},
+	"mail_received":      {"people", "mail", toneQuiet},
 	"role_assigned":      {"people", "people", toneQuiet},
 	"role_released":      {"people", "people", toneQuiet},
 	"subscribed":         {"people", "bell", toneQuiet},
