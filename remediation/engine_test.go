@@ -120,7 +120,7 @@ func (h *house) probes() probes.Registry {
 		},
 		"bmc": func(context.Context, probes.Target) probes.Result {
 			state := cmp.Or(h.state, "on")
-			return probes.Result{State: probes.Up, Reason: state, Facts: map[string]any{"state": state}}
+			return probes.Result{State: probes.Up, Reason: state, Facts: map[string]any{"state": state, "boot_override": "none"}}
 		},
 		"http": well,
 	}

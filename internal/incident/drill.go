@@ -64,6 +64,9 @@ func marked(p Payload) Payload {
 	case CallTask:
 		p.Script = explain(p.Script)
 		return p
+	case Ringing:
+		p.Script = explain(p.Script)
+		return p
 	case WorkOrdered:
 		p.Subject, p.Body = mark(p.Subject), explain(p.Body)
 		return p

@@ -7,7 +7,9 @@ import (
 )
 
 // counts reports whether an intent that has begun still counts against limits.
-func (s *sentIntent) counts() bool { return s.Duty == 0 && s.outcome != incident.OutcomeRefused }
+func (s *sentIntent) counts() bool {
+	return s.Duty == 0 && !s.Prepares() && s.outcome != incident.OutcomeRefused
+}
 
 // lookedAfter reports whether the database forgot a send and a person has looked at
 // that server and thawed: from then on nothing that piket has tells of it.

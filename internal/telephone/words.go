@@ -18,7 +18,11 @@ func script(inc *incident.Incident, d Due) string {
 	if d.Task != "" {
 		return oneline.Of(inc.Call(d.Task).Script, maxSpoken)
 	}
-	said := []string{"This is piket.", fmt.Sprintf("Incident %s, priority %s.", spelled(inc.ID), inc.Priority), strings.TrimRight(inc.Title, ". ") + "."}
+	said := []string{"This is piket."}
+	if inc.IsDrill() {
+		said = append(said, "This is a "+incident.DrillMark+", an exercise.")
+	}
+	said = append(said, fmt.Sprintf("Incident %s, priority %s.", spelled(inc.ID), inc.Priority), strings.TrimRight(inc.Title, ". ")+".")
 	if a := inc.Approval; a != nil && slices.Contains(d.Topics, a.Approval) {
 		said = append(said, fmt.Sprintf("piket asks for leave to %s. That cannot be answered by telephone: the question waits on the page.", a.Action))
 	}
