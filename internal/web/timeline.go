@@ -84,6 +84,7 @@ var kindLooks = map[incident.Kind]look{
 	"bounced":            {"messages", "mail", toneBad},
 	"update_drafted":     {"messages", "ask", toneAsk},
 	"update_agreed":      {"people", "yes", toneGood},
+	"mail_received":      {"messages", "mail", toneAsk},
 	"review_due":         {"record", "clock", toneQuiet},
 	"review_written":     {"people", "note", toneQuiet},
 	"review_shared":      {"people", "book", toneGood},
@@ -123,6 +124,8 @@ func lineOf(e incident.Event, inv *inventory.Inventory) line {
 		l.More = p.Body
 	case incident.CallTask:
 		l.More = p.Script
+	case incident.MailReceived:
+		l.More = p.Words
 	case incident.WorkOrdered:
 		l.More = p.Body
 	}
