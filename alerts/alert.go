@@ -31,29 +31,33 @@ type Labels map[string]string
 
 // Names of the alerts that piket's own probes raise.
 const (
-	ServerUnreachable = "ServerUnreachable"
-	ServiceDown       = "ServiceDown"
-	SiteUnreachable   = "SiteUnreachable"
-	RackUnreachable   = "RackUnreachable"     // labels site, rack
-	FellTogether      = "ServersFellTogether" // labels site, and rack or feed when it is narrower
-	FeedUnreachable   = "FeedUnreachable"     // labels site, feed: what hangs on one power feed is silent
-	BMCUnreachable    = "BMCUnreachable"      // labels server, site
-	ProviderIncident  = "ProviderIncident"    // label site: its status page announces trouble
-	ServerFlapping    = "ServerFlapping"      // labels server, site: it goes and comes back again and again
-	PathTrouble       = "PathTrouble"         // silent from here, and not for the majority of the vantages
-	ObserverCutOff    = "ObserverCutOff"      // piket itself cannot see
-	DutyRoster        = "DutyRoster"          // label team: somebody takes over its duty
-	MailboxUnreadable = "MailboxUnreadable"   // label mailbox: what customers mail is not read
-	VantageLost       = "VantageLost"         // label vantage: one that looked along reports no more
+	ServerUnreachable   = "ServerUnreachable"
+	ServiceDown         = "ServiceDown"
+	SiteUnreachable     = "SiteUnreachable"
+	RackUnreachable     = "RackUnreachable"     // labels site, rack
+	FellTogether        = "ServersFellTogether" // labels site, and rack or feed when it is narrower
+	FeedUnreachable     = "FeedUnreachable"     // labels site, feed: what hangs on one power feed is silent
+	BMCUnreachable      = "BMCUnreachable"      // labels server, site
+	ProviderIncident    = "ProviderIncident"    // label site: its status page announces trouble
+	ServerFlapping      = "ServerFlapping"      // labels server, site: it goes and comes back again and again
+	PathTrouble         = "PathTrouble"         // silent from here, and not for the majority of the vantages
+	ObserverCutOff      = "ObserverCutOff"      // piket itself cannot see
+	DutyRoster          = "DutyRoster"          // label team: somebody takes over its duty
+	DutyCalendarTrouble = "DutyCalendarTrouble" // label team: another tool's calendar cannot be read, or names nobody
+	VantageLost         = "VantageLost"         // label vantage: one that looked along reports no more
+	ServerIdentity      = "ServerIdentity"      // label server: which machine it is was said by people
+	MailboxUnreadable   = "MailboxUnreadable"   // label mailbox: what customers mail is not read
 )
 
 // Names of what falls due by the calendar. Only what comes from the source
 // Calendar is one: a sender from outside cannot make a date.
 const (
-	Calendar  = "calendar"            // as a source
-	ReportDue = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
-	PolicyDue = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
-	Figures   = "figures"             // as an annotation: the figures of the period, as text
+	Calendar    = "calendar"            // as a source
+	ReportDue   = "ReportDue"           // label period, such as month/2026-10: figures go to the managers
+	PolicyDue   = "PolicyEvaluationDue" // label period: the year over which the policy is evaluated
+	PushDevices = "PushDevices"         // label person: a browser of theirs hears of pages
+	Figures     = "figures"             // as an annotation: the figures of the period, as text
+	DrillDue    = "DrillDue"            // labels server, story: people practise
 )
 
 // Mail is the source of what came by mail. Nobody knows who wrote it: it opens a

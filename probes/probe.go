@@ -94,7 +94,7 @@ var Facts = map[string]map[string]string{
 	"ssh":       {"banner": "string"},
 	"bmc": {
 		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
-		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
+		"task": "string", "console": "string", "boot_override": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
 	},
 	"boot":       {"id": "string", "uptime": "double", "users": "int", "who": "string"},
 	"statuspage": {"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"},

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"syscall"
+
+	"github.com/spinware/piket/internal/trusted"
 )
 
 const maxPageRedirects = 3
@@ -22,7 +24,7 @@ func (t Target) pageClient() (*http.Client, error) {
 	}
 	transport := client.Transport.(lone)
 	u, _ := url.Parse(t.URL) // client has parsed it
-	if !namesAddress(u.Hostname()) {
+	if !trusted.NamesAddress(u.Hostname()) {
 		transport.dial = dialPublic
 	}
 	client.Transport = transport
@@ -53,13 +55,6 @@ func sameHost(next, first string) error {
 	return nil
 }
 
-// namesAddress reports whether a host needs no looking up, so that nobody but
-// the inventory's author has chosen where it leads.
-func namesAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost"
-}
-
 // dialPublic connects to public addresses only. It looks at the address that is
 // really dialled, after the name was looked up.
 func dialPublic(ctx context.Context, address string) (net.Conn, error) {
@@ -67,17 +62,13 @@ func dialPublic(ctx context.Context, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
-// sharedSpace is what carriers use inside their networks (RFC 6598).
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-
 func refusePrivate(dialled string) error {
 	to, err := netip.ParseAddrPort(dialled)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errPage, err)
 	}
-	ip := to.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || sharedSpace.Contains(ip) {
-		return fmt.Errorf("%w has a private address, %s (to mean it, write that address in the url)", errPage, ip)
+	if !trusted.Public(to.Addr()) {
+		return fmt.Errorf("%w has a private address, %s (to mean it, write that address in the url)", errPage, to.Addr().Unmap())
 	}
 	return nil
 }

@@ -126,6 +126,7 @@ func ask(f Facts, r runbooks.Remedy, p plan) incident.ApprovalRequested {
 		PlanHash: p.hash(), By: leave.By, Expires: f.Now.Add(leave.Within), Else: leave.Otherwise,
 		Binding: p.binding(), Serial: p.Serial, Facts: p.Facts, Because: because,
 	}
+	a.Wipes = f.whatIsLost(r, server)
 	if persons > 1 {
 		a.Persons = persons
 	} else {
@@ -146,6 +147,8 @@ func (f Facts) persons(r runbooks.Remedy) (needed int, because string) {
 		return 2, server.Name + " is protected: " + server.ProtectedWhy
 	case server.Protected:
 		return 2, server.Name + " is protected"
+	case f.wipes(r):
+		return 2, "it may wipe the disks of " + server.Name
 	case leaveOf(r).Persons > 1:
 		return 2, "the runbook wants it"
 	}
@@ -207,7 +210,7 @@ func MayAnswer(inc *incident.Incident, inv *inventory.Inventory, name string) bo
 		return false
 	}
 	is := func(p inventory.Person) bool { return p.Name == name }
-	first, rest := inv.KnownAt(a.AskedAt).Asked(a.By, inc.Team)
+	first, rest := inv.SayAt(a.AskedAt).Asked(a.By, inc.Team)
 	if a.By == inventory.OnDutyPeople && !slices.Contains(inc.Paged(a.Approval), name) {
 		rest = nil
 	}

@@ -32,7 +32,7 @@ func fit(t *testing.T) Facts {
 	f.Goal = Look{At: noon, Ended: noon, Checks: []incident.Check{{ID: "reachable", Kind: "reachable", Target: "server", State: incident.Down}}}
 	f.Diagnosis = Look{At: noon, Ended: noon, Checks: []incident.Check{
 		{ID: "path", Kind: "reachable", Target: "site.gateway", State: incident.Up},
-		{ID: "power", Kind: "bmc", Target: "server", State: incident.Up, Facts: map[string]any{"state": "on"}},
+		{ID: "power", Kind: "bmc", Target: "server", State: incident.Up, Facts: map[string]any{"state": "on", "boot_override": "none"}},
 		{ID: "shell", Kind: "ssh", Target: "server", State: incident.Down},
 	}}
 	return f
@@ -74,10 +74,20 @@ func TestEveryGuardIsAsked(t *testing.T) {
 		"it was acted on thrice today": {"rate", func(f *Facts) {
 			f.Touched = []*incident.Touch{touch("s0r0u0", 5*time.Hour), touch("s0r0u0", 9*time.Hour), touch("s0r0u0", 23*time.Hour)}
 		}},
-		"its power was cut a while ago":  {"cooldown", func(f *Facts) { f.Touched = []*incident.Touch{touch("s0r0u0", 20*time.Minute)} }},
-		"it was tried once":              {"", func(f *Facts) { tried(f, incident.OutcomeDone) }},
-		"one try ended in the dark":      {"attempts", func(f *Facts) { tried(f, incident.OutcomeUnknown) }},
-		"the step may be tried no more":  {"attempts", func(f *Facts) { f.Incident.Steps = map[string]*incident.Step{cycle.ID: {Attempts: 2}} }},
+		"its power was cut a while ago":             {"cooldown", func(f *Facts) { f.Touched = []*incident.Touch{touch("s0r0u0", 20*time.Minute)} }},
+		"it was tried once":                         {"", func(f *Facts) { tried(f, incident.OutcomeDone) }},
+		"one try ended in the dark":                 {"attempts", func(f *Facts) { tried(f, incident.OutcomeUnknown) }},
+		"the step may be tried no more":             {"attempts", func(f *Facts) { f.Incident.Steps = map[string]*incident.Step{cycle.ID: {Attempts: 2}} }},
+		"somebody set it to start from the network": {"boot-override", func(f *Facts) { f.says("pxe once") }},
+		"customers' data may be on its disks": {"wipe", func(f *Facts) {
+			f.Runbook = reinstallBook(t)
+			f.armed()
+		}},
+		"another was reinstalled today": {"reinstalls", func(f *Facts) {
+			other := touch("s1r1u1", 20*time.Hour)
+			other.Incident, other.Action.Action = "INC-9", incident.ActionBoot
+			f.Touched = []*incident.Touch{other}
+		}},
 		"its BMC does not say":           {"evidence", func(f *Facts) { f.Diagnosis.Checks[1].Facts = nil }},
 		"it has been gone for a minute":  {"hold-down", func(f *Facts) { f.Incident.DownSince = noon.Add(-time.Minute) }},
 		"the inventory lacks its number": {"identity", func(f *Facts) { f.Inventory = fleet(t) }},
@@ -90,7 +100,14 @@ func TestEveryGuardIsAsked(t *testing.T) {
 			f := fit(t)
 			test.change(&f)
 			var got refusal
-			if no := refuse(f, twice); no != nil {
+			remedy := twice
+			switch test.guard {
+			case "wipe":
+				remedy, _ = f.Runbook.Remedy("restart")
+			case "reinstalls":
+				remedy = runbooks.Remedy{ID: "from-network", Boot: &runbooks.Boot{Device: "pxe", Once: true}}
+			}
+			if no := refuse(f, remedy); no != nil {
 				got = *no
 			}
 			if got.Guard != test.guard {

@@ -148,6 +148,9 @@ func rarely(f Facts, _ runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	var site, own []time.Time
 	for t := range f.others() {
+		if t.Prepares() {
+			continue // it restarts nothing; the restart that it is for counts
+		}
 		if f.Now.Sub(t.PlannedAt) < time.Hour && f.onSite(t, server.Site) {
 			site = append(site, t.PlannedAt)
 		}

@@ -45,7 +45,17 @@ type Engine struct {
 }
 
 // WorkOrder composes what hands on site are asked to do.
-type WorkOrder func(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, now time.Time) (subject, body string)
+type WorkOrder func(Assignment) incident.WorkOrdered
+
+// Assignment is what a work order is composed of.
+type Assignment struct {
+	Order    incident.WorkOrdered // its number, step and deadlines
+	Server   inventory.Server     // the zero one when it is about a whole site
+	Site     inventory.Site
+	Incident *incident.Incident
+	Asks     string // one of the orders that runbooks give, or words
+	Now      time.Time
+}
 
 // memory is what this process has seen with its own eyes; it is empty after a
 // start, and nothing is done on what is only remembered from before.
@@ -130,7 +140,7 @@ func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
 		seen.runbook, seen.goal, seen.diagnosis = inc.Runbook.Hash, Look{}, Look{}
 	}
 	f := Facts{
-		Incident: inc, Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
+		Incident: inc.Practised(), Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
 		Frozen: e.Frozen(), Clock: e.Untimely(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
 		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
 	}
@@ -149,6 +159,9 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 		}
 		return time.Time{}, nil
 	case Wait:
+		if soon := f.Now.Add(f.Limits.Poll); inc.IsDrill() && soon.Before(m.Until) {
+			return soon, nil // real trouble ends it
+		}
 		return m.Until, nil
 	case Watch:
 		return f.Now, e.watch(ctx, f, m.Power)
@@ -157,6 +170,9 @@ func (e *Engine) make(ctx context.Context, f Facts, m Move) (time.Time, error) {
 	case Decide:
 		return time.Time{}, e.append(ctx, inc, m.Payloads...)
 	case Merge:
+		if inc.IsDrill() { // it would report real trouble of the whole rack or site
+			return f.Now.Add(f.Limits.Poll), nil
+		}
 		return f.Now, e.merge(ctx, f, m.Reason)
 	case Intend:
 		e.rankAs(e.seen(inc.ID), 0) // its send comes before what others plan
@@ -246,23 +262,28 @@ func states(checks []incident.Check) map[string]string {
 	return m
 }
 
-// dispatch writes the work order and the mail that carries it, together.
+// dispatch writes the work order and, when nobody has to agree to it, the mail that
+// carries it, together.
 func (e *Engine) dispatch(ctx context.Context, f Facts, d Dispatch) error {
 	inc := f.Incident
 	site, _ := f.Inventory.Site(inc.Site)
 	server, _ := f.Inventory.Server(inc.Subject.Name)
-	subject, body := e.WorkOrder(server, site, inc, d.Technician.Order, f.Now)
-	order := incident.WorkOrdered{
-		Order: fmt.Sprintf("%s/W%d", inc.ID, inc.Version+1), Step: d.Step,
-		To: site.RemoteHands.Name, Email: site.RemoteHands.Email, Telephone: site.RemoteHands.Telephone,
-		Subject: subject, Body: body,
-		AcknowledgeBy: f.Now.Add(d.Technician.Acknowledge), ArriveBy: f.Now.Add(d.Technician.Arrive),
+	if inc.IsDrill() {
+		site.RemoteHands = standIns(f)
 	}
-	failpoint.Reach(failpoint.OrderComposed)
-	err := e.append(ctx, inc, order, incident.MessageQueued{
-		Message: fmt.Sprintf("%s/M%d", inc.ID, inc.Version+2), Purpose: "work-order",
-		To: order.Email, Subject: subject, Body: body,
+	order := e.WorkOrder(Assignment{
+		Order: incident.WorkOrdered{
+			Order: fmt.Sprintf("%s/W%d", inc.ID, inc.Version+1), Step: d.Step, State: incident.OrderApproved,
+			AcknowledgeBy: f.Now.Add(d.Technician.Acknowledge), ArriveBy: f.Now.Add(d.Technician.Arrive),
+		},
+		Server: server, Site: site, Incident: inc, Asks: d.Technician.Order, Now: f.Now,
 	})
+	failpoint.Reach(failpoint.OrderComposed)
+	events := []incident.Payload{order}
+	if order.State == incident.OrderApproved && order.Way == incident.ByMail { // what waits for a yes, the desk mails when it is given
+		events = append(events, order.Message(fmt.Sprintf("%s/M%d", inc.ID, inc.Version+2)))
+	}
+	err := e.append(ctx, inc, events...)
 	failpoint.Done(failpoint.OrderWritten, err)
 	return err
 }

@@ -84,8 +84,10 @@ func (h *house) start() {
 		Limits:    func() remediation.Limits { return remediation.DefaultLimits }, Frozen: func() string { return h.frozen },
 		Untimely: func() string { return "" }, Mine: func(context.Context, string) error { return nil }, Others: func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
 		Report: func(context.Context, []alerts.Alert) error { return errors.New("no alert is expected here") },
-		WorkOrder: func(server inventory.Server, _ inventory.Site, _ *incident.Incident, order string, _ time.Time) (string, string) {
-			return order + " " + server.Name, order
+		WorkOrder: func(a remediation.Assignment) incident.WorkOrdered {
+			o, to := a.Order, a.Site.RemoteHands
+			o.To, o.Email, o.Subject, o.Body = to.Name, to.Email, a.Asks+" "+a.Server.Name, a.Asks
+			return o
 		},
 		Owner: "test",
 	}
@@ -277,6 +279,13 @@ func TestTheLastMomentStillStopsASend(t *testing.T) {
 		"another replica's by now": func(h *house, _ remediation.Order) {
 			h.engine.Mine = func(context.Context, string) error { return store.ErrLapsed }
 		},
+		"hands went into the rack": func(h *house, _ remediation.Order) {
+			h.happens(h.load().ID, incident.WorkOrdered{Order: "W1", Step: "escalate-1"}, incident.HandsInRack{Order: "W1", In: true, By: "hands"})
+		},
+		"somebody says that it was replaced": func(h *house, _ remediation.Order) {
+			h.create(incident.Opened{Title: "Which machine web-01 is", Subject: incident.Subject{Kind: "identity", Name: "web-01"}},
+				incident.IdentityClaimed{Server: "web-01", Serial: "SN9", By: "hands"})
+		},
 		"too late": func(h *house, o remediation.Order) {
 			<-h.clk.Go(func() { h.clk.Wait(context.Background(), o.Intent.NotAfter.Add(time.Second), nil) })
 		},
@@ -295,6 +304,57 @@ func TestTheLastMomentStillStopsASend(t *testing.T) {
 			a := h.load().Action
 			if h.sends != 0 || a.Outcome != incident.OutcomeRefused && !a.Voided {
 				t.Errorf("%d sends, outcome %q, voided %v", h.sends, a.Outcome, a.Voided)
+			}
+		})
+	}
+}
+
+// happens writes down what others do meanwhile.
+func (h *house) happens(id string, payloads ...incident.Payload) {
+	h.t.Helper()
+	if _, err := h.store.Record(h.t.Context(), id, events(payloads...)...); err != nil {
+		h.t.Error(err)
+	}
+}
+
+func (h *house) create(payloads ...incident.Payload) {
+	h.t.Helper()
+	if _, err := h.store.Create(h.t.Context(), events(payloads...)...); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// Power that piket cut is owed, and still not given to a rack in which somebody has
+// their hands, nor to what may be another machine.
+func TestOwedPowerWaitsForHandsAndForWhoTheMachineIs(t *testing.T) {
+	for name, happens := range map[string]func(h *house){
+		"hands at the site": func(h *house) {
+			h.create(incident.Opened{Title: "t", Subject: incident.Subject{Kind: "site", Name: "ams1"}, Site: "ams1"},
+				incident.WorkOrdered{Order: "W1", Step: "escalate-1"}, incident.HandsInRack{Order: "W1", In: true, By: "hands"})
+		},
+		"a claim that it was replaced": func(h *house) {
+			h.create(incident.Opened{Title: "Which machine web-01 is", Subject: incident.Subject{Kind: "identity", Name: "web-01"}},
+				incident.IdentityClaimed{Server: "web-01", Serial: "SN9", By: "hands"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.act = func(*house, remediation.Order) remediation.Result {
+				return remediation.Result{Outcome: incident.OutcomeDone, Detail: "accepted"}
+			}
+			for h.load().Order == nil {
+				h.visit()
+			}
+			h.state = "off" // the cycle cut it, and it did not come back
+			happens(h)
+			for range 40 {
+				if _, err := h.engine.Visit(t.Context(), h.id); err != nil {
+					t.Fatal(err)
+				}
+				h.pass(15 * time.Second)
+			}
+			if h.sends != 1 || h.load().Blocked.Guard == "" {
+				t.Errorf("%d sends, held back by %q", h.sends, h.load().Blocked.Guard)
 			}
 		})
 	}

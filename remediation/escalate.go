@@ -12,7 +12,7 @@ import (
 func escalate(f Facts) Move {
 	inc := f.Incident
 	next := 0
-	if o := inc.Order; o != nil { // the one before was refused
+	if o := inc.Order; o != nil { // nobody comes for the one before
 		if _, err := fmt.Sscanf(o.Step, "escalate-%d", &next); err != nil {
 			panic("remediation: an order's step is written by escalate: " + o.Step)
 		}
@@ -39,40 +39,23 @@ func escalate(f Facts) Move {
 		}
 		return f.nextLook()
 	}
+	if a := inc.Armed; a != nil && a.Tries < incident.TakeBacks && f.Frozen == "" {
+		return f.waitUntil(f.Now.Add(f.Limits.Poll)) // nobody is sent to press the button of a machine that it would wipe
+	}
 	return Dispatch{Step: fmt.Sprintf("escalate-%d", next+1), Technician: t}
 }
 
-// maxOnSite is how long hands may be at a machine before somebody asks.
-const maxOnSite = 4 * time.Hour
-
-// waitForOrder keeps the clocks of a work order. While hands may be in the
-// machine, nothing else is done to it.
+// waitForOrder leaves hands their time: the desk keeps the clocks of an order. While
+// they may be in the machine, nothing else is done to it.
 func waitForOrder(f Facts, o *incident.Order) Move {
-	topic, why, due := "", "", time.Time{}
-	switch {
-	case (o.State == "sent" || o.State == "acknowledged") && f.Now.After(o.ArriveBy):
-		topic, why = "-not-arrived", o.To+" has not arrived for work order "+o.Order
-	case o.State == "sent" && f.Now.After(o.AcknowledgeBy):
-		topic, why, due = "-unacknowledged", o.To+" has not acknowledged work order "+o.Order, o.ArriveBy
-	case o.State == "on_site" && f.Now.After(o.ChangedAt.Add(maxOnSite)):
-		topic, why = "-still-on-site", fmt.Sprintf("%s has been on site for %v with work order %s", o.To, maxOnSite, o.Order)
-	case o.State == "done" && f.Now.After(o.ChangedAt.Add(f.Limits.AfterWork)):
-		topic, why = "-did-not-help", "work order "+o.Order+" is done and service is not back"
-	case o.State == "sent":
-		due = o.AcknowledgeBy
-	case o.State == "acknowledged":
-		due = o.ArriveBy
-	case o.State == "on_site":
-		due = o.ChangedAt.Add(maxOnSite)
-	case o.State == "done":
-		due = o.ChangedAt.Add(f.Limits.AfterWork)
+	if o.State != incident.OrderDone || !o.HandsIn.IsZero() {
+		return f.nextLook()
 	}
-	if topic != "" {
-		if m := attention(f.Incident, o.Order+topic, why); m != nil {
+	due := o.ChangedAt.Add(f.Limits.AfterWork)
+	if f.Now.After(due) {
+		if m := attention(f.Incident, o.Order+"-did-not-help", "work order "+o.Order+" is done and service is not back"); m != nil {
 			return m
 		}
-	}
-	if due.IsZero() {
 		return f.nextLook()
 	}
 	return f.waitUntil(due.Add(time.Millisecond)) // past it, not at it

@@ -36,6 +36,9 @@ var guards = []struct {
 	{"attempts", attemptsLeft},
 	{"identity", identityKnown},
 	{"evidence", independentEvidence},
+	{WipeGuard, wipeLeave},
+	{"reinstalls", fewReinstalls},
+	{"boot-override", knownStart},
 	{"hold-down", troubleLasts},
 }
 
@@ -117,8 +120,10 @@ func attemptsLeft(f Facts, r runbooks.Remedy) *refusal {
 func identityKnown(f Facts, r runbooks.Remedy) *refusal {
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	switch {
-	case r.Power == "":
+	case !touches(r):
 		return nil
+	case f.otherMachine() != "":
+		return &refusal{Why: f.otherMachine(), Until: f.Now.Add(f.Limits.IdlePoll)}
 	case server.BMC == nil:
 		return &refusal{Why: "the inventory has no BMC for it"}
 	case server.Serial == "" || server.UUID == "":
@@ -127,10 +132,24 @@ func identityKnown(f Facts, r runbooks.Remedy) *refusal {
 	return nil
 }
 
+// otherMachine says why nobody knows at this moment which machine the server is, ""
+// when that is settled. What two people have confirmed counts only for as long as
+// their record says so.
+func (f Facts) otherMachine() string {
+	if f.Identity.Open() {
+		return "people have said that it is another machine now, and that is not settled"
+	}
+	restated, is := f.Inventory.Restated(f.Incident.Subject.Name)
+	if is && !f.Identity.Confirms(incident.Machine(restated.Was), incident.Machine(restated.Now)) {
+		return "what people had confirmed of which machine it is no longer holds"
+	}
+	return ""
+}
+
 // independentEvidence: power is cut only when the network says that the server
 // is gone and its BMC, on another path, answers with a power state that fits.
 func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
-	if r.Power == "" {
+	if !touches(r) {
 		return nil
 	}
 	power, asked := f.finding("bmc")
@@ -142,7 +161,7 @@ func independentEvidence(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "the BMC does not say whether the machine is on: " + power.Reason}
 	case r.Power == "on" && state == "on":
 		return &refusal{Why: "the machine is on already"}
-	case r.Power != "on" && state == "off":
+	case r.Power != "" && r.Power != "on" && state == "off":
 		return &refusal{Why: "the machine is off; " + r.Power + " would not be what it says"}
 	}
 	if r.Power == "on" {
@@ -192,7 +211,7 @@ func troubleLasts(f Facts, r runbooks.Remedy) *refusal {
 		from = f.Incident.DownSince
 	}
 	until := from.Add(f.Limits.HoldDown)
-	if r.Power == "" || !f.Now.Before(until) {
+	if !touches(r) || !f.Now.Before(until) {
 		return nil
 	}
 	return &refusal{Why: fmt.Sprintf("power is not touched in the first %v", f.Limits.HoldDown), Until: until}

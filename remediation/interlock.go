@@ -10,7 +10,8 @@ import (
 // Others is who else is at work on a machine, or has asked that nobody is, as
 // far as the findings of a diagnosis do not say it.
 type Others struct {
-	Hands       string    // the incident for which hands are in the server's rack, "" when none is
+	Hands       string    // the incident for which hands come to the server's rack or are in it, "" when none is
+	InRack      string    // the same, when they are there by now
 	Maintenance string    // the window that it is in, "" when none
 	Silence     string    // the silence of Alertmanager that covers it, "" when none
 	SilencesOff string    // why nobody knows about silences, "" when that is known or none are asked for
@@ -33,6 +34,15 @@ func (f Facts) justStarted(text string) bool {
 	return err == nil && age > -maxAhead && age < f.Limits.BootGrace
 }
 
+// inRack is the incident for which hands are in the server's rack by now, "" when
+// none is: then no power is given there either.
+func (f Facts) inRack() string {
+	if f.Incident.InRack() {
+		return f.Incident.ID
+	}
+	return f.Others.InRack
+}
+
 // nobodyElseAtWork: cutting power under a firmware job breaks the machine, under
 // a crash dump it destroys the evidence, and under somebody's hands it hurts.
 func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
@@ -43,8 +53,10 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "it is under maintenance: " + o.Maintenance, Until: soon}
 	case o.Silence != "":
 		return &refusal{Why: "Alertmanager is told to be silent about it: " + o.Silence, Until: soon}
-	case r.Power == "":
+	case !touches(r):
 		return nil
+	case f.Incident.AtWork():
+		return &refusal{Why: "hands are at work on it", Until: soon}
 	case o.Hands != "":
 		return &refusal{Why: "hands are at work in its rack, for " + o.Hands, Until: soon}
 	case f.Now.Sub(o.Dumping).Abs() < dumpTime: // it may have spoken since the facts were taken; a clock that was set back makes no day of it

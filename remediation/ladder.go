@@ -15,7 +15,7 @@ func ladder(f Facts) Move {
 		switch step := f.Incident.StepOf(r.ID); step.Done {
 		case "denied", "expired":
 			return nil
-		case "failed":
+		case "failed", "prepared":
 			continue
 		}
 		if m := climb(f, r); m != nil {
@@ -58,6 +58,9 @@ func climb(f Facts, r runbooks.Remedy) Move {
 
 // inapplicable says why a remedy does not fit what was found, "" when it does.
 func inapplicable(f Facts, r runbooks.Remedy) string {
+	if why := f.unprepared(r); why != "" {
+		return why
+	}
 	answer := f.Runbook.Applies(r.ID, f.conditionFacts())
 	switch {
 	case !answer.Known:

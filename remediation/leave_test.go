@@ -340,3 +340,24 @@ func TestWhoTakesOverTheDutyAfterTheQuestionHasNoSayByThat(t *testing.T) {
 		t.Error("who has been asked may not answer")
 	}
 }
+
+// Whoever can write another tool's calendar could otherwise choose who says yes.
+func TestAnotherToolsCalendarGivesNobodyASay(t *testing.T) { // [4]
+	f := askedForum(t, 0)
+	asked := f.inc.Approval.AskedAt
+	cover := inventory.Cover{Team: f.inc.Team, Shift: inventory.Shift{Person: "ravi", From: asked.Add(-time.Hour), Until: asked.Add(time.Hour)}, Planned: true}
+	dressed, _ := f.inventories[f.is.inventory].On(f.now, []inventory.Cover{cover})
+	if dressed.OnDuty(f.inc.Team)[0].Name != "ravi" {
+		t.Fatal("ravi is not on duty")
+	}
+	if remediation.MayAnswer(f.inc, dressed, "ravi") {
+		t.Error("who is on duty by a calendar alone may answer")
+	}
+	if !remediation.MayAnswer(f.inc, dressed, "noor") {
+		t.Error("who is on duty by the inventory may not")
+	}
+	f.page()
+	if !remediation.MayAnswer(f.inc, dressed, "ravi") {
+		t.Error("who has been asked may not answer")
+	}
+}

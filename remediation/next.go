@@ -41,7 +41,9 @@ type Facts struct {
 	Around   string                       // the incident that is open for the server's whole rack or site, "" when none
 	PartOf   string                       // the incident of servers that fell together which names this one, "" when none does
 	Others   Others                       // who else is at work on the machine
+	Identity *incident.Identity           // what people have said of which machine the server is, nil when nothing
 	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
+	Real     string                       // of a drill: the incident that is open for its server in earnest, "" when none is
 	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
 }
 
@@ -70,6 +72,7 @@ type Limits struct {
 	InFlight             int           // servers that are acted on at the same time, at most
 	Rack, Customer, Site int           // servers of one of each in piket's hands at once, at most
 	FleetPercent         int           // of all servers in piket's hands at once, at most; one at least
+	Reinstalls           int           // servers that are made ready for a reinstallation in a day, at most
 	SiteHour, ServerDay  int           // actions on one site in an hour, on one server in a day, at most
 	BootGrace            time.Duration // a machine that started so lately may still be coming up
 	Cooldown             time.Duration // from touching a machine's power to touching it again
@@ -85,7 +88,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	HoldDown: 5 * time.Minute, Fresh: time.Minute, Poll: 10 * time.Second, IdlePoll: 30 * time.Second, IdleMost: 5 * time.Minute,
 	NotAfter: 30 * time.Second, PowerOn: 30 * time.Second, AfterWork: 15 * time.Minute,
-	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute, BootGrace: 10 * time.Minute,
+	InFlight: 5, Rack: 1, Customer: 1, Site: 2, FleetPercent: 1, Reinstalls: 1, SiteHour: 5, ServerDay: 3, Cooldown: 30 * time.Minute, BootGrace: 10 * time.Minute,
 	Together: 3, TogetherPercent: 20, TogetherWithin: 5 * time.Minute,
 	ErrorBudget: ErrorBudget{Of: 10, Failed: 3}, HeldBack: 30 * time.Minute,
 }
@@ -133,6 +136,7 @@ func (Dispatch) move() {}
 var rules = []func(Facts) Move{
 	settle,    // an intent on its way comes before everything else
 	watch,     // never decide on an old look at the goal
+	takeBack,  // what piket set on a BMC for a reinstallation that is over
 	restore,   // the goal has held for its time
 	finish,    // service is back: closure check, or it failed again
 	powerDuty, // what piket switched off, it switches on
@@ -150,6 +154,9 @@ var rules = []func(Facts) Move{
 func Next(f Facts) Move {
 	if !f.Incident.Ongoing() || f.Runbook == nil {
 		return Rest{}
+	}
+	if m := drillEnds(f); m != nil {
+		return m
 	}
 	for _, rule := range rules {
 		if m := rule(f); m != nil {
@@ -206,6 +213,12 @@ func (f Facts) forbids(intent incident.Intended) string {
 		switch {
 		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
+		case f.Alone:
+			return "guard surroundings: what other incidents do was not looked up"
+		case f.inRack() != "":
+			return "guard interlock: hands are in its rack, for " + f.inRack()
+		case f.otherMachine() != "":
+			return "guard identity: " + f.otherMachine()
 		case f.Goal.old(f.Now, oldest):
 			return unlooked
 		}
@@ -230,7 +243,7 @@ func (f Facts) forbids(intent incident.Intended) string {
 // wait leaves people their time: one who was asked, and one who is on site.
 func wait(f Facts) Move {
 	inc := f.Incident
-	if o := inc.Order; o != nil && o.State != "refused" {
+	if o := inc.Order; o != nil && !o.Declined() {
 		return waitForOrder(f, o)
 	}
 	a := inc.Approval
@@ -285,7 +298,7 @@ func hold(f Facts) Move {
 	}
 	// Who owes power stays as long as it is owed: what is part of another incident
 	// does nothing any more.
-	if f.PartOf != "" && !inc.Action.Live() && inc.Owes == nil {
+	if f.PartOf != "" && !inc.Action.Live() && inc.Owes == nil && inc.Armed == nil {
 		return Merge{Reason: "it is one of the servers that fell together"}
 	}
 	switch v := inc.Verdict; v.Verdict {
@@ -295,7 +308,7 @@ func hold(f Facts) Move {
 		// Where no service is at stake, one lost look at the gateway must not
 		// become an outage of the site that customers are told of; the scheduler,
 		// which looks several times, opens that.
-		if f.Runbook.Goal.Service() && inc.Owes == nil && f.Diagnosis.At.After(inc.VerdictAt) {
+		if f.Runbook.Goal.Service() && inc.Owes == nil && inc.Armed == nil && f.Diagnosis.At.After(inc.VerdictAt) {
 			return Merge{Reason: v.Reason} // a second look has found the same
 		}
 		return f.block("", refusal{Guard: "verdict", Why: v.Reason, Until: f.Now.Add(f.Limits.Fresh)})

@@ -23,6 +23,9 @@ type plan struct {
 	UUID     string            `json:"uuid"`
 	Action   string            `json:"action"`
 	Verb     string            `json:"verb"`
+	Boot     string            `json:"boot,omitempty"`
+	ISO      string            `json:"iso,omitempty"`
+	SHA256   string            `json:"sha256,omitempty"`
 	Command  []string          `json:"command"`
 	Facts    map[string]string `json:"facts"`
 	Policy   string            `json:"policy"`
@@ -35,15 +38,24 @@ func newPlan(f Facts, r runbooks.Remedy) (p plan, why string) {
 	p = plan{
 		Incident: f.Incident.ID, Step: r.ID, Attempt: f.Incident.StepOf(r.ID).Attempts + 1,
 		Server: server.Name, Serial: server.Serial, UUID: server.UUID,
-		Action: "power", Verb: r.Power, Facts: f.essence(), Policy: policyVersion(f),
+		Action: incident.ActionPower, Verb: r.Power, Boot: f.startsFrom(r), Facts: f.essence(), Policy: policyVersion(f),
 	}
-	if r.Power != "" {
+	switch {
+	case r.Power != "":
+		return p, ""
+	case r.Boot != nil:
+		p.Action, p.Verb = incident.ActionBoot, r.Boot.Device
+		return p, ""
+	case r.Media != nil && server.BMC != nil && server.BMC.Protocol == inventory.IPMI:
+		return p, "its BMC speaks IPMI, which knows no virtual drive"
+	case r.Media != nil:
+		p.Action, p.Verb, p.ISO, p.SHA256 = incident.ActionMedia, incident.MediaInsert, r.Media.ISO, r.Media.SHA256
 		return p, ""
 	}
 	if server.SSH == nil {
 		return p, "the inventory has no SSH access for it"
 	}
-	p.Action = "ssh"
+	p.Action = incident.ActionSSH
 	command, missing := runbooks.Fill(r.SSH, f.placeholders(server))
 	if missing != "" {
 		return p, "no " + missing + " is known for what is down"
@@ -90,9 +102,10 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 	i := incident.Intended{
 		Intent: fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1),
 		Step:   p.Step, Attempt: p.Attempt, Server: p.Server, Action: p.Action, Verb: p.Verb, Command: p.Command,
+		Boot: p.Boot, ISO: p.ISO, SHA256: p.SHA256,
 		Runbook: f.Runbook.Name, Class: server.Model, Serial: p.Serial, UUID: p.UUID, PlanHash: p.hash(), Binding: p.binding(),
 		NotAfter: f.Now.Add(f.Limits.NotAfter), VerifyBy: f.Now.Add(r.Verify),
-		Among: circlesOf(server),
+		Among: circlesOf(server), Drill: f.Incident.IsDrill(),
 	}
 	if level := f.trust(r); level.Trust == runbooks.Auto {
 		i.Unasked = level.Why
@@ -108,7 +121,7 @@ func (p plan) intent(f Facts, r runbooks.Remedy) incident.Intended {
 
 // words says the plan as a person is asked for it.
 func (p plan) words() string {
-	return incident.Intended{Action: p.Action, Verb: p.Verb, Command: p.Command, Server: p.Server}.What()
+	return incident.Intended{Action: p.Action, Verb: p.Verb, Boot: p.Boot, ISO: p.ISO, SHA256: p.SHA256, Command: p.Command, Server: p.Server}.What()
 }
 
 // essence is what an approval rests on: the states that were found and what
@@ -125,6 +138,9 @@ func (f Facts) essence() map[string]string {
 	}
 	if power, ok := f.finding("bmc"); ok {
 		facts["power"] = fmt.Sprint(power.Facts["state"])
+		if facts["starts from"] = "not told"; power.Facts["boot_override"] != nil {
+			facts["starts from"] = fmt.Sprint(power.Facts["boot_override"])
+		}
 	}
 	if status, ok := f.finding("statuspage"); ok {
 		facts["announced"] = fmt.Sprint(status.Facts["incident"])

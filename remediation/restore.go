@@ -101,7 +101,7 @@ func (f Facts) remind() Move {
 func (f Facts) restored() incident.Restored {
 	inc := f.Incident
 	held := fmt.Sprintf("all checks have answered for %v", f.Runbook.Goal.For)
-	a, o := inc.Action, inc.Order
+	a, o := inc.LastTried(), inc.Order
 	switch {
 	case a.Live() && a.Outcome == incident.OutcomeDone && !a.Grade.Reaches(f.needs(a.Step)):
 		return incident.Restored{How: fmt.Sprintf("%s; that \"%s\" was carried out is proved to grade %q only, and the runbook wants %q", held, a.What(), a.Grade, f.needs(a.Step))}
@@ -111,7 +111,7 @@ func (f Facts) restored() incident.Restored {
 		return incident.Restored{How: held + "; whether \"" + a.What() + "\" did it is not known"}
 	case o != nil && o.State == "done":
 		return incident.Restored{Step: o.Step, How: held + " after the technician's work"}
-	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused:
+	case a != nil && !a.Voided && a.Outcome != incident.OutcomeRefused && !a.Prepares():
 		return incident.Restored{How: held + "; \"" + a.What() + "\" had already been given up"}
 	}
 	return incident.Restored{How: held + "; piket had done nothing for it"}

@@ -27,7 +27,9 @@ func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) 
 // by now, and with what it was good for.
 func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) error {
 	return func(touched []*incident.Touch) error {
-		f.Touched = touched
+		if f.Touched = touched; f.Incident.IsDrill() {
+			f.Touched = nil // what is pretended needs no room
+		}
 		f.Results = map[string][]*incident.Touch{intent.Step: learnt(intent, f.Results[intent.Step], touched)}
 		if why := f.forbids(intent); why != "" {
 			return fmt.Errorf("%w: %s", errHeldBack, why)
@@ -40,7 +42,7 @@ func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) err
 // it. Nothing here is ever repeated: if the last line cannot be written, the
 // intent stays claimed, and settle calls it unknown.
 func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) error {
-	if intent.Duty > 0 {
+	if intent.GivesPower() {
 		failpoint.Reach(failpoint.DutyPlanned)
 	}
 	failpoint.Reach(failpoint.SendPlanned)
@@ -76,6 +78,9 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 		refused.Detail = "the inventory's entry for " + intent.Server + " has changed since this was planned"
 		return refused
 	}
+	if f.Incident.IsDrill() || intent.Drill {
+		return pretend(intent)
+	}
 	action, ok := e.Actions[intent.Action]
 	if !ok {
 		refused.Detail = fmt.Sprintf("this piket has no action %q", intent.Action)
@@ -89,13 +94,37 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		stopped = e.last(ctx, f.Incident.ID, intent, late)
+		if stopped = e.last(ctx, f.Incident.ID, intent, late); stopped == nil && intent.Action == "power" {
+			stopped = e.undisturbed(ctx, f)
+		}
 		return stopped
 	}})
-	if errors.Is(stopped, errFrozen) && result.Outcome == incident.OutcomeRefused {
+	if (errors.Is(stopped, errFrozen) || errors.Is(stopped, errHeldBack)) && result.Outcome == incident.OutcomeRefused {
 		return incident.Voided{Intent: intent.Intent, Reason: stopped.Error()}
 	}
 	return incident.OutcomeRecorded{Intent: intent.Intent, Outcome: result.Outcome, Detail: result.Detail}
+}
+
+// undisturbed asks at the very last moment whether hands have gone into the rack, or
+// people have said that it is another machine: they may have since the guards were
+// asked.
+func (e *Engine) undisturbed(ctx context.Context, f Facts) error {
+	inc, err := e.Store.Load(ctx, f.Incident.ID)
+	if err != nil {
+		return fmt.Errorf("it is not known who is in the rack: %w", err)
+	}
+	now := Facts{Incident: inc, Inventory: f.Inventory}
+	server, _ := f.Inventory.Server(inc.Subject.Name)
+	if err := errors.Join(e.hands(ctx, &now, server), e.identity(ctx, &now, server.Name)); err != nil {
+		return fmt.Errorf("it is not known who is in the rack: %w", err)
+	}
+	switch {
+	case now.inRack() != "":
+		return fmt.Errorf("%w: hands are in its rack, for %s", errHeldBack, now.inRack())
+	case now.otherMachine() != "":
+		return fmt.Errorf("%w: %s", errHeldBack, now.otherMachine())
+	}
+	return nil
 }
 
 var errFrozen = errors.New("frozen")

@@ -40,6 +40,7 @@ type simulation struct {
 	diagnosis Look
 	cured     bool
 	touched   []*incident.Touch
+	override  string // from what the machine starts next, as its BMC says
 	result    Simulated
 }
 
@@ -57,7 +58,7 @@ func Simulate(book *runbooks.Runbook, inv *inventory.Inventory, server string, s
 	if !ok {
 		return Simulated{}, fmt.Errorf("simulate: no server %q in the inventory", server)
 	}
-	w := &simulation{script: script, book: book, inventory: inv, inc: incident.Fold(nil), now: start}
+	w := &simulation{script: script, book: book, inventory: inv, inc: incident.Fold(nil), now: start, override: "none"}
 	subject := incident.Subject{Kind: "server", Name: s.Name}
 	w.write(
 		incident.Opened{Title: "Server " + s.Name + " does not answer", Subject: subject, Site: s.Site, Customers: s.Customers},
@@ -179,6 +180,9 @@ func (w *simulation) finding(id, kind, target string) incident.Check {
 	}
 	c.ID, c.Kind, c.Target = id, kind, target
 	switch {
+	case kind == "bmc" && c.Facts["boot_override"] == "none":
+		c.Facts = maps.Clone(c.Facts)
+		c.Facts["boot_override"] = w.override
 	case kind == "services" && c.State == incident.Down:
 		c.Facts = map[string]any{"down": w.firstService(), "up": 0}
 	case kind == "services" && c.State == incident.Up:
@@ -212,14 +216,20 @@ func DefaultFound(kind, target string) incident.Check {
 	case kind == "vantages":
 		return incident.Check{State: incident.Up, Reason: "nobody looks along", Facts: map[string]any{"down": 1, "up": 0, "voters": 1, "lost": 0}}
 	case kind == "bmc":
-		return incident.Check{State: incident.Up, Reason: "the machine is on", Facts: map[string]any{"state": "on"}}
+		return incident.Check{State: incident.Up, Reason: "the machine is on", Facts: map[string]any{"state": "on", "boot_override": "none"}}
 	}
 	return incident.Check{State: incident.Down, Reason: "does not answer"}
 }
 
 func (w *simulation) send(intent incident.Intended) {
 	w.result.Sends = append(w.result.Sends, intent)
-	w.cured = w.cured || intent.Step == w.script.Cures
+	w.cured = w.cured || intent.Step == w.script.Cures && !intent.TakesBack()
+	switch {
+	case intent.Action == incident.ActionBoot && intent.Verb != incident.BootNone:
+		w.override = intent.Verb + " once"
+	case intent.Action != incident.ActionMedia:
+		w.override = "none"
+	}
 	w.write(
 		incident.Claimed{Intent: intent.Intent, Owner: "simulation"},
 		incident.OutcomeRecorded{Intent: intent.Intent, Outcome: incident.OutcomeDone, Detail: "simulated"})

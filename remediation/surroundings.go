@@ -13,14 +13,21 @@ import (
 // from it now: while the incident sleeps, and before a look, which touches nothing
 // and after which others may have gone on.
 func (e *Engine) around(ctx context.Context, f *Facts) error {
+	if f.Incident.IsDrill() {
+		return e.real(ctx, f)
+	}
 	if f.Incident.Subject.Kind != "server" || !f.Incident.Ongoing() {
 		return nil
 	}
-	if f.Alone = f.asleep() || f.looksNext(); f.Alone {
+	if f.Alone = f.asleep() && !f.mayOwePower() || f.looksNext(); f.Alone {
 		return nil
 	}
 	return e.surroundings(ctx, f)
 }
+
+// mayOwePower reports whether power that was cut may have to be given back, which
+// nothing else that goes on puts to sleep: who is in the rack must be known then.
+func (f Facts) mayOwePower() bool { return f.Incident.Owes != nil && f.Incident.Power == "off" }
 
 // looksNext reports whether a look comes before any decision.
 func (f Facts) looksNext() bool {
@@ -48,6 +55,9 @@ func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 		return err
 	}
 	if err := e.hands(ctx, f, server); err != nil {
+		return err
+	}
+	if err := e.identity(ctx, f, server.Name); err != nil {
 		return err
 	}
 	if err := e.results(ctx, f, server); err != nil {
@@ -105,10 +115,27 @@ func (e *Engine) hands(ctx context.Context, f *Facts, server inventory.Server) e
 		if err != nil {
 			return err
 		}
-		if id != f.Incident.ID && inc.Order.AtWork() && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
+		if id != f.Incident.ID && inc.AtWork() && beside(f.Inventory, inc.Subject, server, f.Incident.Site) {
 			f.Others.Hands = id
+			if inc.InRack() {
+				f.Others.InRack = id
+			}
 		}
 	}
+	return nil
+}
+
+// identity adds what people have said of which machine the server is.
+func (e *Engine) identity(ctx context.Context, f *Facts, server string) error {
+	id, err := e.Store.OpenFor(ctx, incident.Subject{Kind: "identity", Name: server})
+	if err != nil || id == "" {
+		return err
+	}
+	record, err := e.Store.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	f.Identity = record.Identity
 	return nil
 }
 

@@ -28,13 +28,17 @@ func (f Facts) trust(r runbooks.Remedy) leave {
 	switch {
 	case said == runbooks.Observe || said == runbooks.Propose:
 		return leave{said, ""}
+	case f.wipes(r):
+		return leave{runbooks.Asks, "it may wipe the disks"}
 	case server.Protected:
 		return leave{runbooks.Asks, "the server is protected"}
 	case said == runbooks.Auto && f.Others.SilencesOff != "":
 		return leave{runbooks.Asks, "nobody knows whether it is to be left alone: " + f.Others.SilencesOff}
+	case said == runbooks.Auto && f.startUnknown(r) != "":
+		return leave{runbooks.Asks, f.startUnknown(r)}
 	case spent(record, f.Limits.ErrorBudget):
 		return leave{runbooks.Asks, "its budget of errors is spent: " + scorecard(record, server)}
-	case said == runbooks.Asks && f.Others.SilencesOff == "" && leaveOf(r).Persons < 2 && earned(record, r):
+	case said == runbooks.Asks && f.Others.SilencesOff == "" && f.startUnknown(r) == "" && leaveOf(r).Persons < 2 && earned(record, r):
 		return leave{runbooks.Auto, earnedLeave + scorecard(record, server)}
 	}
 	return leave{said, ""}

@@ -58,6 +58,12 @@ remedies:
   - {id: free, power: cycle, verify: 5m}
 `
 
+// starting has the BMC say that the machine starts from its own disk.
+func starting(f Facts) Facts {
+	f.Diagnosis.Checks = []incident.Check{{ID: "power", Kind: "bmc", Target: "server", State: incident.Up, Facts: map[string]any{"state": "on", "boot_override": "none"}}}
+	return f
+}
+
 func TestTrustIsEarnedAndSpent(t *testing.T) {
 	many := strings.Repeat("H", 20)
 	tests := map[string]struct {
@@ -98,7 +104,7 @@ func TestTrustIsEarnedAndSpent(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected])
+			f := starting(about(t, map[bool]string{false: "s0r0u0", true: protected}[test.protected]))
 			f.Runbook, f.Results = book, map[string][]*incident.Touch{test.step: tries(test.record)}
 			r, _ := book.Remedy(test.step)
 			if got := f.trust(r); got.Trust != test.want {
@@ -143,7 +149,7 @@ func TestWhatIsEarnedDoesNotAnswerForOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := about(t, "s0r0u0")
+	f := starting(about(t, "s0r0u0"))
 	f.Runbook, f.Results = book, map[string][]*incident.Touch{"earning": tries(strings.Repeat("H", 20))}
 	r, _ := book.Remedy("earning")
 	if got := f.trust(r); got.Trust != runbooks.Auto {

@@ -21,6 +21,8 @@ func verify(f Facts) Move {
 		return nil
 	case a.Outcome == incident.OutcomeRefused && a.Duty == 0:
 		return decide(f.failed("it was not carried out: " + a.Detail))
+	case a.Prepares():
+		return decide(f.failed("it is not known whether it was carried out, so nothing is restarted: " + a.Detail))
 	case f.Now.Before(a.VerifyBy):
 		return f.waitUntil(a.VerifyBy)
 	}
@@ -56,15 +58,21 @@ func powerDuty(f Facts) Move {
 	switch {
 	case owed == nil || inc.Power != "off" || f.Goal.Power != "off":
 		return nil
-	case a.Live() && a.Outcome == "" || inc.Order.Open() && inc.Order.State != "sent":
+	case a.Live() && a.Outcome == "" || inc.AtWork():
 		return nil
 	}
 	settled := inc.PowerAt.Add(f.Limits.PowerOn)
 	switch {
 	case f.Now.Before(settled):
 		return f.waitUntil(settled)
+	case f.inRack() != "":
+		return f.block(owed.Step, refusal{Guard: "interlock", Why: "the server is off, and hands are in its rack, for " + f.inRack(), Until: f.Now.Add(f.Limits.Poll)})
+	case f.otherMachine() != "":
+		return f.block(owed.Step, refusal{Guard: "identity", Why: "the server is off, and " + f.otherMachine(), Until: f.Now.Add(f.Limits.IdlePoll)})
 	case f.Frozen != "":
 		return f.block(owed.Step, refusal{Guard: "freeze", Why: "the server is off and piket is frozen: " + f.Frozen, Until: f.Now.Add(f.Limits.IdlePoll)})
+	case inc.Armed != nil && !a.Live(): // takeBack goes first; a start now would be into the installer
+		return attention(inc, "left-off", fmt.Sprintf("%s is off after a power action of piket's and is not switched on: %s", owed.Server, inc.Armed.What()))
 	case inc.DutyTries >= maxDuty:
 		return attention(inc, "left-off", fmt.Sprintf("%s is off after a power action of piket's, and %d tries to switch it on did not help", owed.Server, inc.DutyTries))
 	}
@@ -85,13 +93,13 @@ func powerDuty(f Facts) Move {
 const dutyPause = 5 * time.Minute
 
 func refusedDuty(a *incident.Action) bool {
-	return a != nil && a.Duty > 0 && a.Outcome == incident.OutcomeRefused
+	return a != nil && a.GivesPower() && a.Outcome == incident.OutcomeRefused
 }
 
 // duty is the intent to switch on what was switched off.
 func (f Facts) duty(on incident.Intended) incident.Intended {
 	on.Intent = fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1)
-	on.Verb, on.Duty = "on", f.Incident.DutyTries+1
+	on.Verb, on.Duty, on.Boot = "on", f.Incident.DutyTries+1, ""
 	on.NotAfter = f.Now.Add(f.Limits.NotAfter)
 	if boot := f.Now.Add(10 * time.Minute); boot.After(on.VerifyBy) {
 		on.VerifyBy = boot

@@ -32,6 +32,7 @@ func (c *checker) check() {
 	for i := range c.book.Remedies {
 		c.remedy(i)
 	}
+	c.reinstalls()
 	for i := range c.book.Escalate {
 		c.escalation(&c.book.Escalate[i])
 	}
@@ -146,11 +147,12 @@ func (c *checker) remedy(i int) {
 	if slices.ContainsFunc(c.book.Remedies[:i], func(o Remedy) bool { return o.ID == r.ID && r.ID != "" }) {
 		c.add(&r.ID, "id %q is used twice", r.ID)
 	}
-	switch {
-	case len(r.SSH) > 0 && r.Power != "":
-		c.add(r, "a remedy does one thing: either ssh or power, not both")
-	case len(r.SSH) == 0 && r.Power == "":
-		c.add(r, "remedy without an action; give it ssh or power")
+	switch len(r.actions()) {
+	case 0:
+		c.add(r, "remedy without an action; give it ssh, power, boot or media")
+	case 1:
+	default:
+		c.add(r, "a remedy does one thing: either %s, not both", strings.Join(r.actions(), " or "))
 	}
 	c.word(&r.Power, "power verb", Verbs)
 	if c.doc.Given(&r.Attempts) && (r.Attempts < 1 || r.Attempts > 5) {
@@ -166,6 +168,19 @@ func (c *checker) remedy(i int) {
 			c.add(&r.Approve.Persons, "persons is %d, want 1 or 2", r.Approve.Persons)
 		}
 	}
+}
+
+// actions lists what a remedy does, which should be one thing.
+func (r *Remedy) actions() (list []string) {
+	for _, a := range []struct {
+		name  string
+		given bool
+	}{{"ssh", len(r.SSH) > 0}, {"power", r.Power != ""}, {"boot", r.Boot != nil}, {"media", r.Media != nil}} {
+		if a.given {
+			list = append(list, a.name)
+		}
+	}
+	return list
 }
 
 // trust checks what a remedy says of how far it may go, and of its proof.

@@ -29,7 +29,7 @@ func (b *Runbook) Explain() string {
 		say("Then, one after the other, as long as service is not back:")
 	}
 	for n, r := range b.Remedies {
-		say("  %d. %s", n+1, r.explain())
+		say("  %d. %s", n+1, b.explainRemedy(r))
 	}
 	for _, e := range b.Escalate {
 		say("%s", e.explain())
@@ -48,13 +48,8 @@ func (g Goal) explain() string {
 	return strings.Join(words, " and ")
 }
 
-func (r Remedy) explain() string {
-	var parts []string
-	if r.Power != "" {
-		parts = append(parts, r.ID+": power "+r.Power+" through the BMC, once its serial number and UUID are seen to match")
-	} else {
-		parts = append(parts, fmt.Sprintf("%s: run %q over SSH", r.ID, strings.Join(r.SSH, " ")))
-	}
+func (b *Runbook) explainRemedy(r Remedy) string {
+	parts := []string{b.explainAction(r)}
 	if r.When != "" {
 		parts = append(parts, "only when "+r.When)
 	}
@@ -75,6 +70,9 @@ func (r Remedy) explain() string {
 	}
 	if r.Evidence != "" {
 		parts = append(parts, "carried out only with proof of grade "+r.Evidence)
+	}
+	if r.Prepares() {
+		return strings.Join(append(parts, "once"), "; ")
 	}
 	parts = append(parts, fmt.Sprintf("at most %s, each given %s to help", times(r.MaxAttempts()), duration(r.Verify)))
 	return strings.Join(parts, "; ")

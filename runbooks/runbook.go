@@ -59,7 +59,9 @@ type Remedy struct {
 	ID       string        `yaml:"id,required"`
 	SSH      []string      `yaml:"ssh"`   // a command and its arguments; no shell reads it
 	Power    string        `yaml:"power"` // "on", "off", "soft" or "cycle"
-	When     string        `yaml:"when"`  // CEL over the findings; empty means always
+	Boot     *Boot         `yaml:"boot"`
+	Media    *Media        `yaml:"media"`
+	When     string        `yaml:"when"` // CEL over the findings; empty means always
 	Approve  *Approve      `yaml:"approve"`
 	Verify   time.Duration `yaml:"verify,required"` // how long the goal may take to hold again
 	Attempts int           `yaml:"attempts"`        // 1 when not given

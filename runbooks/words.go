@@ -18,7 +18,7 @@ var Checks = map[string]struct {
 	"ssh":       {Targets: []string{"server"}, Facts: map[string]string{"banner": "string"}},
 	"bmc": {Targets: []string{"server"}, Facts: map[string]string{
 		"state": "string", "health": "string", "sel_new": "int", "psu_lost": "bool",
-		"task": "string", "console": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
+		"task": "string", "console": "string", "boot_override": "string", "boot_progress": "string", "boot_event": "string", "panic": "string",
 	}},
 	"boot":       {Targets: []string{"server"}, Facts: map[string]string{"id": "string", "uptime": "double", "users": "int", "who": "string"}},
 	"statuspage": {Targets: []string{"site.status_page"}, Facts: map[string]string{"incident": "bool", "indicator": "string", "title": "string", "maintenance": "bool", "until": "string", "information": "string"}},
@@ -48,6 +48,13 @@ var goalWords = map[string]string{
 // Verbs lists what may be asked of a BMC. "reset" is not among them: through
 // Redfish it has been seen to end with the machine off and report success.
 var Verbs = []string{"on", "off", "soft", "cycle"}
+
+// Devices lists from what a machine may be started once: the network, and its
+// virtual drive.
+var Devices = []string{"pxe", "cdrom"}
+
+// deviceWords says each of them in [Runbook.Explain].
+var deviceWords = map[string]string{"pxe": "the network (PXE)", "cdrom": "its virtual drive"}
 
 // Trusts lists how far piket may go with a remedy, the least first.
 var Trusts = []string{string(Observe), string(Propose), string(Asks), string(Auto)}

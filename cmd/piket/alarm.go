@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,9 +20,13 @@ type alarm struct {
 	clk     *clock.Clock
 	log     *slog.Logger
 	trouble func() error                // why piket cannot do its work, nil when it can
+	means   string                      // what that means for who reads it; everythingStops when empty
 	ways    func() []way                // as they are at the moment
 	alive   func(context.Context) error // tells somebody outside that piket is alive, if there is somebody
 }
+
+// everythingStops is what it means that piket cannot do its work.
+const everythingStops = "It touches no machine; look after your servers yourself."
 
 // way is one way to tell people.
 type way struct {
@@ -53,7 +58,7 @@ func (a *alarm) run(ctx context.Context) {
 		case since.IsZero():
 			since = now
 		case now.Sub(since) >= alarmAfter && (told.IsZero() || now.Sub(told) >= alarmAgain):
-			if a.tell(ctx, fmt.Sprintf("piket has not been able to do its work since %s: %v. It touches no machine; look after your servers yourself.", since.Format(time.RFC3339), err)) {
+			if a.tell(ctx, fmt.Sprintf("piket has not been able to do its work since %s: %v. %s", since.Format(time.RFC3339), err, cmp.Or(a.means, everythingStops))) {
 				told = now
 			}
 		}

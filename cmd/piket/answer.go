@@ -77,6 +77,7 @@ func (a question) print(io console, id string) {
 		}
 	}
 	fmt.Fprintf(io.out, "%s asks %s, until %s: may piket %s?\n", id, a.By, a.Expires.Local().Format("15:04:05"), a.Action)
+	line("WIPES", a.Wipes)
 	line("why", a.Why)
 	line("serial", a.Serial)
 	var facts []string

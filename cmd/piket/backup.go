@@ -33,9 +33,12 @@ func declareBackup(c *cli) {
 	cmd.Flag("discard-newer", "Forget what the directory has and the backup has not.").BoolVar(&discard)
 }
 
-// keyOf is where the key of links lies beside a backup, so that the links in mails
-// out there hold after a restore.
-func keyOf(file string) string { return file + "." + linksFile }
+// keyFiles are what lies beside the timelines and belongs to them: without it,
+// links in mails out there end, and browsers are told nothing more.
+var keyFiles = []string{linksFile, pushFile}
+
+// keyOf is where one of them lies beside a backup.
+func keyOf(file, key string) string { return file + "." + key }
 
 func backup(ctx context.Context, dir, file string, io console) error {
 	s, err := store.OpenReadOnly(dir)
@@ -47,18 +50,22 @@ func backup(ctx context.Context, dir, file string, io console) error {
 	switch {
 	case errors.Is(err, os.ErrExist):
 		return withHint(err, "choose another name: a backup is never overwritten")
-	case err == nil:
-		err = signed.CopyFile(filepath.Join(dir, linksFile), keyOf(file))
-	}
-	if err != nil {
+	case err != nil:
 		return withHint(err, "is there room, and may you write there?")
+	}
+	for _, key := range keyFiles {
+		if err := signed.CopyFile(filepath.Join(dir, key), keyOf(file, key)); err != nil {
+			return withHint(err, "the timelines are copied; give another name, or take away what is left of an older backup")
+		}
 	}
 	if io.json {
 		return json.NewEncoder(io.out).Encode(map[string]any{"file": file})
 	}
 	fmt.Fprintf(io.out, "%s is a copy of %s as it was at %s; it holds customers' names, keep it private\n", file, dir, time.Now().UTC().Format(time.RFC3339))
-	if _, err := os.Stat(keyOf(file)); err == nil {
-		fmt.Fprintf(io.out, "%s is the key of its links: whoever has it can answer for customers\n", keyOf(file))
+	for _, key := range keyFiles {
+		if _, err := os.Stat(keyOf(file, key)); err == nil {
+			fmt.Fprintf(io.out, "%s belongs to it and is secret\n", keyOf(file, key))
+		}
 	}
 	return nil
 }
@@ -73,8 +80,10 @@ func restore(ctx context.Context, file, dir string, discard bool, io console) er
 	case err != nil:
 		return withHint(err, "nothing was changed; try an older backup")
 	}
-	if err := signed.CopyFile(keyOf(file), filepath.Join(dir, linksFile)); err != nil {
-		return withHint(err, "the timelines are restored; without that key the links in mails that are out there have ended")
+	for _, key := range keyFiles {
+		if err := signed.CopyFile(keyOf(file, key), filepath.Join(dir, key)); err != nil {
+			return withHint(err, "the timelines are restored; without that key, links in mails that are out there have ended, and people subscribe to pushes anew")
+		}
 	}
 	if io.json {
 		return json.NewEncoder(io.out).Encode(map[string]any{

@@ -241,12 +241,10 @@ func (w *benchWorld) start(ctx context.Context, limits remediation.Limits) (wait
 		Actions: map[string]remediation.Action{"ssh": w.mend},
 		Limits:  func() remediation.Limits { return limits }, Frozen: func() string { return "" },
 		Mine: ward.Mine, Untimely: func() string { return "" },
-		Others: func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
-		Report: func(ctx context.Context, batch []alerts.Alert) error { return w.door.Receive(ctx, batch, 0) },
-		WorkOrder: func(inventory.Server, inventory.Site, *incident.Incident, string, time.Time) (string, string) {
-			return "", ""
-		},
-		Owner: "bench",
+		Others:    func(inventory.Server, time.Time) remediation.Others { return remediation.Others{} },
+		Report:    func(ctx context.Context, batch []alerts.Alert) error { return w.door.Receive(ctx, batch, 0) },
+		WorkOrder: func(a remediation.Assignment) incident.WorkOrdered { return a.Order },
+		Owner:     "bench",
 	}
 	visit := engine.Visit
 	if w.around != nil {

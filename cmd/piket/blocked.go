@@ -85,7 +85,11 @@ func (b blockedShown) print(io console) {
 		if step == "" {
 			step = "every step"
 		}
-		fmt.Fprintf(io.out, "%s  %s on %s: %s: %s (since %s, next look %s)\n", h.Incident, step, h.Subject.Name, h.Guard, h.Why, at(h.Since), at(h.NextLook))
+		next := "waiting does not help"
+		if !h.NextLook.IsZero() {
+			next = "next look " + at(h.NextLook)
+		}
+		fmt.Fprintf(io.out, "%s  %s on %s: %s: %s (since %s, %s)\n", h.Incident, step, h.Subject.Name, h.Guard, h.Why, at(h.Since), next)
 	}
 	if b.More > 0 {
 		fmt.Fprintf(io.out, "%d more incidents, less pressing, are ongoing and were not gone through; the metric piket_blocked counts all.\n", b.More)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,11 +30,12 @@ type plan struct {
 	kinds   []string
 	zone    *time.Location
 	updates report.Updates
+	drills  []Drill
 }
 
 func (d *Daemon) calendar() *calendar {
 	return &calendar{store: d.store, clk: d.clk, log: d.log, receive: d.door.Receive, now: func() plan {
-		return plan{d.settings.Load().config.Reports.kinds(), d.settings.Load().zone, d.policy().Updates}
+		return plan{d.settings.Load().config.Reports.kinds(), d.settings.Load().zone, d.policy().Updates, d.settings.Load().config.Drills}
 	}}
 }
 
@@ -51,11 +53,14 @@ const (
 func (c *calendar) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		next := c.clk.Now().Add(calendarPoll)
-		if err := c.look(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(c.practise(ctx), c.look(ctx)); err != nil && ctx.Err() == nil {
 			c.log.Error("a date of the calendar waits", "err", err)
 			next = c.clk.Now().Add(calendarRetry)
 		}
 		p := c.now()
+		if at := p.nextDrill(c.clk.Now()); !at.IsZero() && at.Before(next) {
+			next = at
+		}
 		for _, kind := range append([]string{"year"}, p.kinds...) {
 			if end := report.At(kind, c.clk.Now().In(p.zone)).To; end.Before(next) {
 				next = end

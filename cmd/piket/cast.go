@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ const (
 	toCall        = 3 * time.Minute
 	toTakeOrder   = 6 * time.Minute
 	toArrive      = 40 * time.Minute
+	toReachIn     = 2 * time.Minute
+	toLeave       = 30 * time.Second
 	toRepair      = 20 * time.Minute
 	toConfirm     = 3 * time.Minute
 	toClose       = 5 * time.Minute
@@ -44,8 +47,8 @@ type errand struct {
 	verb string
 	body any
 	hand func() error // what hands do before it is reported; nil for nothing
-	link string       // the path of a customer's link, instead of a verb; "" for none
-	form string       // what they send on that page
+	link string       // the path of a link that somebody was given, instead of a verb; "" for none
+	form string       // what they press behind it
 }
 
 // Visit lets whoever is due do one thing. It is a rounds.Visit.
@@ -80,7 +83,11 @@ func (c *cast) errands(inc *incident.Incident) []errand {
 	}
 	if a := inc.Approval; a != nil && a.GrantedBy == "" && c.story.answer != "" {
 		verb := map[string]string{"yes": "approve", "no": "deny"}[c.story.answer]
-		list = append(list, errand{at: c.since(inc, "approval_requested").Add(toAnswer), who: "noor", verb: verb,
+		who, at := "noor", c.since(inc, "approval_requested").Add(toAnswer)
+		if slices.Contains(a.Yes, who) { // two must agree
+			who, at = "ravi", at.Add(toAnswer)
+		}
+		list = append(list, errand{at: at, who: who, verb: verb,
 			body: map[string]string{"approval": a.Approval, "plan_hash": a.PlanHash, "reason": ""}})
 	}
 	for _, t := range inc.CallTasks {
@@ -123,26 +130,32 @@ func confirmErrands(inc *incident.Incident) []errand {
 	return list
 }
 
-// orderErrand is the next step of a work order: taken, on site, done.
+// orderErrand is the next thing that the technician presses on the page behind their
+// link: taken, on site, hands in the rack, hands out of it, done.
 func (c *cast) orderErrand(inc *incident.Incident, o *incident.Order) []errand {
-	step := func(after time.Duration, state, words string, hand func() error) []errand {
-		return []errand{{at: o.ChangedAt.Add(after), who: "sem", verb: "order", hand: hand,
-			body: map[string]string{"order": o.Order, "state": state, "words": words}}}
+	press := func(at time.Time, form string, hand func() error) []errand {
+		return []errand{{at: at, who: o.To, link: o.Link, form: form, hand: hand}}
 	}
-	switch o.State {
-	case "sent":
-		return step(toTakeOrder, "acknowledged", "we have it", nil)
-	case "acknowledged":
-		return step(toArrive, "on_site", "", nil)
-	case "on_site":
-		return step(toRepair, "done", "replaced the power supply and pressed the button", func() error {
+	switch {
+	case o.State == incident.OrderSent, o.State == incident.OrderUnanswered:
+		return press(o.ChangedAt.Add(toTakeOrder), "act=acknowledged", nil)
+	case o.State == incident.OrderAcknowledged:
+		return press(o.ChangedAt.Add(toArrive), "act=on_site", nil)
+	case o.State != incident.OrderOnSite:
+		return nil
+	case o.HandsBy == "":
+		return press(o.ChangedAt.Add(toReachIn), "act=hands_in", nil)
+	case len(o.Parts) == 0 && !o.HandsIn.IsZero():
+		return press(o.HandsIn.Add(toRepair), "act=part&part=power+supply&old=PS-0417&new=PS-0991", func() error {
 			if inc.Subject.Kind != "server" {
 				return nil
 			}
 			return c.demo.lab.Repair(inc.Subject.Name)
 		})
+	case !o.HandsIn.IsZero():
+		return press(c.since(inc, "part_replaced").Add(toLeave), "act=hands_out", nil)
 	}
-	return nil
+	return press(c.since(inc, "hands_in_rack").Add(toLeave), "act=done&words=replaced+the+power+supply+and+pressed+the+button", nil)
 }
 
 // since returns when the newest event of a kind was written.
@@ -201,9 +214,10 @@ func (d *demo) say(ctx context.Context, who, path string, what any) error {
 	return nil
 }
 
-// press has a customer send the form of the page behind their link.
+// press has somebody press a button on the page behind their link.
 func (c *cast) press(ctx context.Context, e errand) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.demo.url+c.demo.daemon.links.Sign(e.link), strings.NewReader(e.form))
+	form := strings.NewReader(e.form)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.demo.url+c.demo.daemon.links.Sign(e.link), form)
 	if err != nil {
 		return err
 	}

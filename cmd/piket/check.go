@@ -84,7 +84,7 @@ func (c *Config) warnings() []string {
 	if c.Web.ExternalURL == "" {
 		found = append(found, "web.external_url is not given: messages carry no link")
 	}
-	return found
+	return append(found, c.telephoneWarnings()...)
 }
 
 // inventoryWarnings lists what piket could not do for the lack of something,

@@ -66,11 +66,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	c.app.HelpFlag.Short('h')
 	ended, status := false, 0
 	c.app.Terminate(func(code int) { ended, status = true, code })
-	output := c.app.Flag("output", "How to print results: text or json; reports and reviews also as csv, md, html or pdf.").Default("text").Enum(append([]string{"text", "json"}, documentFormats...)...)
+	output := c.app.Flag("output", "How to print results: text or json; reports and reviews also as csv, md, html or pdf, the duty as ical.").Default("text").Enum(append([]string{"text", "json", calendarFormat}, documentFormats...)...)
 	for _, declare := range []func(*cli){
 		declareServe, declareCheck, declareRunbook, declareIncident, declareAnswer, declareBlocked, declareDuty, declareReceivers,
 		declareFreeze, declareTimeline, declareProbe, declarePower, declareDemo, declareBench, declareVantage, declareExecutor, declareSimulate,
-		declareBackup, declareReports,
+		declareBackup, declareReports, declareDrill, declareBacktest, declareTelephone,
 	} {
 		declare(c)
 	}
@@ -81,7 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		complain(stderr, withHint(err, "see piket --help"))
 		return 2
-	case slices.Contains(documentFormats, *output) && !c.documents[selected]:
+	case slices.Contains(documentFormats, *output) && !c.documents[selected], *output == calendarFormat && selected != "duty show":
 		complain(stderr, withHint(fmt.Errorf("piket %s cannot be printed as %s", selected, *output), "use --output text or --output json"))
 		return 2
 	}

@@ -15,9 +15,11 @@ import (
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/mailbox"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/receivers"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/silences"
+	"github.com/spinware/piket/internal/telephone"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/yamlpos"
 	"github.com/spinware/piket/probes"
@@ -47,17 +49,24 @@ type Config struct {
 	Confirmation Confirmation `yaml:"confirmation"` // how customers are asked whether everything works again
 	Reports      Reports      `yaml:"reports"`      // which are mailed to the managers
 	Review       Review       `yaml:"review"`
-	NIS2         bool         `yaml:"nis2"` // whether an incident may be marked as significant
+	Drills       []Drill      `yaml:"drills"` // that are held regularly
+	Orders       Orders       `yaml:"orders"` // how long a work order may stay in a state
+	NIS2         bool         `yaml:"nis2"`   // whether an incident may be marked as significant
 
 	Alertmanager silences.Config `yaml:"alertmanager"` // whose silences are honoured
 	Kdump        kdump.Config    `yaml:"kdump"`
+	Media        Media           `yaml:"media"` // from where disk images may come
 
 	// As in Alertmanager's own file, and read by its own reader.
 	Global    yamlpos.Block `yaml:"global"`
 	Templates yamlpos.Block `yaml:"templates"`
 	Receivers yamlpos.Block `yaml:"receivers"`
 
+	Push push.Config `yaml:"push"` // to which push services browsers may lead
+
 	told *receivers.Set // what the receivers amount to
+
+	Telephone telephone.Config `yaml:"telephone"`
 }
 
 // Reports says which reports are mailed when their period is over. The yearly
@@ -164,6 +173,7 @@ type Guards struct {
 	SitePerHour  int           `yaml:"site_per_hour"`
 	ServerPerDay int           `yaml:"server_per_day"`
 	PowerPerDay  int           `yaml:"power_per_day"` // by the executor in this process; one apart has its own caps
+	Reinstalls   int           `yaml:"reinstalls_per_day"`
 	Cooldown     time.Duration `yaml:"cooldown"`
 
 	Together        int           `yaml:"together"`
@@ -179,7 +189,7 @@ func defaultGuards() Guards {
 	return Guards{
 		HoldDown: l.HoldDown, FactsFresh: l.Fresh,
 		InFlight: l.InFlight, PerRack: l.Rack, PerCustomer: l.Customer, PerSite: l.Site, FleetPercent: l.FleetPercent,
-		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay,
+		SitePerHour: l.SiteHour, ServerPerDay: l.ServerDay, Cooldown: l.Cooldown, PowerPerDay: executor.DefaultCaps.PowerPerDay, Reinstalls: l.Reinstalls,
 		Together: l.Together, TogetherPercent: l.TogetherPercent, TogetherWithin: l.TogetherWithin,
 		ErrorBudget: l.ErrorBudget.Failed,
 	}
@@ -190,7 +200,7 @@ func (g Guards) limits() remediation.Limits {
 	l := remediation.DefaultLimits
 	l.HoldDown, l.Fresh = g.HoldDown, g.FactsFresh
 	l.InFlight, l.Rack, l.Customer, l.Site, l.FleetPercent = g.InFlight, g.PerRack, g.PerCustomer, g.PerSite, g.FleetPercent
-	l.SiteHour, l.ServerDay, l.Cooldown = g.SitePerHour, g.ServerPerDay, g.Cooldown
+	l.SiteHour, l.ServerDay, l.Cooldown, l.Reinstalls = g.SitePerHour, g.ServerPerDay, g.Cooldown, g.Reinstalls
 	l.Together, l.TogetherPercent, l.TogetherWithin = g.Together, g.TogetherPercent, g.TogetherWithin
 	l.ErrorBudget.Failed = g.ErrorBudget
 	return l
@@ -201,6 +211,7 @@ func (g Guards) limits() remediation.Limits {
 func (g Guards) caps() executor.Caps {
 	c := executor.DefaultCaps
 	c.PowerPerDay, c.PowerPerSiteHour, c.PowerPerServerDay, c.InFlight = g.PowerPerDay, g.SitePerHour, g.ServerPerDay, g.InFlight
+	c.ReinstallsPerDay = g.Reinstalls
 	return c
 }
 
@@ -225,6 +236,14 @@ type Confirmation struct {
 	Remind time.Duration `yaml:"remind"`
 	GiveUp time.Duration `yaml:"give_up"`
 	Needs  string        `yaml:"needs"` // all, one or none of the customers
+}
+
+// Orders is [desk.Orders] as the file writes it.
+type Orders struct {
+	Agree   time.Duration `yaml:"agree"`
+	Send    time.Duration `yaml:"send"`
+	Work    time.Duration `yaml:"work"`
+	HandsIn time.Duration `yaml:"hands_in"`
 }
 
 // Alarm is how people hear that piket itself cannot work: by mail to who is on
@@ -252,7 +271,10 @@ func defaultConfig() *Config {
 		Review:   Review{Within: desk.DefaultReview},
 
 		Confirmation: Confirmation(desk.DefaultConfirmation),
+		Orders:       Orders(desk.DefaultOrders),
 		Alertmanager: silences.Config{Interval: silences.DefaultInterval},
+		Push:         push.Config{Services: slices.Clone(push.DefaultServices)},
+		Telephone:    telephone.Default(),
 	}
 }
 
@@ -267,6 +289,7 @@ func LoadConfig(path string) (*Config, *inventory.Inventory, error) {
 	inv, err := inventory.Load(c.inventoryFiles()...)
 	c.problems.Join(err)
 	c.receivers(inv)
+	c.drills(inv)
 	if err := c.problems.Err(); err != nil {
 		return nil, nil, err
 	}

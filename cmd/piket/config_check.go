@@ -36,10 +36,14 @@ func (c *configChecker) check() {
 	c.mailbox()
 	c.updates()
 	c.confirmation()
+	c.orders()
 	c.vantages()
 	c.timezone()
 	c.alertmanagers()
 	c.kdump()
+	c.push()
+	c.config.Media.check(c.doc, &c.problems)
+	c.telephone()
 }
 
 func (c *configChecker) add(field any, format string, args ...any) {
@@ -81,6 +85,9 @@ func (c *configChecker) bounds() {
 		if *b.field < 1 || *b.field > 100 {
 			c.add(b.field, "%s: want a number from 1 to 100, found %d", b.name, *b.field)
 		}
+	}
+	if g.Reinstalls < 0 || g.Reinstalls > 100 {
+		c.add(&g.Reinstalls, "reinstalls_per_day: want a number from 0 to 100, found %d", g.Reinstalls)
 	}
 	if g.Together < 2 || g.Together > 100 {
 		c.add(&g.Together, "together: want a number from 2 to 100, found %d: one server alone is no crowd", g.Together)

@@ -73,6 +73,7 @@ func TestWhatTheExampleSaysIsTheDefaultIsTheDefault(t *testing.T) {
 		"tls":         config.Mail.TLS == defaults.Mail.TLS,
 		"probes":      config.Probes == defaults.Probes,
 		"guards":      config.Guards == defaults.Guards,
+		"push":        slices.Equal(config.Push.Services, defaults.Push.Services),
 		"P1":          config.Updates.P1 == defaults.Updates.P1,
 	} {
 		if !same {

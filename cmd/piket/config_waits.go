@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// orders checks how long a work order may stay in a state before a manager is called.
+func (c *configChecker) orders() {
+	f := &c.config.Orders
+	c.between("agree", &f.Agree, f.Agree, time.Minute, day)
+	c.between("send", &f.Send, f.Send, time.Minute, day)
+	c.between("work", &f.Work, f.Work, 10*time.Minute, 3*day)
+	c.between("hands_in", &f.HandsIn, f.HandsIn, 5*time.Minute, day)
+}
+
 // alertmanagers checks whom piket asks what is silenced.
 func (c *configChecker) alertmanagers() {
 	a := &c.config.Alertmanager

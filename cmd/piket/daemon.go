@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -17,16 +18,20 @@ import (
 	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
+	"github.com/spinware/piket/internal/dispatch"
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
+	"github.com/spinware/piket/internal/identity"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/rounds"
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/silences"
 	"github.com/spinware/piket/internal/store"
+	"github.com/spinware/piket/internal/telephone"
 	"github.com/spinware/piket/internal/vantage"
 	"github.com/spinware/piket/internal/web"
 	"github.com/spinware/piket/probes"
@@ -61,6 +66,9 @@ func loadSettings(path string) (*settings, error) {
 	if err := checkTeams(library, inv); err != nil {
 		return nil, err
 	}
+	if err := checkImages(library, config.Media); err != nil {
+		return nil, err
+	}
 	zone, err := time.LoadLocation(config.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("load the time zone: %w", err)
@@ -82,6 +90,7 @@ type Daemon struct {
 	door     *intake.Door
 	prober   *probes.Scheduler
 	hub      *vantage.Hub
+	identity *identity.Book
 	roster   *duty.Roster
 	sweeper  *sweep.Sweeper // nil when this machine does not let piket ping
 	ward     *rounds.Ward
@@ -89,9 +98,11 @@ type Daemon struct {
 	kdump    *kdump.Listener // nil when nobody is to say that a machine writes a crash dump
 	books    books
 	hands    hands
+	phone    *telephone.Telephone
 	rounds   []*rounds.Rounds
 	web      *web.Server
 	links    signed.Key // for people without a sign-in
+	book     *push.Book
 	mail     mailIn
 }
 
@@ -113,15 +124,22 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 	}
 	d := &Daemon{path: path, clk: clk, log: log, freeze: freeze.In(s.config.Storage.Path)}
 	d.settings.Store(s)
+	d.identity = &identity.Book{Clock: clk, Log: log, Source: func() *inventory.Inventory { return d.settings.Load().inventory }}
 	if err := os.MkdirAll(s.config.Storage.Path, 0o700); err != nil { // it holds the freeze file wherever the timelines are
 		return nil, fmt.Errorf("make storage directory: %w", err)
 	}
 	if d.store, err = store.Open(cmp.Or(url, s.config.Storage.Timelines()), clk); err != nil {
 		return nil, err
 	}
+	d.identity.Store = d.store
 	if d.links, err = linksKey(s.config.Web.LinksKey, s.config.Storage.Path, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
+	key, err := pushKey(s.config.Storage.Path, d.store)
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.book = d.newBook(key)
 	if s.config.Kdump.Listen != "" {
 		if d.kdump, err = kdump.Listen(s.config.Kdump, clk, log, d.inventory); err != nil {
 			return nil, errors.Join(err, d.store.Close())
@@ -164,29 +182,63 @@ func (d *Daemon) assemble(config *Config) {
 		Votes: d.hub.Votes,
 	})
 	d.metrics.watch(d.prober, d.sweeper)
-	d.roster = &duty.Roster{Store: d.store, Clock: d.clk, Source: d.inventory, Log: d.log}
+	d.roster = &duty.Roster{Store: d.store, Clock: d.clk, Source: d.inventory, Log: d.log, Followed: &duty.Followed{
+		Clock: d.clk, Source: d.inventory, Dir: filepath.Join(config.Storage.Path, "calendars"), Receive: d.door.Receive, Log: d.log,
+	}}
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(executor.Actions(d.hands.do)),
 		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
-		WorkOrder: technician.WorkOrder, Owner: owner(), About: d.about,
+		WorkOrder: d.workOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
-	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign}
+	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign, Code: d.accessCode}
 	chats := d.chats(outbox)
+	d.phone = d.newTelephone()
 	d.rounds = []*rounds.Rounds{
 		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
 		rounds.New("desk", d.ward, office.Visit),
 		rounds.New("outbox", d.ward, outbox.Visit),
 		rounds.New("chats", d.ward, chats.Visit),
+		rounds.New("dispatch", d.ward, d.dispatcher().Visit),
+		rounds.New("telephone", d.ward, d.phone.Visit),
 	}
 	d.web = &web.Server{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
 		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
-		Idle: d.idle,
+		Identity: d.identity, Identify: d.identify,
+		Idle: d.idle, Push: d.book, Telephone: http.HandlerFunc(d.phone.ServeTwilio),
 		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
 	}
+}
+
+// workOrder composes by what the configuration says now.
+func (d *Daemon) workOrder(a remediation.Assignment) incident.WorkOrdered { return d.writer().Order(a) }
+
+func (d *Daemon) writer() technician.Writer {
+	return technician.Writer{ExternalURL: d.settings.Load().config.Web.ExternalURL}
+}
+
+// dispatcher hands work orders to other companies' machines.
+func (d *Daemon) dispatcher() *dispatch.Dispatcher {
+	return &dispatch.Dispatcher{
+		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Sign: d.links.Sign,
+		External: func() string { return d.settings.Load().config.Web.ExternalURL },
+	}
+}
+
+// accessCode reads the code of a site's door, for the one mail that it belongs in.
+func (d *Daemon) accessCode(site string) (string, error) {
+	s, _ := d.inventory().Site(site)
+	if s.RemoteHands == nil || s.RemoteHands.AccessCode.IsZero() {
+		return "", fmt.Errorf("the inventory has no access code for site %s", site)
+	}
+	code, err := s.RemoteHands.AccessCode.Read()
+	if err != nil {
+		return "", fmt.Errorf("access code of site %s: %w", site, err)
+	}
+	return code.Reveal(), nil
 }
 
 // sweep returns how echoes are sent to the whole fleet; nil when this machine
@@ -300,8 +352,12 @@ func (d *Daemon) Start(ctx context.Context) (wait func()) {
 		d.clk.Go(func() { d.books.watch.Run(ctx) }),
 		d.clk.Go(func() { d.alarm().run(ctx) }),
 		d.clk.Go(func() { d.silences.Run(ctx) }),
+		d.clk.Go(func() { d.identity.Watch(ctx) }),
 		d.clk.Go(func() { d.roster.Watch(ctx) }),
 		d.clk.Go(func() { d.calendar().run(ctx) }),
+		d.clk.Go(func() { d.book.Watch(ctx) }),
+		d.clk.Go(func() { d.phone.Run(ctx) }),
+		d.clk.Go(func() { d.telephoneAlarm().run(ctx) }),
 	}
 	if d.kdump != nil {
 		running = append(running, d.clk.Go(func() { d.kdump.Run(ctx) }))
@@ -353,14 +409,15 @@ func (d *Daemon) Reload() error {
 	return nil
 }
 
-func (d *Daemon) inventory() *inventory.Inventory { return d.settings.Load().inventory }
+// inventory is what the files say, with the machines that people have confirmed.
+func (d *Daemon) inventory() *inventory.Inventory { return d.identity.Inventory() }
 
 func (d *Daemon) policy() desk.Policy {
 	s := d.settings.Load()
 	return desk.Policy{
 		Updates: s.config.Updates.intervals(), ExternalURL: s.config.Web.ExternalURL, Zone: s.zone,
-		Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
-		Channels: channels(s.config.told),
+		Orders: desk.Orders(s.config.Orders), Confirmation: desk.Confirmation(s.config.Confirmation), Nod: s.config.Updates.Nod, Review: s.config.Review.Within,
+		Channels: channels(s.config.told), Pushes: d.book.Wants,
 	}
 }
 

@@ -57,9 +57,10 @@ type demo struct {
 	server *http.Server
 }
 
-// startDemo builds everything in dir and serves the page on address. stop ends
-// it all; the caller starts the daemon.
-func startDemo(ctx context.Context, dir, address string, clk *clock.Clock, log *slog.Logger) (d *demo, stop func(), err error) {
+// startDemo builds everything in dir, with a runbook beside the shipped ones unless
+// book is nil, and serves the page on address. stop ends it all; the caller starts
+// the daemon.
+func startDemo(ctx context.Context, dir, address string, clk *clock.Clock, log *slog.Logger, book func(*lab.Datacenter) string) (d *demo, stop func(), err error) {
 	_, err = exec.LookPath("ipmitool")
 	d = &demo{clk: clk}
 	d.lab, err = lab.Start(ctx, lab.Options{Clock: clk, Dir: filepath.Join(dir, "lab"), IPMI: err == nil})
@@ -72,7 +73,7 @@ func startDemo(ctx context.Context, dir, address string, clk *clock.Clock, log *
 		return nil, nil, withHint(fmt.Errorf("listen on %s: %w", address, err), "choose another address with --listen")
 	}
 	d.url = "http://" + listener.Addr().String()
-	if d.daemon, err = d.newDaemon(dir, log); err != nil {
+	if d.daemon, err = d.newDaemon(dir, log, book); err != nil {
 		listener.Close()
 		d.lab.Close()
 		return nil, nil, err
@@ -88,12 +89,19 @@ func startDemo(ctx context.Context, dir, address string, clk *clock.Clock, log *
 
 // newDaemon writes the demo's configuration and makes the daemon from it, as
 // serve does.
-func (d *demo) newDaemon(dir string, log *slog.Logger) (*Daemon, error) {
+func (d *demo) newDaemon(dir string, log *slog.Logger, book func(*lab.Datacenter) string) (*Daemon, error) {
+	if book != nil {
+		if err := os.WriteFile(filepath.Join(dir, "runbook.yml"), []byte(book(d.lab)), 0o600); err != nil {
+			return nil, fmt.Errorf("write the demo's runbook: %w", err)
+		}
+	}
 	config := fmt.Sprintf(`inventory: [%s]
 storage: {path: %s}
 web: {external_url: "%s"}
 mail: {from: piket@piket.example.net, smtp: "%s", tls: none}
-`, d.lab.InventoryFile(), filepath.Join(dir, "data"), d.url, d.lab.SMTPAddress())
+runbooks: [runbook*.yml]
+media: {hosts: ["%s"], ca_file: %s}
+`, d.lab.InventoryFile(), filepath.Join(dir, "data"), d.url, d.lab.SMTPAddress(), d.lab.ImagesHost(), d.lab.CAFile())
 	path := filepath.Join(dir, "piket.yml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write the demo's configuration: %w", err)
@@ -118,7 +126,7 @@ func (f demoFlags) show(ctx context.Context, io console) error {
 	}
 	defer remove()
 	clk := clock.Scaled(time.Now(), f.speed)
-	d, stop, err := startDemo(ctx, dir, f.address, clk, warnings(io.err))
+	d, stop, err := startDemo(ctx, dir, f.address, clk, warnings(io.err), nil)
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,11 @@ internal/trusted:  # whose certificates hold, and where a token may go
 internal/freeze:   internal/failpoint  # the big red button: a file, so that it works without a database
 internal/journal:  # what was about to be sent, beside a database that may forget
 internal/signed:   # links for people who have no sign-in
+internal/photo:    # strangers' pictures, made harmless
 internal/yamlpos:  internal/secret  # a secret is only ever referred to, and the reader enforces that
 
 # Level 1: what is known of the world, and what an incident is. Pure.
-internal/inventory: internal/secret internal/yamlpos
+internal/inventory: internal/secret internal/trusted internal/yamlpos
 internal/receivers: internal/oneline internal/yamlpos  # Alertmanager's receivers: level 2, a carrier that knows no incident
 internal/incident:  alerts
 runbooks:           alerts internal/yamlpos
@@ -46,9 +47,13 @@ internal/store/storetest: # a PostgreSQL to throw away, for tests
 # the store. rounds is the one loop that all of them are called from.
 internal/rounds: internal/clock internal/store
 internal/intake: alerts internal/clock internal/failpoint internal/incident internal/inventory internal/store runbooks
-internal/duty:   alerts internal/clock internal/incident internal/inventory  # whose turn it is, and who takes over
+internal/push:   alerts internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # to the browsers of who is on duty, and which they are
+internal/push/pushtest: internal/incident # a browser and its push service, for tests
+internal/duty:   alerts internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # whose turn it is, and who takes over
+internal/identity: alerts internal/clock internal/incident internal/inventory internal/store  # which machine each server is, by files and by people
 internal/desk:   alerts internal/clock internal/failpoint internal/incident internal/inventory internal/signed
 internal/report: internal/incident  # what management reads, off timelines; pure
+internal/dispatch: internal/clock internal/incident internal/inventory internal/oneline internal/trusted  # work orders to other companies' machines
 internal/notify: internal/clock internal/failpoint internal/incident internal/secret internal/store internal/trusted
 remediation:     alerts internal/clock internal/failpoint internal/incident internal/inventory probes runbooks  # what it needs of a store is an interface of its own: the simulator has another
 internal/vantage: alerts internal/clock internal/inventory internal/secret internal/trusted probes  # level 3 for what it imports; it follows no timeline
@@ -57,9 +62,10 @@ internal/vantage: alerts internal/clock internal/inventory internal/secret inter
 remediation/bmc:        internal/failpoint internal/incident internal/inventory internal/secret internal/trusted probes remediation
 remediation/ssh:        internal/failpoint internal/incident internal/inventory probes remediation
 remediation/executor:   internal/clock internal/incident internal/inventory internal/journal probes remediation runbooks  # the drivers are handed to it
-remediation/technician: internal/incident internal/inventory
+remediation/technician: internal/incident internal/inventory internal/signed remediation
 internal/mailbox:       alerts internal/clock internal/desk internal/incident internal/inventory internal/notify internal/oneline internal/secret internal/store internal/trusted  # the door for mail
-internal/web:           alerts internal/clock internal/desk internal/duty internal/failpoint internal/freeze internal/incident internal/inventory internal/report internal/secret internal/signed internal/store internal/vantage probes remediation runbooks
+internal/web:           alerts internal/clock internal/desk internal/duty internal/failpoint internal/freeze internal/identity internal/incident internal/inventory internal/photo internal/push internal/report internal/secret internal/signed internal/store internal/vantage probes remediation remediation/technician runbooks
+internal/telephone:     internal/clock internal/desk internal/incident internal/inventory internal/oneline internal/secret internal/signed internal/store internal/trusted  # rings who was mailed; a door for people, as the page is
 internal/simulate:      alerts internal/clock internal/desk internal/incident internal/intake internal/inventory internal/journal internal/ledger internal/secret internal/store probes remediation runbooks  # the real engine, door and desk in worlds of virtual time
 internal/lab:           internal/clock internal/yamlpos  # never the program that it stands behind
 

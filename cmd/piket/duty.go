@@ -97,7 +97,13 @@ func sayDuty(ctx context.Context, c *client, team, verb string, body map[string]
 	return io.say(answer, "%s: recorded", team)
 }
 
+// calendarFormat is what --output may be for the duty, beside text and json.
+const calendarFormat = "ical"
+
 func showDuty(ctx context.Context, c *client, io console) error {
+	if io.format == calendarFormat {
+		return printDocument(ctx, c, "/api/v1/duty/calendar", io)
+	}
 	var answer json.RawMessage
 	if err := c.do(ctx, http.MethodGet, "/api/v1/duty", nil, &answer); err != nil {
 		return err

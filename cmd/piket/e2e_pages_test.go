@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -52,6 +54,43 @@ func TestThePagesInABrowser(t *testing.T) {
 	}
 	for n, page := range pages {
 		b.looks(fmt.Sprintf("page-%d", n), page.path)
+	}
+	b.printed("month", "/reports/month/"+time.Now().UTC().Format("2006-01")+"?format=pdf")
+	b.printed("review", "/incidents/"+id+"/review?format=pdf")
+}
+
+// printed turns a document that a page offers as PDF into pictures, as a printer
+// would, and looks at each: paper is light, and something stands on it.
+func (b *browserOf) printed(name, path string) {
+	b.t.Helper()
+	answer, err := http.Get(b.url + path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		b.t.Fatalf("%s: %s, %v", path, answer.Status, err)
+	}
+	file := filepath.Join(b.dir, name+".pdf")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	if out, err := exec.Command("pdftoppm", "-png", "-r", "60", file, filepath.Join(b.dir, name)).CombinedOutput(); err != nil {
+		b.t.Fatalf("draw %s: %v\n%s", path, err, out)
+	}
+	pages, err := filepath.Glob(filepath.Join(b.dir, name+"-*.png"))
+	if err != nil || len(pages) == 0 {
+		b.t.Fatalf("%s has no pages (%v)", path, err)
+	}
+	for _, page := range pages {
+		picture := b.picture(page)
+		if size := picture.Bounds().Size(); size.Y <= size.X {
+			b.t.Errorf("%s: a page is %v, and not upright", path, size)
+		}
+		if colours, mean := measure(picture); colours < 20 || mean < 0.7 || mean > 0.998 {
+			b.t.Errorf("%s: %s has %d colours and brightness %.3f; it looks blank, or black", path, filepath.Base(page), colours, mean)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type ExecutorConfig struct {
 	FreezeFile string        `yaml:"freeze_file,required"`
 	Users      []string      `yaml:"users"` // who may order; its own user alone when empty
 	Caps       executor.Caps `yaml:"caps"`
+	Media      Media         `yaml:"media"`
 }
 
 // maxCap bounds every cap: who needs more has mistyped.
@@ -42,11 +43,12 @@ func LoadExecutor(path string) (*ExecutorConfig, *inventory.Inventory, *runbooks
 	var problems yamlpos.Problems
 	problems.Join(doc.DecodeFile(path, config))
 	c := &config.Caps
-	for _, n := range []*int{&c.PowerPerDay, &c.PowerPerSiteHour, &c.PowerPerServerDay, &c.SSHPerDay, &c.InFlight, &c.DutyPerServerDay} {
+	for _, n := range []*int{&c.PowerPerDay, &c.PowerPerSiteHour, &c.PowerPerServerDay, &c.SSHPerDay, &c.InFlight, &c.DutyPerServerDay, &c.ReinstallsPerDay} {
 		if *n < 0 || *n > maxCap {
 			problems.Add(doc.At(n), "caps: want a number from 0 to %d, found %d", maxCap, *n)
 		}
 	}
+	config.Media.check(&doc, &problems)
 	for i := range config.Users {
 		if _, err := user.Lookup(config.Users[i]); err != nil {
 			problems.Add(doc.At(&config.Users[i]), "there is no user %q on this machine", config.Users[i])
@@ -60,6 +62,9 @@ func LoadExecutor(path string) (*ExecutorConfig, *inventory.Inventory, *runbooks
 		return nil, nil, nil, err
 	}
 	library, err := runbooks.Load(config.Runbooks...)
+	if err == nil {
+		err = checkImages(library, config.Media)
+	}
 	return config, inv, library, err
 }
 
@@ -116,7 +121,7 @@ func runExecutor(ctx context.Context, path string, logs *promslog.Config) (err e
 	if err != nil {
 		return err
 	}
-	x := newExecutor(clk)
+	x := newExecutor(clk, func() Media { return config.Media })
 	x.Inventory, x.Runbooks = func() *inventory.Inventory { return inv }, func() *runbooks.Library { return library }
 	x.Frozen, x.Journal, x.Log = freeze.Switch{Path: config.FreezeFile}.Why, j, promslog.New(logs)
 	x.Caps = func() executor.Caps { return config.Caps }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/remediation"
@@ -29,12 +30,12 @@ type hands struct {
 func (d *Daemon) newHands(config *Config) hands {
 	if config.Executor.Socket != "" {
 		client, look := executor.Dial(config.Executor.Socket), map[string]probes.Prober{}
-		for _, how := range []string{executor.Probe, executor.Watch, executor.Boot} {
+		for _, how := range []string{executor.Probe, executor.Watch, executor.Boot, executor.Identity} {
 			look[how] = client.Prober(how, d.serverOf)
 		}
 		return hands{client.Do, look, client.Err}
 	}
-	x := newExecutor(d.clk)
+	x := newExecutor(d.clk, func() Media { return d.settings.Load().config.Media })
 	x.Inventory, x.Frozen, x.Journal, x.Log = d.inventory, d.button.Why, d.books.own, d.log
 	x.Runbooks = func() *runbooks.Library { return d.settings.Load().runbooks }
 	x.Caps = func() executor.Caps { return d.settings.Load().config.Guards.caps() }
@@ -42,11 +43,15 @@ func (d *Daemon) newHands(config *Config) hands {
 }
 
 // newExecutor returns an executor with its drivers, and nothing of its own yet.
-func newExecutor(clk *clock.Clock) *executor.Executor {
+func newExecutor(clk *clock.Clock, media func() Media) *executor.Executor {
 	witness := bmc.NewWitness(clk.Now)
 	return &executor.Executor{
-		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run}, Clock: clk,
-		Look: map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch, executor.Boot: ssh.Boot},
+		Actions: map[string]remediation.Action{
+			incident.ActionPower: bmc.Power, incident.ActionSSH: ssh.Run, incident.ActionBoot: bmc.Boot,
+			incident.ActionMedia: bmc.Images{CAFile: func() string { return media().CAFile }}.Action,
+		},
+		Images: func() []string { return media().Hosts }, Clock: clk,
+		Look: map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch, executor.Boot: ssh.Boot, executor.Identity: bmc.Identify},
 	}
 }
 

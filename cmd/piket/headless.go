@@ -35,6 +35,8 @@ type told struct {
 	Verdicts   []string         `json:"verdicts"` // in the order in which they were drawn
 	Failures   []string         `json:"failures,omitempty"`
 	Mails      int              `json:"mails"`
+	Installs   int              `json:"installs"`       // disks that an installer has wiped
+	Left       []string         `json:"left,omitempty"` // on BMCs, for the next start
 	Events     []incident.Event `json:"events"`
 
 	Policy map[string]shownBy `json:"policy,omitempty"` // point of the policy → what showed it
@@ -55,7 +57,7 @@ func (f demoFlags) play(ctx context.Context, io console) error {
 	ctx, cancel := context.WithTimeout(ctx, maxRealTime)
 	defer cancel()
 	clk := clock.Jumping(time.Now().Truncate(time.Second))
-	d, stop, err := startDemo(ctx, dir, "127.0.0.1:0", clk, warnings(io.err))
+	d, stop, err := startDemo(ctx, dir, "127.0.0.1:0", clk, warnings(io.err), story.book)
 	if err != nil {
 		return err
 	}
@@ -77,9 +79,16 @@ func (f demoFlags) play(ctx context.Context, io console) error {
 // closed.
 func (d *demo) perform(ctx context.Context, name string, story scenario) (told, error) {
 	began := d.clk.Now()
+	if err := d.run(ctx, &cast{demo: d, story: story}, func(ctx context.Context) error { return d.tell(ctx, story) }); err != nil {
+		return told{}, err
+	}
+	return d.judge(name, story, began)
+}
+
+// run runs the daemon and the people for as long as a story is told.
+func (d *demo) run(ctx context.Context, people *cast, tell func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	people := &cast{demo: d, story: story}
 	crew := rounds.New("cast", d.daemon.ward, people.Visit)
 	var storyErr error
 	// Time stands still until everything is there.
@@ -87,16 +96,13 @@ func (d *demo) perform(ctx context.Context, name string, story scenario) (told, 
 	d.clk.Go(func() { <-ready })
 	daemonEnds := d.daemon.Start(ctx)
 	crewEnds := d.clk.Go(func() { crew.Run(ctx) })
-	storyEnds := d.clk.Go(func() { storyErr = d.tell(ctx, story) })
+	storyEnds := d.clk.Go(func() { storyErr = tell(ctx) })
 	close(ready)
 	<-storyEnds
 	cancel()
 	<-crewEnds
 	daemonEnds()
-	if storyErr != nil {
-		return told{}, storyErr
-	}
-	return d.judge(name, story, began)
+	return storyErr
 }
 
 // tell breaks what the story breaks and returns when all is settled.
@@ -156,7 +162,15 @@ func settled(ctx context.Context, s *store.Store, circle *circle) (bool, error) 
 // judge holds what happened against what the scenario says must happen.
 func (d *demo) judge(name string, story scenario, began time.Time) (told, error) {
 	ctx := context.Background()
-	result := told{Scenario: name, PowerSends: d.lab.PowerSends(), Mails: len(d.lab.Mails()), Seconds: int(d.clk.Now().Sub(began).Seconds())}
+	result := told{
+		Scenario: name, PowerSends: d.lab.PowerSends(), Mails: len(d.lab.Mails()), Seconds: int(d.clk.Now().Sub(began).Seconds()),
+	}
+	for _, s := range d.lab.Servers() {
+		result.Installs += s.Installs
+		if s.Next != "" {
+			result.Left = append(result.Left, s.Name+": "+s.Next)
+		}
+	}
 	list, err := d.daemon.store.List(ctx, store.Filter{})
 	if err != nil {
 		return result, err
@@ -208,6 +222,12 @@ func (s scenario) misses(result told, kinds map[incident.Kind]bool) []string {
 	}
 	if result.PowerSends != s.sends {
 		miss("%d power commands reached a BMC, not %d", result.PowerSends, s.sends)
+	}
+	if result.Installs != s.installs {
+		miss("%d disks were wiped, not %d", result.Installs, s.installs)
+	}
+	for _, left := range result.Left {
+		miss("something is left on a BMC: %s", left)
 	}
 	for _, k := range append(slices.Clone(s.events), "opened", "classified", "runbook_pinned", "diagnosed", "message", "delivered", "closure_checked", "resolution", "closed") {
 		if !kinds[k] {

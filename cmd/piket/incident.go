@@ -182,10 +182,14 @@ var says = []struct {
 		{name: "prevention", help: "What keeps it from happening again, or why nothing can.", optional: true},
 		{name: "unconfirmed", help: "Why it is closed although not every customer has said that everything works.", optional: true},
 		{name: "unchecked", help: "Why it is closed although nothing can check it any more, such as a server that is gone.", optional: true}}},
-	{"order", "Report how far a work order has come.", "recorded", []sayFlag{
+	{"order", "Say what becomes of a work order.", "recorded", []sayFlag{
 		{name: "order", help: "Number of the work order."},
-		{name: "state", help: "One of " + strings.Join(incident.OrderStates, ", ") + "."},
-		{name: "words", help: "Findings.", optional: true}}},
+		{name: "state", help: "One of " + strings.Join(incident.OrderStates, ", ") + "; hands_in or hands_out of the rack; agreed (a manager, to its cost); arrived or not_arrived (when nobody knows whether it did)."},
+		{name: "hash", help: "Of the order whose cost is agreed to; incident show --output json tells it.", optional: true},
+		{name: "words", help: "Findings; the receiver's number, when it arrived.", optional: true}}},
+	{"vendor", "Ask a vendor of the inventory for a part or for its people.", "they are asked", []sayFlag{
+		{name: "vendor", help: "Their name in the inventory."}, {name: "words", help: "What is asked."},
+		{name: "part", help: "Spare part.", optional: true}}},
 	{"call", "Report what came of a telephone task.", "recorded", []sayFlag{
 		{name: "task", help: "Number of the task."},
 		{name: "outcome", help: "One of " + strings.Join(incident.CallOutcomes, ", ") + "."}}},

@@ -30,6 +30,8 @@ type metrics struct {
 	mails    *prometheus.CounterVec
 	notices  *prometheus.CounterVec
 	noticeS  *prometheus.HistogramVec
+	pushes   *prometheus.CounterVec
+	calls    *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloadAt prometheus.Gauge
 }
@@ -61,6 +63,12 @@ func newMetrics(s *store.Store) *metrics {
 			Name: "piket_receiver_duration_seconds", Help: "Time until a receiver answered, by integration.",
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10},
 		}, []string{"integration"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_push_messages_total", Help: "Tries to push a page to a browser, by result.",
+		}, []string{"result"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piket_calls_total", Help: "Telephone calls made, by who was called and what became of them.",
+		}, []string{"party", "outcome"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "piket_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded.",
 		}),
@@ -69,7 +77,7 @@ func newMetrics(s *store.Store) *metrics {
 		}),
 	}
 	m.reloaded(true, time.Now())
-	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.mails, m.notices, m.noticeS, m.reloadOK, m.reloadAt,
+	m.registry.MustRegister(m.probes, m.alerts, m.actions, m.actionS, m.messages, m.mails, m.notices, m.noticeS, m.pushes, m.calls, m.reloadOK, m.reloadAt,
 		incidentsCollector{s}, newBlockedCollector(s), version.NewCollector("piket"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -95,6 +103,10 @@ func (m *metrics) mailIn(kind, result string) {
 func (m *metrics) told(integration, result string, took time.Duration) {
 	m.notices.WithLabelValues(integration, result).Inc()
 	m.noticeS.WithLabelValues(integration).Observe(took.Seconds())
+}
+
+func (m *metrics) call(party string, outcome incident.RingOutcome) {
+	m.calls.WithLabelValues(party, string(outcome)).Inc()
 }
 
 func (m *metrics) reloaded(ok bool, now time.Time) {

@@ -65,7 +65,7 @@ func channels(told *receivers.Set) map[string][]desk.Channel {
 // chat is, and however many wait for it, the mails go.
 func (d *Daemon) chats(mails *notify.Outbox) *notify.Outbox {
 	o := *mails
-	o.Ways = map[incident.Way]notify.Sender{incident.ByReceiver: d.tell}
+	o.Ways = map[incident.Way]notify.Sender{incident.ByReceiver: d.tell, incident.ByPush: d.push}
 	o.Mine = func(w incident.Way) bool { return o.Ways[w] != nil }
 	mails.Mine = func(w incident.Way) bool { return o.Ways[w] == nil } // and what nobody carries, which it says
 	return &o

@@ -16,12 +16,16 @@ import (
 type scenario struct {
 	about  string
 	breaks func(*lab.Datacenter) error
-	later  func(*lab.Datacenter) error // after a while; nil for nothing
-	after  time.Duration               // how long that is after the beginning; laterAfter when 0
-	answer string                      // what the engineer says when asked: "yes", "no", "" for nothing
-	sends  int                         // power commands that reach a BMC
-	events []incident.Kind             // that must be on the timeline
-	never  []incident.Kind             // that must not
+	later  func(*lab.Datacenter) error  // after a while; nil for nothing
+	after  time.Duration                // how long that is after the beginning; laterAfter when 0
+	answer string                       // what the engineer says when asked: "yes", "no", "" for nothing
+	sends  int                          // power commands that reach a BMC
+	book   func(*lab.Datacenter) string // a runbook beside the shipped ones; nil for none
+
+	installs int // disks that are wiped
+
+	events []incident.Kind // that must be on the timeline
+	never  []incident.Kind // that must not
 
 	verdict  incident.Verdict  // that must have been drawn; "" for whichever
 	priority incident.Priority // that it ends with; "" for whichever
@@ -80,9 +84,9 @@ var scenarios = map[string]scenario{
 		events: []incident.Kind{"intended", "restored"}, never: []incident.Kind{"approval_requested", "ordered", "power_seen"},
 	},
 	"hardware-dead": {
-		about:  "A part is broken: the power cycle does not help, a technician does.",
+		about:  "A part is broken: the power cycle does not help, a technician does, who works from the page behind their link.",
 		breaks: breakServer("web-02", lab.Dead), answer: "yes", sends: 1,
-		events: []incident.Kind{"step_failed", "ordered", "order_progress", "restored"},
+		events: []incident.Kind{"step_failed", "ordered", "order_progress", "hands_in_rack", "part_replaced", "restored"},
 	},
 	"site-outage": {
 		about:  "The way to a whole site is cut: one incident, no machine is touched.",
@@ -166,6 +170,21 @@ var scenarios = map[string]scenario{
 		breaks: breakServer("app-01", lab.Crashed, lab.SSHKeyChanged), sends: 0,
 		events: []incident.Kind{"skipped", "attention", "restored"}, never: []incident.Kind{"intended"},
 	},
+	"server-reinstalled": {
+		about:  "Nothing on a server's disk starts. Two people agree to each step; it is started from an image, once, and nothing is left on its BMC.",
+		breaks: breakServer("web-01", lab.NoSystem), book: reinstallBook, answer: "yes", sends: 2, installs: 1,
+		events: []incident.Kind{"approval_requested", "approved", "step_failed", "restored"}, never: []incident.Kind{"ordered"},
+	},
+	"reinstall-taken-back": {
+		about:  "The same, and its BMC keeps the boot device that was set for once: piket takes it back.",
+		breaks: breakServer("web-01", lab.NoSystem, lab.BMCKeepsBoot), book: reinstallBook, answer: "yes", sends: 2, installs: 1,
+		events: []incident.Kind{"approved", "restored"}, never: []incident.Kind{"ordered"},
+	},
+	"reinstall-refused": {
+		about:  "The same on a server of which the inventory does not say that no customer's data is on its disks: refused, a technician goes.",
+		breaks: breakServer("web-02", lab.NoSystem), book: reinstallBook, answer: "yes", sends: 1,
+		events: []incident.Kind{"skipped", "ordered", "restored"},
+	},
 	"left-off": {
 		about:  "The power cycle leaves the machine off: piket switches on what it switched off.",
 		breaks: breakServer("web-01", lab.Hung, lab.BMCSlowOff), answer: "yes", sends: 2,
@@ -176,6 +195,33 @@ var scenarios = map[string]scenario{
 		breaks: breakServer("web-02", lab.Dead), answer: "yes", sends: 1, priority: incident.P1, verdict: incident.VerdictServer,
 		circle: &workedExample, events: []incident.Kind{"step_failed", "ordered", "restored", "feedback", "review_shared", "action_done"},
 	},
+}
+
+// reinstallBook is the runbook of the stories that reinstall: it takes the place of
+// the shipped one of its name.
+func reinstallBook(d *lab.Datacenter) string {
+	iso, sum := d.Image()
+	const leave = "approve: {by: network-and-server, within: 20m, otherwise: escalate, persons: 2}"
+	return fmt.Sprintf(`runbook: server-unreachable
+title: A server in the datacenter does not answer
+match: ['alertname="ServerUnreachable"']
+classify: {impact: high, urgency: high}
+assign: network-and-server
+goal: {checks: [reachable, services], for: 2m}
+diagnose:
+  - {id: path, check: reachable, target: site.gateway}
+  - {id: status, check: statuspage, target: site.status_page}
+  - {id: neighbours, check: neighbours, target: site}
+  - {id: power, check: bmc, target: server}
+  - {id: shell, check: ssh, target: server}
+remedies:
+  - {id: power-cycle, power: cycle, when: power.state == "on" && !shell.ok, approve: {by: on-duty, within: 10m, otherwise: escalate}, verify: 15m}
+  - {id: image, media: {iso: "%[1]s", sha256: %[2]s}, %[3]s, verify: 1m}
+  - {id: from-image, boot: {device: cdrom, once: true}, %[3]s, verify: 1m}
+  - {id: reinstall, power: cycle, %[3]s, verify: 40m}
+escalate:
+  - technician: {to: site.remote_hands, order: restart-and-diagnose, acknowledge: 15m, arrive: 2h}
+`, iso, sum, leave)
 }
 
 // laterAfter is when a scenario's second half begins, unless it says otherwise.

@@ -21,6 +21,10 @@ const (
 // person closes it [5.3].
 func (b *batch) calendar() {
 	inc := b.facts.Incident
+	if inc.IsDrill() {
+		b.drill()
+		return
+	}
 	if inc.Status != incident.Open || len(inc.Alerts) == 0 {
 		return
 	}

@@ -35,6 +35,7 @@ type Policy struct {
 	Channels     map[string][]Channel     // receiver → what it consists of
 	Pushes       func(person string) bool // whether a browser of theirs wants to hear; nil for nobody's
 	Review       time.Duration            // from closing a P1 or P2 to when its review is due; 0 means that none is
+	Orders       Orders                   // how long a work order may stay in a state; DefaultOrders where a time is 0
 }
 
 // DefaultUpdates is the policy's 30 minutes for a P1 [3.2].
@@ -51,6 +52,8 @@ func Due(f Facts) (duties []incident.Payload, next time.Time) {
 	b.customers()
 	b.confirmation()
 	b.overdue()
+	b.orders()
+	b.identityOpen()
 	b.lookback()
 	b.duty()
 	b.calendar()
@@ -141,6 +144,7 @@ type word struct {
 // tell writes the mail and, for a P1, the telephone task beside it [3.1]. Who
 // has no mail address is telephoned whatever the priority.
 func (b *batch) tell(c inventory.Customer, w word) {
+	c = b.inDrill(c)
 	text := compose(b.facts, c, w)
 	if len(c.Email) > 0 {
 		b.add(incident.MessageQueued{

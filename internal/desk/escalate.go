@@ -69,6 +69,9 @@ func (b *batch) useful(people []inventory.Person) []inventory.Person {
 
 func questionText(a *incident.Approval) string {
 	text := fmt.Sprintf("piket asks for leave to %s.\nWhy: %s.\n", a.Action, a.Why)
+	if a.Wipes != "" {
+		text = a.Wipes + ".\n\n" + text
+	}
 	if a.Serial != "" {
 		text += fmt.Sprintf("Machine: serial %s.\n", a.Serial)
 	}
@@ -116,7 +119,7 @@ func (b *batch) needed(topic string) {
 	inc, inv := b.facts.Incident, b.facts.Inventory
 	subject := fmt.Sprintf("[%s] A person is needed: %s", inc.ID, brief(inc.Reasons[topic]))
 	why := complaintText(inc, topic) + attentions(inc)
-	if topic == incident.UnconfirmedTopic || strings.HasPrefix(topic, incident.OverdueTopic) {
+	if topic == incident.UnconfirmedTopic || ofOrder(inc, topic) || strings.HasSuffix(topic, "-late") || strings.HasPrefix(topic, incident.OverdueTopic) {
 		b.relay(relay{
 			topic: topic, subject: subject, body: why,
 			rungs: b.upTo(incident.ManagerRole, b.managers()), since: inc.Attentions[topic], every: inv.Wait(inc.Team),
@@ -183,8 +186,11 @@ func rungsOf(first, rest []inventory.Person) [][]inventory.Person {
 // What fell due while nobody looked is one mail, not several.
 func (b *batch) relay(r relay) {
 	var due []inventory.Person
+	at := r.since
 	for n, rung := range r.rungs {
-		at := r.since.Add(time.Duration(n) * r.every)
+		if n > 0 {
+			at = b.turn(r, r.rungs[n-1], at)
+		}
 		if b.facts.Now.Before(at) {
 			b.later(at)
 			break

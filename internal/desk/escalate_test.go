@@ -220,3 +220,15 @@ func TestAnIncidentThatNobodyTakesGoesUpUntilSomebodyDoes(t *testing.T) {
 		})
 	}
 }
+
+// [2.3, 4] Who is on duty by another tool's calendar is asked first, and by having
+// been asked may answer.
+func TestAQuestionGoesFirstToWhomACalendarNames(t *testing.T) {
+	h := newHistory(t, incident.P1)
+	source := roster(t, 0)
+	h.inv, _ = source.On(h.now, []inventory.Cover{{Team: "network-and-server", Shift: inventory.Shift{Person: "ravi", From: start, Until: start.Add(time.Hour)}, Planned: true}})
+	question(h, time.Hour, nil)
+	if got := h.play("A1", time.Hour); !slices.Equal(got, []string{"0s ravi", "5m0s noor", "10m0s daan", "15m0s eva"}) {
+		t.Errorf("asked %q", got)
+	}
+}

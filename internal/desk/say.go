@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spinware/piket/internal/incident"
@@ -96,6 +95,10 @@ func confirmed(inc *incident.Incident) error {
 	return fmt.Errorf("%w: %s has not said that everything works; say in \"unconfirmed\" why it is closed without", ErrNotNow, strings.Join(inc.Unconfirmed(), ", "))
 }
 
+// noTrouble reports whether a record is of a date or a roster. A drill is handled
+// as trouble is.
+func noTrouble(inc *incident.Incident) bool { return inc.Subject.NoTrouble() && !inc.IsDrill() }
+
 // errNoTrouble says that a record of a date or a roster ends by itself, or never.
 var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
 
@@ -103,14 +106,18 @@ var errNoTrouble = fmt.Errorf("%w: it is about no trouble", ErrNotNow)
 // it can.
 func closable(inc *incident.Incident) error {
 	switch complaints := inc.Complaints(); {
-	case inc.Subject.NoTrouble():
+	case noTrouble(inc):
 		return errNoTrouble
 	case len(complaints) > 0 && inc.Ongoing():
 		return fmt.Errorf("%w: %s says that not everything works; settle that first", ErrNotNow, complaints[0].Customer)
+	case inc.AtWork():
+		return fmt.Errorf("%w: hands are at work in its rack; record how that ended first", ErrNotNow)
 	case inc.Runbook.Hash == "" && inc.Status == incident.Open && len(inc.Firing()) == 0:
 		return nil // no runbook checks it; a person's word and the resolved alerts are all there is
 	case inc.Status != incident.BackInService:
 		return fmt.Errorf("%w: service is not back", ErrNotNow)
+	case inc.Armed != nil:
+		return fmt.Errorf("%w: %s, and that is not taken back yet", ErrNotNow, inc.Armed.What())
 	case inc.Closure == nil || !inc.Closure.Passed:
 		return fmt.Errorf("%w: the closure check has not passed yet", ErrNotNow)
 	}
@@ -124,7 +131,7 @@ func closableUnchecked(inc *incident.Incident) error {
 	switch {
 	case !inc.Ongoing():
 		return fmt.Errorf("%w: it is %s", ErrNotNow, inc.Status)
-	case inc.Subject.NoTrouble():
+	case noTrouble(inc):
 		return errNoTrouble
 	case closable(inc) == nil:
 		return fmt.Errorf("%w: nothing is missing, so close it without \"unchecked\"", ErrNotNow)
@@ -132,27 +139,12 @@ func closableUnchecked(inc *incident.Incident) error {
 		return fmt.Errorf("%w: piket is acting on %s", ErrNotNow, inc.Action.Server)
 	case inc.Owes != nil && inc.Power != "on":
 		return fmt.Errorf("%w: piket cut the power of %s and has not seen it on since", ErrNotNow, inc.Owes.Server)
-	case inc.Order.Open():
-		return fmt.Errorf("%w: hands are at work on order %s; record how that ended first", ErrNotNow, inc.Order.Order)
+	case inc.Armed != nil && inc.Armed.Tries < incident.TakeBacks:
+		return fmt.Errorf("%w: %s, and piket is still to take that back", ErrNotNow, inc.Armed.What())
+	case len(inc.OpenOrders()) > 0:
+		return fmt.Errorf("%w: work order %s is not over; record how that ended first", ErrNotNow, inc.OpenOrders()[0].Order)
 	}
 	return nil
-}
-
-// ReportOrder records how far a work order has come. Engineers and support may.
-func ReportOrder(inc *incident.Incident, by inventory.Person, p incident.OrderProgress) ([]incident.Payload, error) {
-	o := inc.Order
-	switch {
-	case !by.Has(inventory.Engineer, inventory.Support):
-		return nil, ErrRole
-	case o == nil || o.Order != p.Order || !inc.Ongoing():
-		return nil, fmt.Errorf("work order %q: %w: no such order is open", p.Order, ErrNotNow)
-	case !slices.Contains(incident.OrderStates, p.State):
-		return nil, fmt.Errorf("work order: %w: %q is not one of %s", ErrIncomplete, p.State, strings.Join(incident.OrderStates, ", "))
-	case o.State == "done" || o.State == "refused":
-		return nil, fmt.Errorf("work order: %w: it is %s already", ErrNotNow, o.State)
-	}
-	p.By, p.Words = by.Name, clip(p.Words)
-	return []incident.Payload{p}, nil
 }
 
 // said checks that something was written.
@@ -176,7 +168,7 @@ func Draft(inc *incident.Incident) incident.Resolution {
 	if v := inc.Verdict; v.Reason != "" && v.Verdict != incident.VerdictRecovered {
 		r.Cause += " (" + v.Reason + ")"
 	}
-	switch a, o := inc.Action, inc.Order; {
+	switch a, o := inc.LastTried(), inc.Order; {
 	case o != nil && o.State == "done":
 		r.Solution = "A technician worked on site: " + o.Words
 	case a != nil && !a.Voided && a.Outcome == incident.OutcomeDone:

@@ -30,7 +30,7 @@ func WriteReview(inc *incident.Incident, inv *inventory.Inventory, by inventory.
 	switch {
 	case !leads(by):
 		return nil, ErrRole
-	case inc.Subject.NoTrouble() || inc.Status == incident.Joined:
+	case noTrouble(inc) || inc.Status == incident.Joined:
 		return nil, fmt.Errorf("review: %w: it is no incident of its own", ErrNotNow)
 	case r.Version != have:
 		return nil, fmt.Errorf("review: %w: it is version %d, you wrote on version %d", ErrOutrun, have, r.Version)

@@ -36,6 +36,8 @@ type Roster struct {
 	Source func() *inventory.Inventory // as its files say
 	Log    *slog.Logger
 
+	Followed *Followed // the calendars of other tools; nil when none is followed
+
 	covers  atomic.Pointer[[]inventory.Cover]
 	dressed atomic.Pointer[dressed]
 
@@ -78,9 +80,13 @@ func (r *Roster) Covers() []inventory.Cover {
 	return nil
 }
 
-// Watch keeps the covers as the store has them until ctx ends. While the store
+// Watch keeps the covers as the store has them, and the calendars that are
+// followed, until ctx ends. While the store
 // cannot be read, those that are known hold.
 func (r *Roster) Watch(ctx context.Context) {
+	if r.Followed != nil {
+		defer func(done <-chan struct{}) { <-done }(r.Clock.Go(func() { r.Followed.Watch(ctx, r.Refresh) }))
+	}
 	for ctx.Err() == nil {
 		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
 			r.Log.Warn("who covers for whom could not be read; what is known holds", "err", err)
@@ -103,6 +109,7 @@ func (r *Roster) Refresh(ctx context.Context) error {
 			failed, list = errors.Join(failed, err), r.known[team.Name]
 		}
 		next[team.Name] = list
+		covers = append(covers, r.Followed.Covers(team)...) // what people say goes before what was planned
 		covers = append(covers, list...)
 	}
 	r.known = next

@@ -57,6 +57,7 @@ type ApprovalRequested struct {
 	Persons int               `json:"persons,omitempty"` // how many must agree, two at most; 0 means one
 	Because string            `json:"because,omitempty"` // why two must agree, or why anybody is asked whom the runbook would not ask
 	Record  string            `json:"record,omitempty"`  // what the step was good for before, in words
+	Wipes   string            `json:"wipes,omitempty"`   // what would be lost for ever, in words; "" when nothing is
 }
 
 // Needed is how many different persons must say yes.
@@ -65,6 +66,9 @@ func (p ApprovalRequested) Needed() int { return max(1, p.Persons) }
 func (ApprovalRequested) Kind() Kind { return "approval_requested" }
 func (p ApprovalRequested) Text() string {
 	text := fmt.Sprintf("Asked %s for leave to %s, until %s.", p.By, p.Action, clockTime(p.Expires))
+	if p.Wipes != "" {
+		text += " " + strings.TrimSuffix(p.Wipes, ".") + "."
+	}
 	if p.Needed() > 1 {
 		text += fmt.Sprintf(" %d different people must agree%s.", p.Needed(), because(p.Because))
 	} else if p.Because != "" {

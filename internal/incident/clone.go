@@ -14,7 +14,9 @@ func (i *Incident) Clone() *Incident {
 	c.Reasons = maps.Clone(i.Reasons)
 	c.Attentions, c.Told, c.ToldBack = maps.Clone(i.Attentions), maps.Clone(i.Told), maps.Clone(i.ToldBack)
 	c.Approval, c.Action, c.Order = clone(i.Approval), clone(i.Action), clone(i.Order)
+	c.Armed, c.Undone = clone(i.Armed), clone(i.Undone)
 	c.Requesters, c.News, c.Covers, c.Mails = slices.Clone(i.Requesters), slices.Clone(i.News), slices.Clone(i.Covers), slices.Clone(i.Mails)
+	c.Devices = slices.Clone(i.Devices)
 	if c.Approval != nil {
 		c.Approval.Yes = slices.Clone(i.Approval.Yes)
 	}
@@ -24,7 +26,8 @@ func (i *Incident) Clone() *Incident {
 	if c.Duty = clone(i.Duty); c.Duty != nil {
 		c.Duty.Reported, c.Duty.ReportedAt = maps.Clone(i.Duty.Reported), maps.Clone(i.Duty.ReportedAt)
 	}
-	c.Messages, c.CallTasks = cloneEach(i.Messages), cloneEach(i.CallTasks)
+	c.Vendors = cloneEach(i.Vendors)
+	c.Messages, c.CallTasks, c.Rings = cloneEach(i.Messages), cloneEach(i.CallTasks), cloneEach(i.Rings)
 	c.Steps = make(map[string]*Step, len(i.Steps))
 	for id, step := range i.Steps {
 		c.Steps[id] = clone(step)

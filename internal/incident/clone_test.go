@@ -28,8 +28,12 @@ func TestWhatHappensToACloneLeavesTheOriginalAlone(t *testing.T) {
 	every := []incident.Payload{
 		incident.MessageQueued{Message: "M", Customer: "acme", Purpose: "first"}, incident.MessageQueued{Message: "N", Customer: "acme", Purpose: "restored"},
 		incident.Intended{Intent: "some words", Step: "some words", Server: "web-07", Action: "power", Verb: "cycle"},
+		incident.Intended{Intent: "some words", Step: "some words", Server: "web-07", Action: incident.ActionBoot, Verb: "pxe"},
+		incident.Intended{Intent: "some words", Step: "some words", Server: "web-07", Action: incident.ActionBoot, Verb: incident.BootNone, Duty: 1},
+		incident.OutcomeRecorded{Intent: "some words", Outcome: incident.OutcomeDone}, incident.Claimed{Intent: "some words"}, incident.Skipped{Step: "other words"},
 		incident.OutcomeRecorded{Intent: "some words", Outcome: incident.OutcomeUnknown}, incident.OrderProgress{Order: "some words", State: "done"},
 	}
+	every = append(every, incident.WorkOrdered{Order: "some words", State: "draft"}, incident.WorkOrdered{Order: "vendor's", For: incident.ToVendor})
 	for n := range 4 { // what is added to a list, and what takes the place of an entry
 		name := fmt.Sprint("web-", n)
 		every = append(every,

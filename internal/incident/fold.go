@@ -2,9 +2,7 @@ package incident
 
 import (
 	"cmp"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unique"
 
@@ -26,10 +24,16 @@ func Fold(events []Event) *Incident {
 // Apply adds one event. It is the only place in which an incident changes.
 func (i *Incident) Apply(e Event) {
 	i.ID, i.Version = e.Incident, e.Seq
+	if opened, ok := e.Payload.(Opened); ok {
+		i.Subject, i.Drill = opened.Subject, opened.Drill
+	}
+	if i.IsDrill() {
+		e.Payload = marked(e.Payload)
+	}
 	switch p := e.Payload.(type) {
 	case Opened:
 		i.OpenedAt, i.StartedAt, i.FellAt, i.SilentAt = e.At, e.At, e.At, e.At
-		i.Title, i.Subject, i.Site, i.Customers = p.Title, p.Subject, p.Site, p.Customers
+		i.Title, i.Site, i.Customers = p.Title, p.Site, p.Customers
 	case AlertReceived:
 		i.alert(p.Alert)
 		i.AlertedAt = e.At
@@ -63,8 +67,14 @@ func (i *Incident) Apply(e Event) {
 		i.Attentions[p.Topic], i.Reasons[p.Topic] = e.At, p.Why
 	case Diagnosed, Concluded, GoalSeen, PowerSeen:
 		i.look(e)
-	case WorkOrdered, OrderProgress:
+	case WorkOrdered, OrderProgress, OrderAgreed, HandsInRack:
 		i.order(e)
+	case OrderSending, OrderTried, OrderSettled:
+		i.orderTried(e)
+	case Ticked, Found, PartReplaced, PhotoTaken:
+		i.onSite(e)
+	case IdentityClaimed, IdentityProposed, IdentityConfirmed, IdentityDropped:
+		i.identity(e)
 	case MessageQueued, Delivered, Undelivered, CallTask, Called:
 		i.tell(e)
 	case ConfirmationAsked, CustomerAnswered, ComplaintSettled, Feedback:
@@ -75,10 +85,14 @@ func (i *Incident) Apply(e Event) {
 		i.reviewed(e)
 	case Significant, DutyReported:
 		i.dutiful(e)
+	case Ringing, KeyPressed, Rang:
+		i.rang(e)
 	case Covered, Uncovered:
 		i.roster(e)
 	case RoleAssigned, RoleReleased:
 		i.assigned(e)
+	case Subscribed, Unsubscribed:
+		i.subscribe(e)
 	case MailReceived, Note:
 		i.mailed(e)
 	default:
@@ -107,7 +121,7 @@ const Lasting = time.Hour
 // customer says is looked at before anything else: what was seen before says
 // nothing about it.
 func (i *Incident) relapse(p Relapsed, at time.Time) {
-	if a := i.Action; a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
+	if a := i.LastTried(); a != nil && a.Result == Helped && at.Before(i.RestoredAt.Add(Lasting)) {
 		a.Result = ShortLived
 	}
 	if p.Customer != "" {
@@ -198,6 +212,7 @@ func (i *Incident) advance(e Event) {
 	case ApprovalLapsed:
 		i.lapse(p)
 	case Intended:
+		i.Undone = i.before(p)
 		i.Approval, i.Blocked = nil, Blocked{}
 		i.Action = &Action{Intended: p, PlannedAt: e.At}
 		i.step(p.Step).Attempts = p.Attempt
@@ -220,9 +235,7 @@ func (i *Incident) settle(e Event) {
 	case Claimed:
 		if a.Live() && a.Intent == p.Intent && a.ClaimedAt.IsZero() {
 			a.ClaimedAt, a.ClaimedBy = e.At, p.Owner
-			if a.Duty > 0 {
-				i.DutyTries++
-			}
+			i.tried(a, 1, e.At)
 		}
 	case Voided:
 		if a.Live() && a.Intent == p.Intent {
@@ -258,7 +271,12 @@ func (i *Incident) outcome(p OutcomeRecorded, at time.Time) {
 	}
 	i.Power, i.PowerAt = "", at
 	i.step(a.Step).Unknown = i.step(a.Step).Unknown || p.Outcome == OutcomeUnknown
-	if a.Duty > 0 && p.Outcome == OutcomeRefused {
+	switch {
+	case a.TakesBack():
+		i.disarm(a)
+	case a.Prepares():
+		i.arm(a, at)
+	case a.GivesPower() && p.Outcome == OutcomeRefused:
 		i.DutyTries-- // it was never tried
 	}
 	if a.Action == "power" && a.Verb != "on" && p.Outcome != OutcomeRefused {
@@ -274,7 +292,7 @@ func (i *Incident) void(p Voided) {
 	if i.Action.Duty == 0 {
 		i.step(i.Action.Step).Attempts = i.Action.Attempt - 1
 	} else if !i.Action.ClaimedAt.IsZero() {
-		i.DutyTries--
+		i.tried(i.Action, -1, i.Action.ClaimedAt)
 	}
 	i.endAction()
 }
@@ -356,28 +374,6 @@ func (i *Incident) absorb(p Absorbed) {
 	}
 }
 
-func (i *Incident) order(e Event) {
-	switch p := e.Payload.(type) {
-	case WorkOrdered:
-		i.Order = &Order{WorkOrdered: p, OrderedAt: e.At, State: "sent", ChangedAt: e.At}
-		i.Blocked = Blocked{}
-	case OrderProgress:
-		if i.Order.Open() && i.Order.Order == p.Order {
-			i.Order.State, i.Order.ChangedAt, i.Order.By, i.Order.Words = p.State, e.At, p.By, p.Words
-			i.answered(p.Order)
-			if p.State == "done" {
-				i.Owes = nil // hands have been there; the machine is as they left it
-			}
-		}
-	}
-}
-
-// answered ends the calls for a person that word of a work order answers. What
-// is late again is called again.
-func (i *Incident) answered(order string) {
-	maps.DeleteFunc(i.Attentions, func(topic string, _ time.Time) bool { return strings.HasPrefix(topic, order+"-") })
-}
-
 // replaceCalls ends the calls that were never made to a customer: the newer one
 // says what is so now.
 func (i *Incident) replaceCalls(customer string) {
@@ -401,6 +397,7 @@ func (i *Incident) tell(e Event) {
 	case Delivered:
 		if m := i.Message(p.Message); m != nil {
 			m.Delivered, m.Tries = true, m.Tries+1
+			i.handed(m.Order, e.At)
 			delete(i.Attentions, OverdueTopic+p.Message)
 		}
 	case Undelivered:

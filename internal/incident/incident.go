@@ -26,6 +26,7 @@ type Incident struct {
 	Status  Status
 	Title   string
 	Subject Subject
+	Drill   Drill // of an exercise, zero for real trouble
 	Site    string
 
 	Impact, Urgency Level
@@ -61,28 +62,35 @@ type Incident struct {
 	PowerAt     time.Time // since when
 	Owes        *Intended // the action that may have cut power, until service is back or hands have been there
 	DutyTries   int       // how often the power that it cut was switched on again
+	Armed       *Armed    // what stands on the BMC and is owed back, nil for nothing
 
 	Steps    map[string]*Step
 	Approval *Approval // the one that is asked or granted and not yet used up
 	Action   *Action   // the last intent and what became of it
+	Undone   *Action   // of one that takes back: the last that did not; nil while Action takes nothing back
 	Blocked  Blocked   // what is held back right now; zero Guard when nothing is
 
 	BlockedAt time.Time // since when, by that guard
 
-	Order      *Order
+	Order      *Order               // the latest for hands on site, nil when nobody was sent
+	Vendors    []*Order             // those for vendors [2.4]
 	Attentions map[string]time.Time // topic → when raised
 	Reasons    map[string]string    // topic → why it was raised last, also of those that are settled
 
 	Closure      *ClosureChecked
 	Confirmation *Confirmation // what customers say once service is back; nil before they were asked
 	Resolution   *Resolution
-	Review       *Review // nil before anything is said of one
-	Duty         *Duty   // under NIS2, nil while nobody called it significant
-	Covers       []Cover // of a team's own record: who takes over whose duty
+	Review       *Review   // nil before anything is said of one
+	Duty         *Duty     // under NIS2, nil while nobody called it significant
+	Covers       []Cover   // of a team's own record: who takes over whose duty
+	Identity     *Identity // of a server's own record: which machine it is, nil while nobody said anything
+
+	Devices []Subscribed // of a person's own record: their browsers that hear of pages
 
 	Mails     []string // what came by mail, see [Incident.HasMail]
 	Messages  []*Message
 	CallTasks []*Call
+	Rings     []*Ring              // calls that piket made, oldest first
 	Draft     *Draft               // the latest update that was put before somebody, nil when none was
 	News      []News               // what has happened that customers may hear of, oldest first
 	Told      map[string]time.Time // customer → when last told of the trouble
@@ -101,7 +109,7 @@ type Goal struct {
 // Step is how far one remedy has come.
 type Step struct {
 	Attempts int
-	Done     string // "failed", "denied" or "expired": left for good; "skipped": did not apply when last looked at
+	Done     string // "failed", "denied", "expired" or "prepared": left for good; "skipped": did not apply when last looked at
 	Reason   string
 	Unknown  bool // one try ended without anybody knowing whether it was carried out
 }
@@ -144,23 +152,6 @@ const (
 // Live reports whether the intent still holds its server: from the moment it
 // is planned until its effect has been judged.
 func (a *Action) Live() bool { return a != nil && !a.Ended }
-
-// Order is a work order for hands on site.
-type Order struct {
-	WorkOrdered
-	OrderedAt time.Time
-	State     string // "sent", then one of [OrderStates]
-	ChangedAt time.Time
-	By, Words string
-}
-
-// Open reports whether hands may still be at work on the order. What is done or
-// refused stays so.
-func (o *Order) Open() bool { return o != nil && o.State != "done" && o.State != "refused" }
-
-// AtWork reports whether hands have said that they come, and not yet that they
-// are done.
-func (o *Order) AtWork() bool { return o.Open() && o.State != "sent" }
 
 // Message is one mail and how far it has come.
 type Message struct {
@@ -247,9 +238,10 @@ func (i *Incident) Stands() bool {
 	return slices.ContainsFunc(i.Firing(), func(a alerts.Alert) bool { return a.Labels["server"] == "" })
 }
 
-// Held is the server that a live intent of this incident holds, "" when none.
+// Held is the server that a live intent of this incident holds, "" when none. A
+// drill holds none: its actions must not stand in the way of real ones.
 func (i *Incident) Held() string {
-	if i.Action.Live() {
+	if i.Action.Live() && !i.IsDrill() {
 		return i.Action.Server
 	}
 	return ""

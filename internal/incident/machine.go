@@ -127,8 +127,11 @@ type Intended struct {
 	Step     string   `json:"step"`
 	Attempt  int      `json:"attempt"`
 	Server   string   `json:"server"`
-	Action   string   `json:"action"` // "power" or "ssh"
+	Action   string   `json:"action"` // [ActionPower], [ActionSSH], [ActionBoot] or [ActionMedia]
 	Verb     string   `json:"verb,omitempty"`
+	Boot     string   `json:"boot,omitempty"` // the device that this incident has set: what a power command starts it from, and what is taken back
+	ISO      string   `json:"iso,omitempty"`  // of media: the image
+	SHA256   string   `json:"sha256,omitempty"`
 	Command  []string `json:"command,omitempty"`
 	Runbook  string   `json:"runbook,omitempty"` // whose step it is
 	Class    string   `json:"class,omitempty"`   // of server, for what is learnt from it: the model
@@ -136,10 +139,11 @@ type Intended struct {
 	UUID     string   `json:"uuid"`
 	PlanHash string   `json:"plan_hash"`
 	Binding
+	Drill    bool      `json:"drill,omitempty"` // of an exercise: whoever holds the keys refuses it
 	Approval string    `json:"approval,omitempty"`
 	Agreed   []string  `json:"agreed,omitempty"`  // who said yes to it
 	Unasked  string    `json:"unasked,omitempty"` // why nobody is asked, where the runbook would have somebody asked
-	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves
+	Duty     int       `json:"duty,omitempty"`    // 1, 2 …: the try to bring back power that we cut ourselves, or to take back what we set
 	NotAfter time.Time `json:"not_after"`         // never sent later than this
 	VerifyBy time.Time `json:"verify_by"`
 	Among    Circles   `json:"among,omitzero"`
@@ -156,6 +160,9 @@ type Circles struct {
 
 func (Intended) Kind() Kind { return "intended" }
 func (p Intended) Text() string {
+	if p.Drill {
+		return sentence("Drill: about to pretend to %s. No machine is touched.", p.What())
+	}
 	if p.Unasked != "" {
 		return sentence("About to %s. Nobody is asked: %s.", p.What(), p.Unasked)
 	}
@@ -164,8 +171,13 @@ func (p Intended) Text() string {
 
 // What says the action in words: "power cycle web-07".
 func (p Intended) What() string {
-	if p.Action == "power" {
+	switch {
+	case p.Action == ActionPower && p.Boot != "":
+		return fmt.Sprintf("power %s %s, which starts it from %s and may wipe its disks", p.Verb, p.Server, DeviceWords(p.Boot))
+	case p.Action == ActionPower:
 		return "power " + p.Verb + " " + p.Server
+	case p.onBMC():
+		return p.whatOnBMC()
 	}
 	return fmt.Sprintf("run %q on %s", strings.Join(p.Command, " "), p.Server)
 }
@@ -239,42 +251,3 @@ type StepFailed struct {
 
 func (StepFailed) Kind() Kind     { return "step_failed" }
 func (p StepFailed) Text() string { return sentence("Step %s did not help: %s.", p.Step, p.Reason) }
-
-// WorkOrdered asks hands on site to do something.
-type WorkOrdered struct {
-	Order         string    `json:"order"`
-	Step          string    `json:"step"` // place in the runbook's escalation
-	To            string    `json:"to"`   // name of the remote hands
-	Email         []string  `json:"email"`
-	Telephone     string    `json:"telephone,omitempty"`
-	Subject       string    `json:"subject"`
-	Body          string    `json:"body"`
-	AcknowledgeBy time.Time `json:"acknowledge_by"`
-	ArriveBy      time.Time `json:"arrive_by"`
-}
-
-func (WorkOrdered) Kind() Kind { return "ordered" }
-func (p WorkOrdered) Text() string {
-	return sentence("Work order %s to %s: %s. To be acknowledged by %s.", p.Order, p.To, p.Subject, clockTime(p.AcknowledgeBy))
-}
-
-// OrderProgress is one step of a work order: acknowledged, on_site, done,
-// refused.
-type OrderProgress struct {
-	Order string `json:"order"`
-	State string `json:"state"`
-	By    string `json:"by"`
-	Words string `json:"words,omitempty"`
-}
-
-// OrderStates lists the states that a person may report, in their order.
-var OrderStates = []string{"acknowledged", "on_site", "done", "refused"}
-
-func (OrderProgress) Kind() Kind { return "order_progress" }
-func (p OrderProgress) Text() string {
-	text := fmt.Sprintf("Work order %s: %s, says %s", p.Order, strings.ReplaceAll(p.State, "_", " "), p.By)
-	if p.Words != "" {
-		text += ": " + p.Words
-	}
-	return sentence("%s.", text)
-}

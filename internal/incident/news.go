@@ -80,7 +80,9 @@ func (i *Incident) acted(p OutcomeRecorded) string {
 	switch {
 	case a == nil || a.Intent != p.Intent || p.Outcome != OutcomeDone:
 		return ""
-	case a.Action != "power":
+	case a.onBMC():
+		return "" // nothing of it shows until the restart
+	case a.Action != ActionPower:
 		return NewsRestarted
 	case a.Verb == "on":
 		return NewsPoweredOn

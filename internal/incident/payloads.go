@@ -64,10 +64,28 @@ var Kinds = map[Kind]func([]byte) (Payload, error){
 	"action_done":        read[ActionDone],
 	"significant":        read[Significant],
 	"duty_reported":      read[DutyReported],
+	"order_agreed":       read[OrderAgreed],
+	"hands_in_rack":      read[HandsInRack],
+	"order_sending":      read[OrderSending],
+	"order_tried":        read[OrderTried],
+	"order_settled":      read[OrderSettled],
+	"ticked":             read[Ticked],
+	"found":              read[Found],
+	"part_replaced":      read[PartReplaced],
+	"photo_taken":        read[PhotoTaken],
+	"identity_claimed":   read[IdentityClaimed],
+	"identity_proposed":  read[IdentityProposed],
+	"identity_confirmed": read[IdentityConfirmed],
+	"identity_dropped":   read[IdentityDropped],
 	"covered":            read[Covered],
 	"uncovered":          read[Uncovered],
 	"role_assigned":      read[RoleAssigned],
 	"role_released":      read[RoleReleased],
+	"subscribed":         read[Subscribed],
+	"unsubscribed":       read[Unsubscribed],
+	"ringing":            read[Ringing],
+	"key_pressed":        read[KeyPressed],
+	"rang":               read[Rang],
 	"mail_received":      read[MailReceived],
 }
 
@@ -81,7 +99,7 @@ func read[P Payload](data []byte) (Payload, error) {
 // power feed, one site, piket's own view, or, for an alert that is about none of
 // them, that alert; or a date, see [Subject.NoTrouble].
 type Subject struct {
-	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster"
+	Kind string `json:"kind"` // "server", "rack", "feed", "site", "observer", "alert", "report", "policy", "roster", "push", "drill", "identity"
 	Name string `json:"name"`
 }
 
@@ -94,10 +112,16 @@ type Opened struct {
 	Subject   Subject  `json:"subject"`
 	Site      string   `json:"site,omitempty"`
 	Customers []string `json:"customers,omitempty"` // whose service it touches
+	Drill     Drill    `json:"drill,omitzero"`      // of an exercise, zero for real trouble
 }
 
-func (Opened) Kind() Kind     { return "opened" }
-func (p Opened) Text() string { return sentence("Incident opened: %s.", p.Title) }
+func (Opened) Kind() Kind { return "opened" }
+func (p Opened) Text() string {
+	if p.Subject.Kind == DrillKind {
+		return sentence("Drill begun by %s (%s): %s. It touches no machine, and ends by itself at %s.", p.Drill.By, p.Drill.Story, p.Title, clockTime(p.Drill.Until))
+	}
+	return sentence("Incident opened: %s.", p.Title)
+}
 
 // AlertReceived records an alert that opened or joined the incident.
 type AlertReceived struct {
@@ -162,11 +186,17 @@ func (p Assigned) Text() string { return sentence("Assigned to the team %s.", p.
 
 // Acknowledged says that a person has taken the incident.
 type Acknowledged struct {
-	By string `json:"by"`
+	By  string `json:"by"`
+	Way Way    `json:"way,omitempty"` // by which they said so, when not on a page
 }
 
-func (Acknowledged) Kind() Kind     { return "acknowledged" }
-func (p Acknowledged) Text() string { return sentence("%s has taken the incident.", p.By) }
+func (Acknowledged) Kind() Kind { return "acknowledged" }
+func (p Acknowledged) Text() string {
+	if p.Way != "" {
+		return sentence("%s has taken the incident, by %s.", p.By, p.Way)
+	}
+	return sentence("%s has taken the incident.", p.By)
+}
 
 // RunbookPinned fixes the runbook for this incident: its text travels with the
 // timeline, so that editing the file changes nothing that is under way.

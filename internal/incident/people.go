@@ -17,6 +17,7 @@ type MessageQueued struct {
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
 	Link     string   `json:"link,omitempty"`    // path in the body that is signed when it leaves, see internal/signed
+	Order    string   `json:"order,omitempty"`   // the work order that it carries
 	Topic    string   `json:"topic,omitempty"`   // of a page: what it asks, such as an approval
 	People   []string `json:"people,omitempty"`  // of a page: who is asked by it
 	Notice   Notice   `json:"notice,omitzero"`   // what goes [ByReceiver]
@@ -29,11 +30,13 @@ const Receipt = "receipt"
 // Way is by which road a message leaves.
 type Way string
 
-// The ways. ByMail is that of every message that names none.
+// The ways. ByMail is that of every message that names none; ByTelephone is for
+// what is said by a key, messages do not leave by it.
 const (
-	ByMail     Way = ""
-	ByReceiver Way = "receiver" // a chat, a pager, a ticket: To is one integration of a receiver
-	ByPush     Way = "push"     // to the browsers of a person: To is that person
+	ByMail      Way = ""
+	ByReceiver  Way = "receiver" // a chat, a pager, a ticket: To is one integration of a receiver
+	ByPush      Way = "push"     // to the browsers of a person: To is that person
+	ByTelephone Way = "telephone"
 )
 
 func (w Way) String() string {

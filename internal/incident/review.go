@@ -8,10 +8,10 @@ import (
 
 // noTrouble are the subjects of records that fall due by the calendar or keep a
 // roster: figures, boards and the engine leave them out.
-var noTrouble = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true}
+var noTrouble = map[string]bool{"report": true, "policy": true, "drill": true, "roster": true, "push": true, "identity": true}
 
-// NoTrouble reports whether the record is about a date, or about whose turn it
-// is, and not about trouble.
+// NoTrouble reports whether the record is about a date, about whose turn it is,
+// or about which machine a server is, and not about trouble.
 func (s Subject) NoTrouble() bool { return noTrouble[s.Kind] }
 
 // ReviewDue says by when people look back on the incident [2.6].

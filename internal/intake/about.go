@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/spinware/piket/alerts"
@@ -19,6 +20,7 @@ type about struct {
 	feed      string // of a server that hangs on no other
 	title     string
 	customers []string
+	drill     incident.Drill
 	unknown   string // why the inventory does not know it, "" when it does
 
 	silent []incident.Absorbed // the servers of a whole that are known to be part of its trouble
@@ -47,6 +49,9 @@ func (d *Door) about(a alerts.Alert) about {
 		return about{subject: subject, title: plain(a.Summary())}
 	}
 	inv := d.Inventory()
+	if a.Source == alerts.Calendar && a.Name() == alerts.DrillDue {
+		return drill(inv, a)
+	}
 	s, unknown := d.server(inv, a)
 	if s.Name != "" {
 		return about{
@@ -71,6 +76,9 @@ func (d *Door) about(a alerts.Alert) about {
 	if a.Name() == alerts.VantageLost {
 		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: "Vantage " + plain(a.Labels["vantage"]) + " does not report"}
 	}
+	if a.Name() == alerts.DutyCalendarTrouble && a.Source == "probe" {
+		return about{subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, title: plain(a.Summary())}
+	}
 	site, _ := inv.Site(a.Labels["site"])
 	return about{
 		subject: incident.Subject{Kind: "alert", Name: a.Fingerprint}, site: site.Name,
@@ -88,6 +96,20 @@ func caller(inv *inventory.Inventory, a alerts.Alert) []string {
 	return []string{c.Name}
 }
 
+// drill looks up what people practise on [5.1]. Its subject is one of its own: what
+// is really wrong with the server opens an incident beside it.
+func drill(inv *inventory.Inventory, a alerts.Alert) about {
+	s, _ := inv.Server(a.Labels["server"])
+	until, err := time.Parse(time.RFC3339, a.Annotations["until"])
+	if err != nil {
+		until = a.StartsAt.Add(incident.DrillLasts)
+	}
+	return about{
+		subject: incident.Subject{Kind: incident.DrillKind, Name: a.Labels["server"]}, site: s.Site, customers: s.Customers, title: plain(a.Summary()),
+		drill: incident.Drill{Story: a.Labels["story"], By: a.Annotations["by"], Customers: a.Annotations["customers"] == "yes", Until: until},
+	}
+}
+
 // recordSubject returns the subject of a record that is about a date or a roster,
 // the zero one for what is about trouble.
 func recordSubject(a alerts.Alert) incident.Subject {
@@ -101,6 +123,10 @@ func recordSubject(a alerts.Alert) incident.Subject {
 		return incident.Subject{Kind: "policy", Name: a.Labels["period"]}
 	case alerts.DutyRoster:
 		return incident.Subject{Kind: "roster", Name: a.Labels["team"]}
+	case alerts.PushDevices:
+		return incident.Subject{Kind: "push", Name: a.Labels["person"]}
+	case alerts.ServerIdentity:
+		return incident.Subject{Kind: "identity", Name: a.Labels["server"]}
 	}
 	return incident.Subject{}
 }

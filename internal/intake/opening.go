@@ -114,9 +114,13 @@ func dated() []incident.Payload {
 // team, the runbook.
 func (d *Door) opening(about about, a alerts.Alert, cut uint64) []incident.Event {
 	payloads := []incident.Payload{
-		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers},
+		incident.Opened{Title: about.title, Subject: about.subject, Site: about.site, Customers: about.customers, Drill: about.drill},
 	}
-	if about.subject.NoTrouble() {
+	if about.subject.Kind == incident.DrillKind {
+		as := a
+		as.Labels = alerts.Labels{"alertname": incident.Stories[about.drill.Story].Alert, "server": about.subject.Name, "site": about.site}
+		payloads = append(payloads, d.classified(as)...)
+	} else if about.subject.NoTrouble() {
 		payloads = append(payloads, dated()...)
 	} else {
 		payloads = append(payloads, d.classified(a)...)

@@ -16,7 +16,7 @@ type checker struct {
 	parts    []*Inventory
 
 	sites, racks, feeds, servers, customers, people, teams map[string]*string // name → where it was given first
-	marks                                                  map[string]*string // the references, likewise
+	marks, vendors                                         map[string]*string // the references, likewise
 	windows                                                map[string]*string // the maintenances
 	siteOfRack, siteOfFeed                                 map[string]string
 	serials, uuids, bmcs, aliases, hostKeys                map[string]*string
@@ -26,7 +26,7 @@ type checker struct {
 func newChecker(parts []*Inventory, doc *yamlpos.Document) *checker {
 	c := &checker{doc: doc, parts: parts, siteOfRack: map[string]string{}, siteOfFeed: map[string]string{}, sorted: map[string][]string{}}
 	for _, m := range []*map[string]*string{
-		&c.sites, &c.racks, &c.feeds, &c.marks, &c.windows, &c.servers, &c.customers, &c.people, &c.teams,
+		&c.sites, &c.racks, &c.feeds, &c.marks, &c.vendors, &c.windows, &c.servers, &c.customers, &c.people, &c.teams,
 		&c.serials, &c.uuids, &c.bmcs, &c.aliases, &c.hostKeys,
 	} {
 		*m = map[string]*string{}
@@ -72,6 +72,9 @@ func (c *checker) names(part *Inventory) {
 	for i := range part.References {
 		c.name("reference", &part.References[i].Name, c.marks)
 	}
+	for i := range part.Vendors {
+		c.name("vendor", &part.Vendors[i].Name, c.vendors)
+	}
 	for i := range part.Windows {
 		c.name("maintenance", &part.Windows[i].Name, c.windows)
 	}
@@ -95,6 +98,9 @@ func (c *checker) part(part *Inventory) {
 	}
 	for i := range part.References {
 		c.mark(&part.References[i])
+	}
+	for i := range part.Vendors {
+		c.vendor(&part.Vendors[i])
 	}
 	for i := range part.Windows {
 		c.maintenance(&part.Windows[i])

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -24,10 +25,7 @@ func (c *checker) site(s *Site) {
 		c.statusPage(s.StatusPage, s)
 	}
 	if s.RemoteHands != nil {
-		c.line("name", &s.RemoteHands.Name)
-		c.line("reference", &s.RemoteHands.Reference)
-		c.mails(s.RemoteHands.Email)
-		c.telephone(&s.RemoteHands.Telephone)
+		c.remoteHands(s.RemoteHands)
 	}
 }
 
@@ -143,11 +141,42 @@ func (c *checker) onDuty(t *Team, names []string) {
 const maxRotationDays = 31
 
 func (c *checker) rotation(t *Team, r *Rotation) {
+	r.zone = c.location(&r.Location)
+	if r.ICal != nil {
+		c.calendar(r)
+		return
+	}
+	for _, key := range []struct {
+		name string
+		gone bool
+	}{{"people", len(r.People) == 0}, {"from", r.From.IsZero() && !c.doc.Given(&r.From)}, {"location", r.Location == ""}} {
+		if key.gone {
+			c.hint(r, "name people, from and location, or the calendar of another tool with ical", "missing key %q", key.name)
+		}
+	}
 	c.onDuty(t, r.People)
 	if c.given(&r.Days, r.Days == 0) && (r.Days < 1 || r.Days > maxRotationDays) {
 		c.add(&r.Days, "days is %d, want 1 to %d", r.Days, maxRotationDays)
 	}
-	r.zone = c.location(&r.Location)
+}
+
+// calendar checks where another tool's calendar lies.
+func (c *checker) calendar(r *Rotation) {
+	if len(r.People) > 0 || !r.From.IsZero() || c.given(&r.Days, r.Days == 0) || c.given(&r.At, r.At == 0) {
+		c.add(r, "with ical, the calendar says whose turn it is: leave out people, from, days and at")
+	}
+	given := 0
+	for _, is := range []bool{r.ICal.URL != "", !r.ICal.SecretURL.IsZero(), r.ICal.File != ""} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		c.add(r.ICal, "ical: want one of url, secret_url_file and file")
+	}
+	if u, err := url.Parse(r.ICal.URL); r.ICal.URL != "" && (err != nil || !CalendarAddress(u)) {
+		c.add(&r.ICal.URL, "url: want an address such as https://calendar.example.net/duty.ics")
+	}
 }
 
 // location reads the name of a time zone. It is nil when there is none of that

@@ -11,6 +11,7 @@ import (
 
 func (c *checker) server(s *Server) {
 	c.line("title", &s.Title)
+	c.line("asset_tag", &s.AssetTag)
 	c.line("model", &s.Model)
 	c.place(s)
 	c.host("address", &s.Address)
@@ -31,6 +32,7 @@ func (c *checker) server(s *Server) {
 		c.service(&s.Services[i], s, services)
 	}
 	c.references("customer", s.Customers, c.customers)
+	c.word("data", &s.Data, []string{DataLocal, DataNone})
 	c.line("protected_why", &s.ProtectedWhy)
 	if s.ProtectedWhy != "" && !s.Protected {
 		c.hint(&s.ProtectedWhy, "write protected: true", "server %q says why it is protected, and is not", s.Name)

@@ -44,6 +44,76 @@ func repeats(s string) bool {
 
 var uuidForm = regexp.MustCompile(`\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\z`)
 
+// Machine is what tells one machine from every other.
+type Machine struct{ Serial, UUID string }
+
+// Same reports whether two are the same machine: case does not count, and a UUID
+// may be written in either byte order.
+func (m Machine) Same(other Machine) bool {
+	serial := strings.EqualFold(strings.TrimSpace(m.Serial), strings.TrimSpace(other.Serial))
+	return serial && sameUUID(m.UUID, other.UUID)
+}
+
+func sameUUID(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimSpace(a)), strings.ToLower(strings.TrimSpace(b))
+	return a == b || uuidForm.MatchString(a) && swapped(a) == b
+}
+
+// Machine is what the server's BMC must answer.
+func (s Server) Machine() Machine { return Machine{s.Serial, s.UUID} }
+
+// Restated is another machine than the files name for a server, as people have
+// confirmed.
+type Restated struct {
+	Server   string
+	Was, Now Machine // Was is what the files say
+}
+
+// Restate returns the inventory with the machines that people have confirmed. What
+// the files say has changed since, or what would make two servers one machine, is
+// left as the files say.
+func (inv *Inventory) Restate(list []Restated) *Inventory {
+	copied := *inv
+	copied.Servers = slices.Clone(inv.Servers)
+	copied.restated = map[string]Restated{}
+	for i := range copied.Servers {
+		s := &copied.Servers[i]
+		for _, r := range list {
+			if r.Server == s.Name && s.Machine() == r.Was && inv.Unusable(s.Name, r.Now) == "" && copied.Unusable(s.Name, r.Now) == "" {
+				s.Serial, s.UUID = r.Now.Serial, r.Now.UUID
+				copied.restated[s.Name] = r
+			}
+		}
+	}
+	copied.lookup = newLookup(&copied)
+	return &copied
+}
+
+// Restated returns what people have confirmed of a server against its files, and
+// whether they have.
+func (inv *Inventory) Restated(server string) (Restated, bool) {
+	r, ok := inv.restated[server]
+	return r, ok
+}
+
+// Unusable says why a server cannot be a machine: it identifies nothing, or is
+// another server's. "" when it can.
+func (inv *Inventory) Unusable(server string, m Machine) string {
+	switch {
+	case IsPlaceholder(m.Serial) || IsPlaceholder(m.UUID):
+		return "the serial number or the UUID is missing, or is a vendor's placeholder"
+	case !uuidForm.MatchString(m.UUID):
+		return "the UUID is not written as 8-4-4-4-12 hexadecimal digits"
+	}
+	for _, s := range inv.Servers {
+		serial := s.Serial != "" && strings.EqualFold(strings.TrimSpace(s.Serial), strings.TrimSpace(m.Serial))
+		if s.Name != server && (serial || s.UUID != "" && sameUUID(m.UUID, s.UUID)) {
+			return "it is the machine of " + s.Name
+		}
+	}
+	return ""
+}
+
 // identity checks what the BMC must answer before power is cut. Of two servers
 // with the same identity neither could be told from the other.
 func (c *checker) identity(s *Server) {

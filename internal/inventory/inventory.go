@@ -26,11 +26,14 @@ type Inventory struct {
 	People    []Person   `yaml:"people"`
 	Teams     []Team     `yaml:"teams"`
 
+	Vendors    []Vendor      `yaml:"vendors"`
 	References []Reference   `yaml:"references"`
 	Windows    []Maintenance `yaml:"maintenance"`
 
 	lookup lookup
 	worn   *worn // of one that [Inventory.On] made
+
+	restated map[string]Restated // by server; of one that [Inventory.Restate] made
 }
 
 // Site is one datacenter.
@@ -107,14 +110,6 @@ type StatusPage struct {
 	CAFile     string              `yaml:"ca_file"`
 }
 
-// RemoteHands are the people on site.
-type RemoteHands struct {
-	Name      string   `yaml:"name,required"`
-	Email     []string `yaml:"email,required"`
-	Telephone string   `yaml:"telephone"`
-	Reference string   `yaml:"reference"` // contract or access reference that they ask for
-}
-
 // Server is one machine. Serial and UUID are what its BMC must answer before
 // anything that cuts power is sent.
 type Server struct {
@@ -127,6 +122,7 @@ type Server struct {
 	Aliases   []string  `yaml:"aliases"` // other values by which alerts name it, such as 192.0.2.17:9100
 	Reachable *Endpoint `yaml:"reachable"`
 	Serial    string    `yaml:"serial"`
+	AssetTag  string    `yaml:"asset_tag"` // of the company's own books
 	UUID      string    `yaml:"uuid"`
 	BMC       *BMC      `yaml:"bmc"`
 	SSH       *SSH      `yaml:"ssh"`
@@ -137,7 +133,20 @@ type Server struct {
 
 	Protected    bool   `yaml:"protected"`     // two people agree before piket touches it, whatever it has earned
 	ProtectedWhy string `yaml:"protected_why"` // what hangs on it: piket's own host, its database, a gateway …
+
+	Data string `yaml:"data"` // of customers on its own disks: [DataLocal], which is what "" means, or [DataNone]
 }
+
+// What customers have on a server's own disks. Whoever says nothing has said that
+// there is something: a disk that was wiped does not come back.
+const (
+	DataLocal = "local"
+	DataNone  = "none" // its disks may be wiped; what customers have is elsewhere
+)
+
+// Wipeable reports whether the server's disks may be wiped at all: the inventory
+// says that no data of customers is on them, and nothing else protects it.
+func (s Server) Wipeable() bool { return s.Data == DataNone && !s.Protected }
 
 // BMC is the management controller of one server.
 type BMC struct {
@@ -186,6 +195,7 @@ type Person struct {
 	Roles     []Role     `yaml:"roles"`
 	Password  secret.Ref `yaml:"password_hash,secret"` // bcrypt, for the page
 	Token     secret.Ref `yaml:"token,secret"`         // bearer token, for the CLI and API
+	Calendar  int        `yaml:"calendar"`             // edition of the links to their calendars: another number ends the old ones
 }
 
 // Role says what a person may do. Everybody who is signed in may read.

@@ -50,6 +50,7 @@ func index(parts []*Inventory) *Inventory {
 		inv.People = append(inv.People, part.People...)
 		inv.Teams = append(inv.Teams, part.Teams...)
 		inv.References = append(inv.References, part.References...)
+		inv.Vendors = append(inv.Vendors, part.Vendors...)
 		inv.Windows = append(inv.Windows, part.Windows...)
 	}
 	racks, feeds := siteOfRack(inv.Sites), feedsOfRack(inv.Sites)

@@ -3,22 +3,45 @@ package inventory
 import (
 	"cmp"
 	"errors"
+	"net/url"
 	"slices"
 	"time"
+
+	"github.com/spinware/piket/internal/secret"
+	"github.com/spinware/piket/internal/trusted"
 )
 
 // Rotation takes the duty of a team from one person to the next, always at the
 // same hour by the clock on the wall of a place: what summer time moves, it
 // moves as well.
 type Rotation struct {
-	People   []string `yaml:"people,required"`   // in their turn
-	From     Day      `yaml:"from,required"`     // on which the first of them begins; before it nobody has it
-	Days     int      `yaml:"days"`              // how long each has it; DefaultRotationDays when 0
-	At       Hour     `yaml:"at"`                // when it is handed over; DefaultHandover when not given
-	Location string   `yaml:"location,required"` // "Europe/Amsterdam", "UTC"
+	People   []string `yaml:"people"`   // in their turn
+	From     Day      `yaml:"from"`     // on which the first of them begins; before it nobody has it
+	Days     int      `yaml:"days"`     // how long each has it; DefaultRotationDays when 0
+	At       Hour     `yaml:"at"`       // when it is handed over; DefaultHandover when not given
+	Location string   `yaml:"location"` // "Europe/Amsterdam", "UTC"
+	ICal     *ICal    `yaml:"ical"`     // another tool's calendar, instead of people, from, days and at
 
 	zone *time.Location
 }
+
+// ICal is a calendar of another tool that says whose turn it is: one of its
+// fields. Its events name the people; times without a zone are by the rotation's
+// location, or UTC.
+type ICal struct {
+	URL       string     `yaml:"url"`               // https://…
+	SecretURL secret.Ref `yaml:"secret_url,secret"` // the same, where who knows it may read it
+	File      string     `yaml:"file,path"`
+}
+
+// CalendarAddress reports whether a calendar may be asked for at an address:
+// without TLS only on this machine.
+func CalendarAddress(u *url.URL) bool {
+	return u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && trusted.Loopback(u.Hostname()))
+}
+
+// Zone is the zone of the rotation's times.
+func (r *Rotation) Zone() *time.Location { return cmp.Or(r.zone, time.UTC) }
 
 // What an empty field of a rotation means.
 const (
@@ -64,6 +87,8 @@ type Cover struct {
 	Team string
 	Shift
 	Said time.Time // when that was said
+
+	Planned bool // nobody said so: it stands in another tool's calendar
 }
 
 func (s Shift) at(t time.Time) bool { return !t.Before(s.From) && t.Before(s.Until) }
@@ -99,6 +124,7 @@ func (r *Rotation) handover(n int) time.Time {
 func (t Team) first(at time.Time, covers []Cover) Shift {
 	now := Shift{Until: forever}
 	switch {
+	case t.Rotation != nil && t.Rotation.ICal != nil: // its calendar is among the covers
 	case t.Rotation != nil:
 		now = t.Rotation.shift(at)
 	case len(t.OnDuty) > 0:
@@ -157,6 +183,27 @@ func (inv *Inventory) Shifts(team string, from, until time.Time, covers []Cover)
 	return shifts
 }
 
+// Turns lists who is asked first in a team around two moments, each turn whole and
+// for itself: it begins and ends when it does, whatever is asked for. What goes on
+// for ever is cut at the end of each month.
+func (inv *Inventory) Turns(team string, from, until time.Time, covers []Cover) []Shift {
+	t, ok := inv.lookup.teams[team]
+	if !ok {
+		return nil
+	}
+	var turns []Shift
+	for at := from; at.Before(until); {
+		s := t.first(at, covers)
+		if s.From.IsZero() || s.Until.Equal(forever) {
+			month := time.Date(at.UTC().Year(), at.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+			s.From, s.Until = later(s.From, month), earlier(s.Until, month.AddDate(0, 1, 0))
+		}
+		turns = append(turns, s)
+		at = s.Until
+	}
+	return turns
+}
+
 // On returns the inventory as it is at a time: [Inventory.OnDuty] of each team
 // begins with whose turn it is, and goes on with those whom the file names. It
 // stays so until the second result.
@@ -191,5 +238,20 @@ func (inv *Inventory) KnownAt(moment time.Time) *Inventory {
 	}
 	known := slices.DeleteFunc(slices.Clone(inv.worn.covers), func(c Cover) bool { return c.Said.After(moment) })
 	before, _ := inv.worn.source.On(inv.worn.at, known)
+	return before
+}
+
+// SayAt returns the inventory by which is judged who may answer what was asked at
+// a moment: as [Inventory.KnownAt], and without what another tool's calendar says.
+// That decides who is asked, and gives nobody a say.
+func (inv *Inventory) SayAt(moment time.Time) *Inventory {
+	if inv.worn == nil {
+		return inv
+	}
+	gone := func(c Cover) bool { return c.Planned || c.Said.After(moment) }
+	if !slices.ContainsFunc(inv.worn.covers, gone) {
+		return inv
+	}
+	before, _ := inv.worn.source.On(inv.worn.at, slices.DeleteFunc(slices.Clone(inv.worn.covers), gone))
 	return before
 }

@@ -76,7 +76,7 @@ func (m *machine) happened(now time.Time) []due {
 		switch {
 		case d.at.After(now):
 			ahead = append(ahead, d)
-		case booted && (m.stuck || m.dead):
+		case booted && (m.stuck || m.dead || m.blank):
 			// The system never got that far.
 		default:
 			past = append(past, d)

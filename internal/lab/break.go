@@ -25,6 +25,7 @@ func (d *Datacenter) Break(name string, f Fault) error {
 	}
 	s.begins(f, d.clock.Now())
 	s.machine.sticky = s.machine.sticky || f == BootStuck
+	s.machine.keeps = s.machine.keeps || f == BMCKeepsBoot
 	if _, own := machineFaults[f]; !own || f == BMCLies {
 		s.faults[f] = true
 	}
@@ -50,6 +51,7 @@ func (d *Datacenter) mend(name string, back func(*machine, time.Time)) error {
 	defer d.mu.Unlock()
 	s.mended(d.clock.Now())
 	clear(s.faults)
+	s.machine.keeps = false
 	s.changed()
 	back(s.machine, d.clock.Now())
 	return nil

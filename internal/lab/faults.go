@@ -19,6 +19,8 @@ const (
 	Off     Fault = "off"
 	Dead    Fault = "dead"
 	Crashed Fault = "crashed"
+
+	NoSystem Fault = "no-system"
 )
 
 // The faults of parts that a machine survives, and its controller sees.
@@ -37,6 +39,8 @@ const (
 	BMCBadCert       Fault = "bmc-bad-certificate"
 	BMCUnreachable   Fault = "bmc-unreachable"
 	BMCSlowOff       Fault = "bmc-slow-off"
+	BMCForgetsBoot   Fault = "bmc-forgets-boot"
+	BMCKeepsBoot     Fault = "bmc-keeps-boot"
 	BootStuck        Fault = "boot-stuck"
 	NoBootEvidence   Fault = "no-boot-evidence"
 	FirmwareJob      Fault = "firmware-job"
@@ -52,6 +56,7 @@ var Faults = map[Fault]string{
 	Off:              "Somebody pressed the button: the machine is off; power on cures it.",
 	Dead:             "A part is broken: no power command brings it back, only a technician does.",
 	Crashed:          "The service's process is gone: SSH works; systemctl restart cures it.",
+	NoSystem:         "Nothing on the disk starts: no restart brings it back; an installer does, and wipes the disk.",
 	PSUFailed:        "One of two power supplies lost its input: the machine runs on, its BMC says Critical.",
 	FanFailed:        "A fan turns too slowly: the machine runs on, its BMC says Critical.",
 	BMCLies:          "The machine hangs, and its BMC says OK to every reset and does nothing.",
@@ -61,6 +66,8 @@ var Faults = map[Fault]string{
 	BMCBadCert:       "The BMC shows a certificate that nobody vouches for (Redfish only).",
 	BMCUnreachable:   "The BMC does not answer at all.",
 	BMCSlowOff:       "A restart through the BMC goes off slowly and does not come on again.",
+	BMCForgetsBoot:   "The BMC says yes to a boot device or an image, and to taking it back, and does nothing.",
+	BMCKeepsBoot:     "A boot device that was set once stays set: every restart is one into the installer, until it is taken back.",
 	BootStuck:        "The next boot gets through the firmware's tests and no further: the system never starts.",
 	NoBootEvidence:   "The BMC neither logs boots nor tells how far one has come.",
 	FirmwareJob:      "A job is writing firmware on the machine: whoever cuts the power now may break it for good.",
@@ -88,11 +95,12 @@ var SiteFaults = map[SiteFault]string{
 // machineFaults are the faults that are states of the machine itself. What
 // cures the machine removes them.
 var machineFaults = map[Fault]func(*machine, time.Time){
-	Hung:    func(m *machine, now time.Time) { m.run(now); m.hung = true },
-	Off:     func(m *machine, now time.Time) { m.phases = []phase{{now, powerOff}} },
-	Dead:    func(m *machine, now time.Time) { m.run(now); m.dead = true },
-	Crashed: func(m *machine, now time.Time) { m.run(now); m.failed = true },
-	BMCLies: func(m *machine, now time.Time) { m.run(now); m.hung = true },
+	Hung:     func(m *machine, now time.Time) { m.run(now); m.hung = true },
+	Off:      func(m *machine, now time.Time) { m.phases = []phase{{now, powerOff}} },
+	Dead:     func(m *machine, now time.Time) { m.run(now); m.dead = true },
+	Crashed:  func(m *machine, now time.Time) { m.run(now); m.failed = true },
+	NoSystem: noSystem,
+	BMCLies:  func(m *machine, now time.Time) { m.run(now); m.hung = true },
 }
 
 // ParseFault reads a fault by its name. The error names the nearest one.

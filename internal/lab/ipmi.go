@@ -129,12 +129,37 @@ func (ipmiChassis) Identify(context.Context, uint8) error { return nil }
 
 func (ipmiChassis) IntrusionState(context.Context) (bool, error) { return false, hal.ErrNotSupported }
 
-func (ipmiChassis) SetBootFlags(context.Context, *types.BootOptionParam_BootFlags) error {
-	return hal.ErrNotSupported
+// bootSelectors are the devices of the boot flags that the lab knows, by Redfish's
+// words.
+var bootSelectors = map[types.BootDeviceSelector]string{0: "None", 1: "Pxe", 2: "Hdd", 5: "Cd", 6: "BiosSetup"}
+
+func (c ipmiChassis) SetBootFlags(_ context.Context, f *types.BootOptionParam_BootFlags) error {
+	target, ok := bootSelectors[f.BootDeviceSelector]
+	if !ok {
+		return types.CodeNotSupported
+	}
+	o := override{"Once", target}
+	switch {
+	case !f.BootFlagsValid:
+		o = noOverride
+	case f.Persist:
+		o.enabled = "Continuous"
+	}
+	if !c.lab.setOverride(c.server, "ipmi", o) {
+		c.lan.swallow()
+	}
+	return nil
 }
 
-func (ipmiChassis) GetBootFlags(context.Context) (*types.BootOptionParam_BootFlags, error) {
-	return nil, hal.ErrNotSupported
+func (c ipmiChassis) GetBootFlags(context.Context) (*types.BootOptionParam_BootFlags, error) {
+	o, _ := c.lab.held(c.server)
+	flags := &types.BootOptionParam_BootFlags{BootFlagsValid: o.enabled != "Disabled", Persist: o.enabled == "Continuous"}
+	for selector, target := range bootSelectors {
+		if target == o.target {
+			flags.BootDeviceSelector = selector
+		}
+	}
+	return flags, nil
 }
 
 func (ipmiChassis) SetBootInfoAcknowledge(context.Context, *types.BootOptionParam_BootInfoAcknowledge) error {

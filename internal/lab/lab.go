@@ -69,6 +69,9 @@ type Datacenter struct {
 	switchless map[string]bool // racks whose switch is gone
 	blind      bool            // piket's own uplink is cut
 
+	imagesPort int  // of the server of disk images
+	imagesGone bool // it does not answer
+
 	running sync.WaitGroup
 	closing sync.Mutex
 	closed  bool
@@ -101,7 +104,7 @@ func Start(ctx context.Context, o Options) (*Datacenter, error) {
 	if err := d.build(o.IPMI); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{d.serveReferences, d.serveSites, d.serveServers, d.serveMail, d.writeFiles} {
+	for _, step := range []func() error{d.serveReferences, d.serveImages, d.serveSites, d.serveServers, d.serveMail, d.writeFiles} {
 		if err := step(); err != nil {
 			d.Close()
 			return nil, err

@@ -56,11 +56,17 @@ type machine struct {
 	dead   bool
 	sticky bool // its firmware will not hand over to the system at the next boot
 	stuck  bool // it did not at this one
+
+	blank    bool     // nothing on its disk starts
+	installs int      // how often it was started from an installer, which wiped it
+	override override // from what it starts next
+	image    string   // in its virtual drive, "" when empty
+	keeps    bool     // its controller keeps what was set once
 }
 
 func newMachine(name string, boot time.Duration, now time.Time) *machine {
 	began := now.Add(-uptimeAtStart)
-	return &machine{name: name, boot: boot, boots: 1, began: began, before: began, ready: began.Add(boot), phases: []phase{{began, powerOn}}}
+	return &machine{name: name, boot: boot, boots: 1, began: began, before: began, ready: began.Add(boot), phases: []phase{{began, powerOn}}, override: noOverride}
 }
 
 // power returns what the power does at now.
@@ -82,7 +88,7 @@ func (m *machine) condition(now time.Time) Condition {
 		return IsOff
 	case m.dead:
 		return IsDead
-	case now.Before(m.ready) || m.stuck:
+	case now.Before(m.ready) || m.stuck || m.blank:
 		return IsBooting
 	case m.hung:
 		return IsHung
@@ -106,7 +112,7 @@ func (m *machine) progress(now time.Time) string {
 	case IsDead:
 		return "PrimaryProcessorInitializationStarted"
 	case IsBooting:
-		if m.stuck || now.Before(m.began.Add(m.boot/2)) {
+		if m.stuck || m.blank || now.Before(m.began.Add(m.boot/2)) {
 			return "SystemHardwareInitializationComplete"
 		}
 		return "OSBootStarted"
@@ -129,7 +135,7 @@ func (m *machine) settle() time.Duration { return m.boot / 20 }
 // goes on in the same boot; any other has booted at this moment.
 func (m *machine) run(now time.Time) {
 	c := m.condition(now)
-	m.hung, m.failed, m.dead, m.stuck = false, false, false, false
+	m.hung, m.failed, m.dead, m.stuck, m.blank = false, false, false, false, false
 	if c == IsRunning || c == IsHung || c == IsCrashed {
 		return
 	}
@@ -142,6 +148,7 @@ func (m *machine) run(now time.Time) {
 // broken stay broken; software starts afresh, unless the firmware is at fault.
 func (m *machine) start(at time.Time, by cause) {
 	m.phases = append(m.phases, phase{at, poweringOn}, phase{at.Add(m.settle()), powerOn})
+	m.use()
 	m.begin(at, by, m.boot)
 	m.stuck = m.sticky
 }
@@ -207,6 +214,7 @@ func (m *machine) cycle(now time.Time) error {
 
 // reboot is the operating system restarting itself: the power stays on.
 func (m *machine) reboot(now time.Time) {
+	m.use()
 	m.begin(now, bySystem, m.boot)
 	m.stuck = m.sticky
 }
@@ -221,7 +229,8 @@ func (m *machine) heal(now time.Time) {
 
 // repair is what hands on site do: new parts, then the button.
 func (m *machine) repair(now time.Time) {
-	m.dead, m.sticky = false, false
+	m.dead, m.sticky, m.blank = false, false, false
+	m.override, m.image = noOverride, "" // hands look what is set before they press the button
 	m.cancel(now)
 	m.phases = nil
 	m.start(now, byPowerUp)

@@ -21,6 +21,7 @@ type serverPlan struct {
 	SystemdUnit   string
 	Customers     []string
 	SpeaksIPMI    bool   // when the lab is started with IPMI
+	Data          string // what the inventory says of customers' data on its disks, "" for nothing
 	CabledInstead string // the machine that its BMC leads to under BMCWrongIdentity
 }
 
@@ -45,7 +46,7 @@ var (
 
 	serverPlans = []serverPlan{
 		{Name: "web-01", Title: "Web shop", Site: "ams1", Rack: "ams1-a01", Unit: 12, Maker: "Lantaarn", Model: "L1U-220", Serial: "LTN4400117",
-			Service: "shop", SystemdUnit: "shop.service", Customers: []string{"zonneweide"}, CabledInstead: "db-01"},
+			Service: "shop", SystemdUnit: "shop.service", Customers: []string{"zonneweide"}, Data: "none", CabledInstead: "db-01"},
 		{Name: "db-01", Title: "Database of the shop", Site: "ams1", Rack: "ams1-a01", Unit: 14, Maker: "Lantaarn", Model: "L2U-480", Serial: "LTN4400233",
 			Service: "database", SystemdUnit: "postgresql.service", Customers: []string{"zonneweide"}, CabledInstead: "web-01"},
 		{Name: "web-02", Title: "Booking pages", Site: "ams1", Rack: "ams1-a02", Unit: 12, Maker: "Lantaarn", Model: "L1U-220", Serial: "LTN4400118",

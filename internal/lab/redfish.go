@@ -72,6 +72,7 @@ func (c *redfish) handler() http.Handler {
 	mux.HandleFunc("GET "+sessionsPath, c.private(c.sessions))
 	mux.HandleFunc("POST "+sessionsPath, c.login)
 	c.serveJobs(mux)
+	c.serveBoot(mux)
 	mux.HandleFunc("DELETE "+sessionsPath+"/{id}", c.logout)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		complain(w, http.StatusNotFound, "ResourceMissingAtURI", "there is no resource at "+r.URL.Path)

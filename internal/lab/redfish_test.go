@@ -314,7 +314,8 @@ func TestControllerRefusesWhatItCannotDo(t *testing.T) {
 		"unknown reset type":               {"POST", resetPath, `{"ResetType": "Nmi"}`, 400, `"Nmi" is not supported`},
 		"body that is not JSON":            {"POST", resetPath, `reset`, 400, "not supported"},
 		"unknown path":                     {"GET", "/redfish/v1/Fabrics", "", 404, "no resource at /redfish/v1/Fabrics"},
-		"wrong method":                     {"PATCH", "/redfish/v1/Systems/1", "{}", 404, "no resource"},
+		"wrong method":                     {"PATCH", "/redfish/v1/Chassis/1", "{}", 404, "no resource"},
+		"change of something else":         {"PATCH", "/redfish/v1/Systems/1", `{"AssetTag": "x"}`, 400, "only Boot can be changed"},
 		"unknown session":                  {"DELETE", "/redfish/v1/SessionService/Sessions/x", "", 404, "no session x"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -350,7 +351,7 @@ func TestEveryLinkOfTheControllerLeadsSomewhere(t *testing.T) {
 		}
 		waiting = append(waiting, links(tree)...)
 	}
-	if len(seen) != 19 {
+	if len(seen) != 21 {
 		t.Errorf("found %d resources: %v", len(seen), seen)
 	}
 }
@@ -415,5 +416,59 @@ func TestSessionsAreLimitedAndEnd(t *testing.T) {
 	w.pass(time.Hour)
 	if code := open(); code != http.StatusCreated {
 		t.Errorf("after an hour of silence: %d", code)
+	}
+}
+
+const (
+	systemPath = "/redfish/v1/Systems/1"
+	insertPath = "/redfish/v1/Managers/1/VirtualMedia/1/Actions/VirtualMedia.InsertMedia"
+)
+
+// once is the body that sets a boot device for one start.
+func once(target string) string {
+	return `{"Boot": {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "` + target + `"}}`
+}
+
+func TestOnlyAnInstallerCuresADiskWithoutASystem(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault    lab.Fault // beside it
+		target   string
+		image    bool
+		running  bool
+		installs int // after two restarts
+	}{
+		"a restart alone":           {"", "", false, false, 0},
+		"from the network":          {"", "Pxe", false, true, 1},
+		"from the image":            {"", "Cd", true, true, 1},
+		"from an empty drive":       {"", "Cd", false, false, 0},
+		"from the disk":             {"", "Hdd", false, false, 0},
+		"the BMC forgets it":        {lab.BMCForgetsBoot, "Pxe", false, false, 0},
+		"the BMC keeps what it set": {lab.BMCKeepsBoot, "Pxe", false, true, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			w.breaks("web-01", lab.NoSystem)
+			if test.fault != "" {
+				w.breaks("web-01", test.fault)
+			}
+			if test.image {
+				iso, _ := w.Image()
+				w.bmc("web-01").raw("POST", insertPath, `{"Image": "`+iso+`"}`)
+			}
+			if test.target != "" {
+				w.bmc("web-01").raw("PATCH", systemPath, once(test.target))
+			}
+			for range 2 {
+				w.bmc("web-01").raw("POST", resetPath, `{"ResetType": "ForceRestart"}`)
+				w.pass(2 * lab.DefaultBoot)
+			}
+			s := w.Servers()[0]
+			if running := s.Condition == lab.IsRunning; running != test.running || s.Installs != test.installs {
+				t.Errorf("it is %s after %d installations", s.Condition, s.Installs)
+			}
+			if w.PowerSends() != 2 {
+				t.Errorf("%d power commands: a boot device is none", w.PowerSends())
+			}
+		})
 	}
 }

@@ -44,7 +44,7 @@ func (c *redfish) system() object {
 		"@odata.id": "/redfish/v1/Systems/1", "@odata.type": "#ComputerSystem.v1_20_0.ComputerSystem",
 		"Id": "1", "Name": "System", "SystemType": "Physical",
 		"Manufacturer": m.plan.Maker, "Model": m.plan.Model, "SerialNumber": m.plan.Serial, "UUID": m.uuid,
-		"PowerState":  m.power,
+		"PowerState": m.power, "Boot": c.boot(),
 		"Status":      object{"State": "Enabled", "Health": "OK", "HealthRollup": m.hardware.health()},
 		"LogServices": link(logsPath),
 		"Links":       object{"Chassis": []object{link("/redfish/v1/Chassis/1")}, "ManagedBy": []object{link("/redfish/v1/Managers/1")}},
@@ -74,8 +74,8 @@ func (c *redfish) manager() object {
 	return object{
 		"@odata.id": "/redfish/v1/Managers/1", "@odata.type": "#Manager.v1_18_0.Manager",
 		"Id": "1", "Name": "Manager", "ManagerType": "BMC", "FirmwareVersion": "1.42",
-		"Status": object{"State": "Enabled", "Health": "OK"},
-		"Links":  object{"ManagerForServers": []object{link("/redfish/v1/Systems/1")}, "ManagerForChassis": []object{link("/redfish/v1/Chassis/1")}},
+		"Status": object{"State": "Enabled", "Health": "OK"}, "VirtualMedia": link(mediaPath),
+		"Links": object{"ManagerForServers": []object{link("/redfish/v1/Systems/1")}, "ManagerForChassis": []object{link("/redfish/v1/Chassis/1")}},
 	}
 }
 

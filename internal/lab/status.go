@@ -16,7 +16,9 @@ type Status struct {
 	Protocol  string    `json:"protocol"` // of its controller: "redfish" or "ipmi"
 	Power     string    `json:"power"`    // in Redfish's words: "On", "Off", "PoweringOn", "PoweringOff"
 	Condition Condition `json:"condition"`
-	Faults    []Fault   `json:"faults"` // what is wrong with machine, controller and SSH
+	Installs  int       `json:"installs"` // how often an installer has wiped its disk
+	Next      string    `json:"next"`     // what its controller holds ready for the next start, "" for nothing
+	Faults    []Fault   `json:"faults"`   // what is wrong with machine, controller and SSH
 	BootID    string    `json:"boot_id"`
 	Ready     time.Time `json:"ready"` // when the last boot was or will be finished
 }
@@ -73,11 +75,14 @@ func (d *Datacenter) Sites() []SiteStatus {
 func (s *server) status(now time.Time) Status {
 	out := Status{
 		Name: s.Name, Title: s.Title, Site: s.Site, Rack: s.Rack, Service: s.Service, Protocol: s.protocol(),
-		Power: string(s.machine.power(now)), Condition: s.machine.condition(now), Faults: []Fault{},
+		Power: string(s.machine.power(now)), Condition: s.machine.condition(now), Installs: s.machine.installs, Next: s.machine.next(), Faults: []Fault{},
 		BootID: s.machine.bootID(), Ready: s.machine.ready,
 	}
 	if f, ok := conditionFaults[out.Condition]; ok {
 		out.Faults = append(out.Faults, f)
+	}
+	if s.machine.blank {
+		out.Faults = append(out.Faults, NoSystem)
 	}
 	out.Faults = append(out.Faults, slices.Sorted(maps.Keys(s.faults))...)
 	return out

@@ -62,6 +62,10 @@ type Outbox struct {
 	// Sign completes the path of a link in a message. It is done here and nowhere
 	// before, so that no store and no page holds a link that works.
 	Sign func(path string) string
+
+	// Code reads the access code of a site, which a work order by mail has where its
+	// mark stands when there is no page that shows it; nil where there are none.
+	Code func(site string) (string, error)
 }
 
 // sendTimeout bounds one delivery.
@@ -117,9 +121,11 @@ func (o *Outbox) deliver(ctx context.Context, inc *incident.Incident, m *inciden
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	failpoint.Reach(failpoint.MailBefore)
-	accepted, err := o.by(m.Way)(sending, Mail{
-		ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: o.signed(m), At: o.Clock.Now(), Notice: m.Notice, Answers: m.Answers,
-	})
+	accepted := ""
+	body, err := o.complete(inc.Site, m)
+	if err == nil {
+		accepted, err = o.by(m.Way)(sending, Mail{ID: m.Message, Incident: inc.ID, To: m.To, Subject: m.Subject, Body: body, At: o.Clock.Now(), Notice: m.Notice, Answers: m.Answers})
+	}
 	failpoint.Done(failpoint.MailDelivered, err)
 	switch {
 	case ctx.Err() != nil:
@@ -150,6 +156,17 @@ func (o *Outbox) by(w incident.Way) Sender {
 	return func(context.Context, Mail) (string, error) {
 		return "", fmt.Errorf("nothing carries messages by %s", w)
 	}
+}
+
+// complete is the body of a message as it leaves. Only a work order that was composed
+// with a mark gets the code of a door: no words of anybody else become it.
+func (o *Outbox) complete(site string, m *incident.Message) (string, error) {
+	body := o.signed(m)
+	if m.Order == "" || m.Link != "" || o.Code == nil || !strings.Contains(body, incident.AccessCodeMark) {
+		return body, nil
+	}
+	code, err := o.Code(site)
+	return strings.ReplaceAll(body, incident.AccessCodeMark, code), err
 }
 
 // signed is the body of a message with its link complete.

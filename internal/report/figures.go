@@ -21,6 +21,7 @@ func (f Figures) Document(zone *time.Location) Document {
 	d.add(Section{Title: "Times", Table: Table{Head: []string{"Time to", "Median", "90 % within", "Known", "n/a", "Invalid"}, Rows: [][]string{
 		f.Detect.row("detect"), f.Acknowledge.row("acknowledge"), f.Restore.row("restore"),
 	}}, Note: "Detecting and restoring are counted from when the trouble began, acknowledging from when the record was opened. Invalid is what ended before it began."})
+	d.add(f.drillSection())
 	d.add(Section{Title: "How it went", Table: Table{Head: []string{"", "So many"}, Rows: [][]string{
 		{"Restored without a person", f.Alone.words()}, {"Customers heard on time", f.Updates.words()},
 		{"Telephone calls that were made", f.Calls.words()}, {"Satisfaction", f.Satisfaction.words()},

@@ -37,6 +37,8 @@ type Figures struct {
 	Calls        Share `json:"customer_calls_made"`
 	Satisfaction Score `json:"satisfaction"`
 
+	Drills DrillFigures `json:"drills"` // exercises, which are in none of the other figures
+
 	Steps []StepFigures `json:"runbook_steps"`
 	Parts []Part        `json:"parts"` // of the period, for a plot
 }
@@ -80,6 +82,8 @@ type Trends struct {
 
 	detect, acknowledge, restore lengths
 
+	drills drillTally
+
 	steps map[[2]string]*stepTally
 	parts []partTally
 	place []Period
@@ -112,12 +116,17 @@ func NewTrends(p Period, updates Updates, now time.Time) *Trends {
 
 // Add counts one incident by its timeline, which may be cut down to [Kinds]. One
 // that was opened outside the period is passed over, and so are the records of
-// the calendar, such as reports themselves.
+// the calendar, such as reports themselves. Drills are counted apart.
 func (t *Trends) Add(events []incident.Event) {
 	s := read(events, t.updates, t.now)
 	inc := s.inc
 	switch {
-	case inc.OpenedAt.Before(t.period.From) || !inc.OpenedAt.Before(t.period.To) || inc.Subject.NoTrouble():
+	case inc.OpenedAt.Before(t.period.From) || !inc.OpenedAt.Before(t.period.To):
+		return
+	case inc.IsDrill():
+		t.drills.add(&s)
+		return
+	case inc.Subject.NoTrouble():
 		return
 	case inc.Status == incident.Joined:
 		t.figures.Merged++
@@ -259,7 +268,7 @@ func (t *Trends) Figures() Figures {
 	}
 	slices.SortFunc(f.More, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
 	f.Detect, f.Acknowledge, f.Restore = t.detect.measure(), t.acknowledge.measure(), t.restore.measure()
-	f.Steps = t.stepFigures()
+	f.Steps, f.Drills = t.stepFigures(), t.drills.sum()
 	for n := range t.parts {
 		f.Parts = append(f.Parts, Part{t.place[n].Of, t.parts[n].counts, t.parts[n].restore.measure()})
 	}

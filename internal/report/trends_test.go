@@ -96,6 +96,27 @@ func TestOnlyTroubleOfThePeriodIsCounted(t *testing.T) {
 	}
 }
 
+// [5.1, 5.2]: a drill is measured as the real thing is, and stands beside it.
+func TestADrillIsMeasuredAndInNoOtherFigure(t *testing.T) {
+	practised := wholeIncident()
+	begun := practised[0].Payload.(incident.Opened)
+	begun.Subject, begun.Drill = incident.Subject{Kind: incident.DrillKind, Name: begun.Subject.Name}, incident.Drill{Story: "server-hangs", By: "hanne"}
+	practised[0].Payload = begun
+	f, real := figures(practised), figures(wholeIncident())
+	if f.Incidents != 0 || f.Priorities[0].Count != 0 || len(f.Steps) != 0 || f.Restore.Known != 0 || f.Updates.Of != 0 {
+		t.Errorf("it is counted as an incident: %+v", f)
+	}
+	if d := f.Drills; d.Drills != 1 || d.Acknowledge != real.Acknowledge || d.Restore.Known != 1 || d.Updates != real.Updates || d.Calls != real.Calls {
+		t.Errorf("it is measured as %+v, and in earnest that is %+v", d, real)
+	}
+	if text := f.Document(time.UTC).Text(); !strings.Contains(text, "Held, and carried through to the end") {
+		t.Errorf("the report does not tell of it:\n%s", text)
+	}
+	if text := real.Document(time.UTC).Text(); !strings.Contains(text, "None was held.") {
+		t.Errorf("the report does not say that there was none:\n%s", text)
+	}
+}
+
 func TestSatisfactionIsTheMeanOfWhatCustomersGave(t *testing.T) {
 	f := figures(timeline(id(1), opened, line{0, incident.Opened{Title: "x"}, ""}, line{time.Hour, incident.Feedback{Customer: "bakery", Score: 2}, ""}, line{2 * time.Hour, incident.Feedback{Customer: "bakery", Score: 4}, ""}), wholeIncident())
 	if f.Satisfaction != (report.Score{Answers: 1, Sum: 4}) {

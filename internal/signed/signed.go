@@ -88,56 +88,58 @@ func KeyFrom(secret string) (Key, error) {
 // FileKey returns the key in the file at path, which it makes at the first
 // start, readable by its owner only. Of several that start at once one makes it.
 func FileKey(path string) (Key, error) {
-	key, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeFile(path, NewKey().Reveal()+"\n"); err != nil {
-			return Key{}, fmt.Errorf("make the key for links: %w", err)
-		}
-		return readFile(path)
-	}
-	return key, err
-}
-
-// CopyFile puts the key in the file from into the file to. Where from is not
-// there, it does nothing; another key that is there already stays, and is an
-// error.
-func CopyFile(from, to string) error {
-	key, err := readFile(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = makeFile(to, key.Reveal()+"\n")
-	}
-	var there Key
-	if err == nil {
-		there, err = readFile(to)
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("copy the key for links: %w", err)
-	case !hmac.Equal(there.secret, key.secret):
-		return fmt.Errorf("%s holds another key for links than %s", to, from)
-	}
-	return nil
-}
-
-func readFile(path string) (Key, error) {
-	text, err := os.ReadFile(path)
+	text, err := KeepFile(path, NewKey().Reveal())
 	if err != nil {
-		return Key{}, fmt.Errorf("read the key for links: %w", err)
+		return Key{}, fmt.Errorf("key for links: %w", err)
 	}
-	key, err := ParseKey(string(text))
+	key, err := ParseKey(text)
 	if err != nil {
 		return Key{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return key, nil
 }
 
+// KeepFile returns what the file at path holds. The first to ask puts fresh into
+// it, for its owner's eyes only.
+func KeepFile(path, fresh string) (kept string, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path, fresh+"\n"); err != nil {
+			return "", fmt.Errorf("make it: %w", err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read it: %w", err)
+	}
+	return string(text), nil
+}
+
+// CopyFile puts what the file from holds into the file to. Where from is not
+// there, it does nothing; another text that is there already stays, and is an
+// error.
+func CopyFile(from, to string) error {
+	text, err := os.ReadFile(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var there string
+	if err == nil {
+		there, err = KeepFile(to, strings.TrimSpace(string(text)))
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("copy a key: %w", err)
+	case strings.TrimSpace(there) != strings.TrimSpace(string(text)):
+		return fmt.Errorf("%s holds another key than %s", to, from)
+	}
+	return nil
+}
+
 // makeFile puts a whole file at path unless there is one: a crash half way
 // leaves no half key.
 func makeFile(path, text string) error {
-	draft, err := os.CreateTemp(filepath.Dir(path), ".links-*") // 0600
+	draft, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
 	if err != nil {
 		return err
 	}
@@ -154,6 +156,9 @@ func makeFile(path, text string) error {
 
 // Reveal writes the key for the one place that keeps it.
 func (k Key) Reveal() string { return base64.RawURLEncoding.EncodeToString(k.secret) }
+
+// Signs reports whether there is a key to sign with.
+func (k Key) Signs() bool { return len(k.secret) == keyBytes }
 
 // String hides the key.
 func (k Key) String() string { return "***" }

@@ -41,6 +41,9 @@ func (w *world) power(r *replica) remediation.Action {
 		if state == o.Intent.Verb || o.Intent.Verb == "cycle" && state != "on" {
 			return refused("the machine is %s", state)
 		}
+		if no := m.unplanned(o.Intent.Boot); no != "" {
+			return refused("%s", no)
+		}
 		w.mayPause(r, "before the last check", 0.06)
 		w.mayCrash(r, "before the last check", 0.03)
 		if err := o.Last(); err != nil {
@@ -138,15 +141,18 @@ func (w *world) shell(r *replica) remediation.Action {
 // others says who else is at work: hands in the rack.
 func (w *world) others(s inventory.Server, _ time.Time) remediation.Others {
 	for _, inc := range w.db.ongoing() {
-		if inc.Order.Open() && inc.Order.State == "on_site" {
+		if inc.InRack() {
 			if m := w.byName[inc.Subject.Name]; m != nil && m.rack.name == s.Rack {
-				return remediation.Others{Hands: inc.ID}
+				return remediation.Others{Hands: inc.ID, InRack: inc.ID}
 			}
 		}
 	}
 	return remediation.Others{}
 }
 
-func workOrder(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, _ time.Time) (subject, body string) {
-	return "[" + inc.ID + "] " + order, "Please go to " + site.Name + " and look at " + server.Name + "."
+func workOrder(a remediation.Assignment) incident.WorkOrdered {
+	o, to := a.Order, a.Site.RemoteHands
+	o.To, o.Email = to.Name, to.Email
+	o.Subject, o.Body = "["+a.Incident.ID+"] "+a.Asks, "Please go to "+a.Site.Name+" and look at "+a.Server.Name+"."
+	return o
 }

@@ -45,6 +45,9 @@ const (
 	falseAlarms   fault = "false_alarm"
 	crowds        fault = "crowd"
 	earnings      fault = "trust_earned"
+	reinstalls    fault = "reinstalled"
+	foreignBoots  fault = "foreign_boot_device"
+	keptBoots     fault = "boot_device_kept"
 )
 
 // recipes say how often, on average, a kind happens in a world that has drawn
@@ -76,10 +79,11 @@ var recipes = []struct {
 	{earlyResolved, 3, (*world).resolveFirst},
 	{falseAlarms, 3, (*world).falseAlarm},
 	{crowds, 1, (*world).crowd},
+	{foreignBoots, 4, (*world).setForeign},
 }
 
 // scattered are the kinds without a recipe.
-var scattered = []fault{lostReplies, crashes, pauses, lostCommits, answers, technicians, duplicates, earnings}
+var scattered = []fault{lostReplies, crashes, pauses, lostCommits, answers, technicians, duplicates, earnings, reinstalls, keptBoots}
 
 // plan is what may go wrong in one world.
 type plan map[fault]bool
@@ -105,6 +109,9 @@ func (w *world) draw() {
 	}
 	if w.plan.has(earnings) {
 		w.remember()
+	}
+	if w.plan.has(reinstalls) && w.chance(0.6) {
+		w.library = w.libraries[len(w.libraries)-2]
 	}
 	w.crashing, w.pausing = 3+w.rng.IntN(8), 3+w.rng.IntN(8)
 }

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -70,7 +71,10 @@ func (w *world) askBMC(r *replica, address string) probes.Result {
 		return r.unanswered()
 	}
 	result := answering()
-	result.Facts = map[string]any{"state": m.reported()}
+	result.Facts = map[string]any{"state": m.reported(), "boot_override": cmp.Or(m.override, "none")}
+	if m.mute() {
+		delete(result.Facts, "boot_override")
+	}
 	return result
 }
 

@@ -21,6 +21,13 @@ type machine struct {
 	cutAt    time.Duration // when piket left it off, 0 when it did not
 	patience time.Duration // for how long that could have been put right
 	hands    int           // technicians at work on it
+
+	override string        // from what it starts next, "" for its disk; "pxe once"
+	armedFor time.Duration // for how long what piket set could have been taken back
+	foreign  bool          // somebody else has set that
+	keeps    bool          // its BMC keeps what was set once
+	wiped    int           // how often it was started from an installer
+	data     bool          // customers have data on its disks
 }
 
 // lie is how a BMC misbehaves.
@@ -150,6 +157,9 @@ func (w *world) follow(m *machine) {
 // boot starts a machine that has power; what it hung on is gone.
 func (w *world) boot(m *machine) {
 	took := w.between(40*time.Second, 4*time.Minute)
+	if m.override != "" {
+		w.starts(m)
+	}
 	w.be(m, func() { m.on, m.hung, m.stopped, m.booting = true, false, false, w.now+took })
 }
 
@@ -159,5 +169,6 @@ func (w *world) repair(m *machine) {
 	if m.lie != honest {
 		m.lie = honest
 	}
+	m.override, m.foreign = "", false // they look what is set before they press the button
 	w.boot(m)
 }

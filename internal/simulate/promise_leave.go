@@ -10,7 +10,7 @@ import (
 // checkLeave: nothing that must be asked is sent without a yes to this plan.
 func (w *world) checkLeave(i incident.Intended, m *machine) {
 	persons := 1
-	if m.number%17 == 0 { // it is protected
+	if m.number%17 == 0 || i.Prepares() || i.Boot != "" { // it is protected, or may be wiped
 		persons = 2
 	}
 	needed := i.Action == "power" && i.Verb == "cycle" || persons > 1

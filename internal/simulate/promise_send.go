@@ -27,6 +27,7 @@ func (w *world) begins(r *replica, i incident.Intended, m *machine) {
 		w.checkCrowd(i, m)
 		w.checkRates(i, m)
 	}
+	w.checkWipe(i, m)
 	w.checkMoment(r, s, i, m)
 	w.checkAgain(i, m)
 	s.begun, s.machine = max(w.now, 1), m
@@ -37,7 +38,7 @@ func (w *world) begins(r *replica, i incident.Intended, m *machine) {
 func (w *world) checkMoment(r *replica, s *sentIntent, i incident.Intended, m *machine) {
 	heard := time.Duration(r.asked[m.number].Load())
 	covered, by := m.covered(r, w.now)
-	switch power := i.Action == "power"; {
+	switch power := i.Action != "ssh"; {
 	case power && (m.serial != i.Serial || m.uuid != i.UUID) || m.name != i.Server:
 		w.violate("P4", "%s is for %s and reaches %s", i.Intent, i.Server, m.name)
 	case w.now-s.planned > w.limits.NotAfter+bound:

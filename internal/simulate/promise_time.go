@@ -14,6 +14,7 @@ func (w *world) sweep() {
 	}
 	for _, m := range w.machines {
 		w.checkLeftOff(m)
+		w.checkArmed(m)
 	}
 	for _, inc := range w.db.ongoing() {
 		w.checkLooked(inc)

@@ -89,7 +89,7 @@ func (w *world) boots(r *replica) {
 	r.engine = &remediation.Engine{
 		Store: r.session, Clock: r.clock, Log: slog.New(slog.DiscardHandler), Inventory: inv,
 		Looker:  remediation.Looker{Probes: w.registry(r), Timeout: time.Hour, Clock: r.clock, Vantages: w.elsewhere},
-		Actions: map[string]remediation.Action{"power": w.power(r), "ssh": w.shell(r)},
+		Actions: map[string]remediation.Action{"power": w.power(r), "ssh": w.shell(r), "boot": w.bootOrder(r)},
 		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: func() string { return cmp.Or(r.steady.Why(), w.skewed(r)) },
 		Mine:   func(ctx context.Context, id string) error { return r.session.mine(ctx, id) },
 		About:  func(id string, i incident.Intended) error { return w.note(r, id, i) },

@@ -128,8 +128,8 @@ func (f *Figures) add(o Figures) {
 }
 
 // libraries are the shipped runbooks, the same with other texts, the same
-// without the one for a server that does not answer, and the same with trust that
-// can be earned.
+// without the one for a server that does not answer, the same with one that
+// reinstalls, and the same with trust that can be earned.
 func libraries() ([]*runbooks.Library, error) {
 	shipped, err := runbooks.Load()
 	if err != nil {
@@ -146,6 +146,10 @@ func libraries() ([]*runbooks.Library, error) {
 			fewer.Books = append(fewer.Books, book)
 		}
 	}
+	wiping, err := reinstalling(shipped)
+	if err != nil {
+		return nil, err
+	}
 	earning, err := trusting(shipped)
-	return []*runbooks.Library{shipped, changed, fewer, earning}, err
+	return []*runbooks.Library{shipped, changed, fewer, wiping, earning}, err
 }

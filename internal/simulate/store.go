@@ -242,7 +242,7 @@ func (m *model) fallen(site string, from, to time.Time, limit int) []string {
 
 func (m *model) withHands(site string) (ids []string) {
 	for _, id := range m.order {
-		if inc := m.incidents[id].inc; inc.Ongoing() && inc.Site == site && inc.Order.AtWork() {
+		if inc := m.incidents[id].inc; inc.Ongoing() && inc.Site == site && inc.AtWork() {
 			ids = append(ids, id)
 		}
 	}

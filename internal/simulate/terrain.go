@@ -139,6 +139,10 @@ func (t *terrain) server(w *world, r *rack, site, rackNumber, k int) {
 		serial: fmt.Sprintf("SIM%07d", number), uuid: fmt.Sprintf("6f1c1c6e-2f0a-4c55-9d3c-5a1f0d3b%04x", number),
 		address: fmt.Sprintf("2001:db8:%d:%d::%d", site, rackNumber+1, k+1), bmcAddress: fmt.Sprintf("2001:db8:%d:%d::b:%d", site, rackNumber+1, k+1),
 	}
+	data := ""
+	if m.data = number%3 == 0; !m.data {
+		data = inventory.DataNone
+	}
 	t.machines = append(t.machines, m)
 	t.byName[m.name], t.byRoute[m.bmcAddress] = m, m
 	t.byHost[m.address], t.byHost["["+m.address+"]:22"], t.byHost["["+m.address+"]:80"] = m, m, m
@@ -148,7 +152,7 @@ func (t *terrain) server(w *world, r *rack, site, rackNumber, k int) {
 		BMC:       &inventory.BMC{Protocol: inventory.Redfish, Address: m.bmcAddress, Username: "piket", Password: secret.Ref{Env: "PIKET_SIMULATION"}},
 		SSH:       &inventory.SSH{User: "piket", Key: secret.Ref{Env: "PIKET_SIMULATION"}, HostKeys: []string{hostKey(number)}},
 		Services:  []inventory.Service{{Name: "service", Unit: "service.service", Probe: inventory.Endpoint{Check: "tcp", Address: "[" + m.address + "]:80"}}},
-		Customers: []string{t.customers[number]}, Protected: number%17 == 0,
+		Customers: []string{t.customers[number]}, Protected: number%17 == 0, Data: data,
 	})
 }
 

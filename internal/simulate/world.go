@@ -91,6 +91,7 @@ func newWorld(seed uint64, length time.Duration, books []*runbooks.Library) *wor
 	w.change(func(servers []inventory.Server) []inventory.Server { return servers })
 	w.limits = remediation.DefaultLimits
 	w.limits.FleetPercent = []int{1, 5, 12}[w.rng.IntN(3)] // one percent of so few is one
+	w.limits.Reinstalls = 1 + w.rng.IntN(4)
 	w.vantages, w.crude = w.rng.IntN(4), w.chance(0.5)
 	replicas := 1 + w.rng.IntN(3)
 	w.shared = replicas > 1 || w.chance(0.3)

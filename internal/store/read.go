@@ -81,7 +81,7 @@ func scan(rows *sql.Rows, more ...any) (incident.Event, []byte, error) {
 
 // noTrouble is what tells records that are about a date or a roster from trouble, see
 // [incident.Subject.NoTrouble].
-const noTrouble = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%' OR subject LIKE 'roster:%')`
+const noTrouble = `(subject LIKE 'report:%' OR subject LIKE 'policy:%' OR subject LIKE 'drill:%' OR subject LIKE 'roster:%' OR subject LIKE 'push:%' OR subject LIKE 'identity:%')`
 
 // List returns summaries, newest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Summary, error) {

@@ -124,7 +124,7 @@ func rowOf(f folded) row {
 	return row{
 		id: inc.ID, version: inc.Version, head: f.head, subject: plain(inc.Subject.String()), title: plain(inc.Title),
 		status: string(inc.Status), priority: string(inc.Priority), site: plain(inc.Site), opened: inc.OpenedAt.UnixMicro(),
-		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.SilentAt.UnixMicro(), hands: oneIf(inc.Order.AtWork()),
+		held: sql.NullString{String: plain(held), Valid: held != ""}, fell: inc.SilentAt.UnixMicro(), hands: oneIf(inc.AtWork() && !inc.IsDrill()),
 		unfinished: oneIf(inc.Unfinished()),
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // schemaVersion is kept in the database. A newer number there than here is an
 // error: an older piket would misread what a newer one wrote.
-const schemaVersion = 6
+const schemaVersion = 7
 
 const schema = `
 CREATE TABLE events (
@@ -52,7 +52,7 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 
 // migrations lead from each version to the next. Each is written for SQLite,
 // and its dialect translates it for PostgreSQL.
-var migrations = [schemaVersion]string{schema, historySchema, touchSchema, leaseSchema, pressingSchema, unfinishedSchema}
+var migrations = [schemaVersion]string{schema, historySchema, touchSchema, leaseSchema, pressingSchema, unfinishedSchema, fileSchema}
 
 // version reads the version of the schema and refuses one that is not known.
 func (s *Store) version(ctx context.Context, q querier) (int, error) {

@@ -218,6 +218,38 @@ func testServerIsHeldByOneIntentAtATime(t *testing.T, where string) {
 	add(t, s, second, intend("I2"))
 }
 
+func TestADrillHoldsNothing(t *testing.T) { onEach(t, testADrillHoldsNothing) }
+
+// [5.1] What a drill only pretends takes no room from what is done in earnest, and
+// its record is as whole as any.
+func testADrillHoldsNothing(t *testing.T, where string) {
+	s := open(t, where)
+	intend := func(id string, drill bool) incident.Event {
+		return event(incident.Intended{Intent: id, Step: "power-cycle", Attempt: 1, Server: "web-07", Action: "power", Verb: "cycle", Drill: drill})
+	}
+	real := create(t, s, "web-07")
+	drill, err := s.Create(ctx, event(incident.Opened{
+		Title: "web-07 hangs", Subject: incident.Subject{Kind: incident.DrillKind, Name: "web-07"}, Site: "ams1", Drill: incident.Drill{Story: "server-hangs"},
+	}), intend("D1", true), event(incident.WorkOrdered{Order: "W1"}), event(incident.OrderProgress{Order: "W1", State: "on_site"}))
+	if err != nil {
+		t.Fatal("beside real trouble: ", err)
+	}
+	add(t, s, real, intend("I1", false))
+	touches, err := s.Touches(ctx, time.Time{})
+	if err != nil || len(touches) != 1 || touches[0].Incident != real.ID {
+		t.Errorf("touched is %+v, %v", touches, err)
+	}
+	if hands, err := s.WithHands(ctx, "ams1"); err != nil || len(hands) != 0 {
+		t.Errorf("hands are at work for %v, %v", hands, err)
+	}
+	if list, err := s.List(ctx, store.Filter{Ongoing: true}); err != nil || len(list) != 1 || list[0].ID == drill.ID {
+		t.Errorf("on the board there is %+v, %v", list, err)
+	}
+	if report, err := s.Verify(ctx); err != nil || len(report.Faults) > 0 {
+		t.Errorf("the record is not whole: %v, %v", report.Faults, err)
+	}
+}
+
 func TestBatchIsStoredWholeOrNotAtAll(t *testing.T) { onEach(t, testBatchIsStoredWholeOrNotAtAll) }
 
 func testBatchIsStoredWholeOrNotAtAll(t *testing.T, where string) {
@@ -370,6 +402,7 @@ func makeOlder(t *testing.T, dir string, version int) {
 	for n, later := range slices.Backward([]string{
 		1: "DROP TABLE history", 2: "DROP TABLE intents; DROP INDEX incidents_by_fall; DROP INDEX incidents_with_hands; ALTER TABLE incidents DROP COLUMN hands; ALTER TABLE incidents DROP COLUMN fell", 3: "DROP TABLE replicas; DROP TABLE leases; DROP TABLE meta",
 		4: "DROP INDEX intents_by_incident; DROP INDEX leases_by_replica; ALTER TABLE leases DROP COLUMN priority; ALTER TABLE leases DROP COLUMN opened; CREATE INDEX leases_by_replica ON leases (replica)",
+		6: "DROP TABLE files",
 		5: "DROP INDEX incidents_by_opening; ALTER TABLE incidents DROP COLUMN unfinished",
 	}) {
 		if n < version {
@@ -390,7 +423,7 @@ func TestStoreOfANewerPiketIsRefused(t *testing.T) {
 	if _, err := raw(t, dir).Exec("PRAGMA user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
-	want := "the store has schema version 99, this piket knows up to 6: use the newer piket"
+	want := "the store has schema version 99, this piket knows up to 7: use the newer piket"
 	if _, err := store.Open(dir, clock.Real()); err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

@@ -64,9 +64,13 @@ func intentOf(inc *incident.Incident) (intent, error) {
 	return i, err
 }
 
+// acted reports whether an incident has an action that others must know of. What
+// a drill only pretends is none.
+func acted(inc *incident.Incident) bool { return inc.Action != nil && !inc.IsDrill() }
+
 // touch keeps the row of an incident's action in step with the events.
 func touch(ctx context.Context, x execer, inc *incident.Incident) error {
-	if inc.Action == nil {
+	if !acted(inc) {
 		return nil
 	}
 	i, err := intentOf(inc)

@@ -187,7 +187,7 @@ func (v *verifier) link(e incident.Event, data []byte, position int64) {
 	}
 	v.head, v.position = e, position
 	v.inc.Apply(e)
-	if i, err := intentOf(v.inc); err == nil && concernsAction(e.Payload) && v.inc.Action != nil {
+	if i, err := intentOf(v.inc); err == nil && concernsAction(e.Payload) && acted(v.inc) {
 		v.done[i.intent] = fmt.Sprint(i)
 	}
 	if a, ok := e.Payload.(incident.AlertReceived); ok && v.seen[plain(a.Alert.Episode())].position < position {

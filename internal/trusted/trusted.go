@@ -54,3 +54,21 @@ func Loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
+
+// NamesAddress reports whether a host needs no looking up, so that nobody but
+// who wrote it down has chosen where it leads.
+func NamesAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "localhost"
+}
+
+// sharedSpace is what carriers use inside their networks (RFC 6598).
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// Public reports whether an address that is being dialled is one of the open
+// network, and not of our own or of this machine. Look at the address after the
+// name was looked up: who answers for a name may answer with one of ours.
+func Public(address netip.Addr) bool {
+	ip := address.Unmap()
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedSpace.Contains(ip)
+}

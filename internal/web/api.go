@@ -64,6 +64,7 @@ type apiIncident struct {
 	Approval     *apiApproval                `json:"approval,omitempty"`
 	Action       *apiAction                  `json:"action,omitempty"`
 	Order        *apiOrder                   `json:"order,omitempty"`
+	Vendors      []*apiOrder                 `json:"vendors,omitempty"`
 	Calls        []apiCall                   `json:"calls,omitempty"`
 	Attentions   []incident.Attention        `json:"attentions,omitempty"`
 	Closure      *incident.ClosureChecked    `json:"closure,omitempty"`
@@ -96,6 +97,28 @@ type apiOrder struct {
 	Changed time.Time `json:"changed"`
 	By      string    `json:"by,omitempty"`
 	Words   string    `json:"words,omitempty"`
+
+	Hash      string    `json:"hash,omitempty"` // what a yes to its cost names, while one is wanted
+	AgreedBy  string    `json:"agreed_by,omitempty"`
+	HandsIn   time.Time `json:"hands_in,omitzero"`
+	Reference string    `json:"reference,omitempty"` // the receiver's number
+	Unknown   bool      `json:"unknown,omitempty"`   // nobody knows whether it arrived
+
+	Ticks    []int                   `json:"ticks,omitempty"`
+	Findings []string                `json:"findings,omitempty"`
+	Parts    []incident.PartReplaced `json:"parts,omitempty"`
+	Photos   []incident.PhotoTaken   `json:"photos,omitempty"`
+}
+
+func orderFor(o *incident.Order) *apiOrder {
+	out := &apiOrder{
+		WorkOrdered: o.WorkOrdered, State: o.State, Changed: o.ChangedAt, By: o.By, Words: o.Words, AgreedBy: o.AgreedBy, HandsIn: o.HandsIn,
+		Reference: o.Reference, Unknown: o.Unknown(), Ticks: o.Ticks, Findings: o.Findings, Parts: o.Parts, Photos: o.Photos,
+	}
+	if o.State == incident.OrderDraft {
+		out.Hash = o.Hash()
+	}
+	return out
 }
 
 type apiCall struct {
@@ -160,7 +183,10 @@ func recordWork(out *apiIncident, inc *incident.Incident) {
 		out.Action = &apiAction{a.Intended, a.Outcome, a.Detail, a.Live()}
 	}
 	if o := inc.Order; o != nil {
-		out.Order = &apiOrder{o.WorkOrdered, o.State, o.ChangedAt, o.By, o.Words}
+		out.Order = orderFor(o)
+	}
+	for _, o := range inc.Vendors {
+		out.Vendors = append(out.Vendors, orderFor(o))
 	}
 	for _, c := range inc.CallTasks {
 		out.Calls = append(out.Calls, apiCall{c.CallTask, c.Outcome, c.By, c.Tries, c.TakenBy})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ type heldBack struct {
 	Guard    string            `json:"guard"`
 	Why      string            `json:"why"`
 	Since    time.Time         `json:"since"`
-	NextLook time.Time         `json:"next_look"`
+	NextLook time.Time         `json:"next_look,omitzero"` // zero when waiting does not help
 }
 
 // waiting is one question that nobody, or not everybody who must, has answered.
@@ -105,6 +106,7 @@ func (r *blockedReport) add(inc *incident.Incident, inv *inventory.Inventory) {
 			Step: b.Step, Guard: b.Guard, Why: b.Why, Since: inc.BlockedAt, NextLook: b.Until,
 		})
 	}
+	r.wipes(inc, server)
 	if !inc.Asking() {
 		return
 	}
@@ -119,6 +121,23 @@ func (r *blockedReport) add(inc *incident.Incident, inv *inventory.Inventory) {
 		}
 	}
 	r.Questions = append(r.Questions, w)
+}
+
+// wipes adds the steps that are left out because they would wipe a disk. Waiting
+// does not help, so that nothing is looked at again and the ladder goes on; that the
+// machine is not reinstalled is still something that piket is not doing.
+func (r *blockedReport) wipes(inc *incident.Incident, server string) {
+	for _, id := range slices.Sorted(maps.Keys(inc.Steps)) {
+		step := inc.Steps[id]
+		why, refused := strings.CutPrefix(step.Reason, "guard "+remediation.WipeGuard+": ")
+		if step.Done != "skipped" || !refused || inc.Status != incident.Open {
+			continue
+		}
+		r.Blocked = append(r.Blocked, heldBack{
+			Incident: inc.ID, Title: inc.Title, Priority: inc.Priority, Subject: inc.Subject, Server: server,
+			Step: id, Guard: remediation.WipeGuard, Why: why, Since: inc.VerdictAt,
+		})
+	}
 }
 
 func (a *app) apiBlocked(w http.ResponseWriter, r *http.Request) {

@@ -31,7 +31,8 @@ const (
 type boardView struct {
 	Waiting []wait
 	Open    []card
-	More    int // open, and not shown
+	Drills  []card // exercises that are under way
+	More    int    // open, and not shown
 	Closed  []card
 	Targets targetsView
 	Freeze  bool // whether to offer the big red button
@@ -130,6 +131,9 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 		return boardView{}, err
 	}
 	b := boardOf(open, closed, s)
+	if err := a.addDrills(ctx, &b, s); err != nil {
+		return boardView{}, err
+	}
 	b.More = len(ongoing) - len(open)
 	if a.Probes != nil {
 		b.Targets = targetsOf(a.Probes.Overview(maxTrouble, maxWell))
@@ -139,6 +143,20 @@ func (a *app) loadBoard(ctx context.Context, s setting) (boardView, error) {
 		b.Vantages = vantagesOf(a.Vantages.Standings())
 	}
 	return b, nil
+}
+
+// addDrills adds the exercises that are under way, and what they wait for.
+func (a *app) addDrills(ctx context.Context, b *boardView, s setting) error {
+	list, err := a.drills(ctx, true)
+	if err != nil {
+		return err
+	}
+	drills, err := a.histories(ctx, list)
+	for _, h := range drills {
+		b.Drills = append(b.Drills, cardOf(h, s))
+		b.Waiting = append(b.Waiting, waits(h, s)...)
+	}
+	return err
 }
 
 func recentlyClosed(list []store.Summary) []store.Summary {
@@ -204,12 +222,10 @@ func waits(h history, s setting) []wait {
 		}
 		add(wait{Icon: "ask", Tone: toneAsk, What: what + a.Action, Who: whoAnswers(inc, s.inv), Panel: "question", Due: a.Expires})
 	}
-	if o := inc.Order; o != nil && inc.Status == incident.Open && (o.State == "sent" || o.State == "acknowledged") {
-		w := wait{Icon: "wrench", Tone: toneAct, What: "To acknowledge the work order", Who: o.To, Panel: "order", Due: o.AcknowledgeBy}
-		if o.State == "acknowledged" {
-			w.What, w.Due = "To arrive on site", o.ArriveBy
+	for _, o := range inc.WorkOrders() {
+		if w, waits := waitsForOrder(o); waits && (inc.Status == incident.Open || o.InRack()) {
+			add(w)
 		}
-		add(w)
 	}
 	if names, due := toCall(inc, s.inv); len(names) > 0 {
 		add(wait{Icon: "phone", Tone: toneAsk, What: "To telephone " + strings.Join(names, " and "), Who: "support", Panel: "calls", Due: due})
@@ -303,4 +319,24 @@ func (a *app) replicas(ctx context.Context) []store.Replica {
 		a.Log.Warn("cannot say which replicas there are", "err", err)
 	}
 	return work.Replicas
+}
+
+// waitsForOrder is who must do what about a work order now.
+func waitsForOrder(o *incident.Order) (w wait, waits bool) {
+	w = wait{Icon: "wrench", Tone: toneAct, Who: o.To, Panel: "order"}
+	switch {
+	case !o.HandsIn.IsZero():
+		w.What = "To say that the hands are out of the rack"
+	case o.State == incident.OrderDraft:
+		w.What, w.Who, w.Tone = "A manager's yes or no to "+o.Money(o.Cost)+" for "+o.To, "incident manager", toneAsk
+	case o.Unknown():
+		w.What, w.Who, w.Tone = "Whether the work order reached "+o.To, "engineer or support", toneAsk
+	case o.State == incident.OrderApproved, o.State == incident.OrderSent, o.State == incident.OrderUnanswered:
+		w.What, w.Due = "To acknowledge the work order", o.AcknowledgeBy
+	case o.State == incident.OrderAcknowledged:
+		w.What, w.Due = "To arrive on site", o.ArriveBy
+	default:
+		return w, false
+	}
+	return w, true
 }

@@ -30,6 +30,7 @@ var answers = []struct {
 	{store.ErrNotFound, http.StatusNotFound, "look at the board for its number"},
 	{desk.ErrRole, http.StatusForbidden, "ask somebody on duty to do it"},
 	{remediation.ErrNotAllowed, http.StatusForbidden, "the question names who may answer it; ask one of them"},
+	{desk.ErrDrill, http.StatusUnprocessableEntity, "name a server of the inventory and one of the stories"},
 	{desk.ErrIncomplete, http.StatusUnprocessableEntity, "fill in what is missing and send it again"},
 	{desk.ErrTaken, http.StatusConflict, "take another call, or this one when their time is over"},
 	{desk.ErrEnough, http.StatusConflict, "telephone instead"},

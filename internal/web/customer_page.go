@@ -60,15 +60,23 @@ func (a *app) follow(w http.ResponseWriter, r *http.Request, purpose string) (li
 	return link, true
 }
 
-// invited finds out which customer has come by a link.
-func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
-	if g.link, ok = a.follow(w, r, purpose); !ok {
-		return g, false
+// linked reads the link by which somebody has come to an incident.
+func (a *app) linked(w http.ResponseWriter, r *http.Request, purpose string) (link signed.Link, inc *incident.Incident, ok bool) {
+	if link, ok = a.follow(w, r, purpose); !ok {
+		return link, nil, false
 	}
-	var err error
-	g.incident, err = a.Store.Load(r.Context(), g.link.Incident)
+	inc, err := a.Store.Load(r.Context(), link.Incident)
 	if err != nil {
 		a.fail(w, r, err)
+		return link, nil, false
+	}
+	return link, inc, true
+}
+
+// invited finds out which customer has come by a link.
+func (a *app) invited(w http.ResponseWriter, r *http.Request, purpose string) (g guest, ok bool) {
+	g.link, g.incident, ok = a.linked(w, r, purpose)
+	if !ok {
 		return g, false
 	}
 	if g.customer, ok = a.Inventory().Customer(g.link.Party); !ok { // they are a customer no more
@@ -108,7 +116,7 @@ func (a *app) confirm(w http.ResponseWriter, r *http.Request) {
 		a.render(w, http.StatusUnprocessableEntity, "confirm.html", view)
 		return
 	}
-	if answer == "no" && g.incident.Status == incident.Finished {
+	if answer == "no" && g.incident.Status == incident.Finished && !g.incident.IsDrill() { // a drill that is over opens nothing real
 		next, err := a.reportAfterwards(r.Context(), g, words)
 		if err != nil {
 			a.fail(w, r, err)

@@ -44,6 +44,9 @@ type said struct {
 	Draft       string `json:"draft"`  // of an update
 	Role        string `json:"role"`   // on the incident
 	To          string `json:"to"`     // the person who has it then, or no more
+	Hash        string `json:"hash"`   // of the work order whose cost is agreed to
+	Vendor      string `json:"vendor"` // who is asked
+	Part        string `json:"part"`   // spare part
 	saidOfReview
 }
 
@@ -76,8 +79,9 @@ var deeds = map[string]deed{
 		})
 	},
 	"order": func(m moment, s said) ([]incident.Payload, error) {
-		return desk.ReportOrder(m.incident, m.by, incident.OrderProgress{Order: s.Order, State: s.State, Words: s.Words})
+		return m.order(s)
 	},
+	"vendor": moment.vendor,
 	"call": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.ReportCall(m.incident, m.by, s.Task, s.Outcome, m.now)
 	},
@@ -102,6 +106,7 @@ var deeds = map[string]deed{
 	"release": func(m moment, s said) ([]incident.Payload, error) {
 		return desk.Release(m.incident, m.by, incident.Role(s.Role), s.To)
 	},
+	"stop": func(m moment, _ said) ([]incident.Payload, error) { return desk.StopDrill(m.incident, m.by) },
 	"over": func(m moment, _ said) ([]incident.Payload, error) { return m.over() },
 
 	"review": moment.writeReview,
@@ -124,6 +129,20 @@ func (m moment) answer(s said, yes bool) ([]incident.Payload, error) {
 	}
 	failpoint.Reach(failpoint.ApprovalJudged)
 	return []incident.Payload{payload}, nil
+}
+
+// order takes what people say of a work order: a yes to its cost, where the hands
+// are, whether it arrived, and how far it has come.
+func (m moment) order(s said) ([]incident.Payload, error) {
+	switch s.State {
+	case "agreed":
+		return desk.AgreeToOrder(m.incident, m.by, s.Order, s.Hash)
+	case "hands_in", "hands_out":
+		return desk.Hands(m.incident, m.by, s.Order, s.State == "hands_in")
+	case "arrived", "not_arrived":
+		return desk.SettleOrder(m.incident, m.by, incident.OrderSettled{Order: s.Order, Arrived: s.State == "arrived", Reference: s.Words})
+	}
+	return desk.ReportOrder(m.incident, m.by, incident.OrderProgress{Order: s.Order, State: s.State, Words: s.Words})
 }
 
 // answered records what a customer said on the telephone.
@@ -231,7 +250,7 @@ func saidInForm(r *http.Request) said {
 		Cause: f("cause"), Solution: f("solution"), Prevention: f("prevention"), Unchecked: f("unchecked"),
 		Order: f("order"), State: f("state"), Task: f("task"), Outcome: f("outcome"),
 		Measures: f("measures"), Unconfirmed: f("unconfirmed"), Impact: f("impact"), Urgency: f("urgency"), Priority: f("priority"),
-		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"), Role: f("role"), To: f("to"),
+		Customer: f("customer"), Answer: f("answer"), Draft: f("draft"), Role: f("role"), To: f("to"), Hash: f("hash"), Vendor: f("vendor"), Part: f("part"),
 		saidOfReview: saidOfReviewInForm(r),
 	}
 }

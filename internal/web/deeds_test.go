@@ -38,6 +38,10 @@ func TestAnIncidentIsCarriedToItsEndThroughTheAPI(t *testing.T) {
 		{"sam", "call", `{"task":"` + id + `/T1","outcome":"asleep"}`, 422, ""},
 		{"sam", "order", `{"order":"` + id + `/W1","state":"acknowledged","words":"ticket 4471"}`, 200, "order_progress"},
 		{"sam", "order", `{"order":"` + id + `/W2","state":"done"}`, 409, ""},
+		{"sam", "order", `{"order":"` + id + `/W1","state":"hands_in"}`, 200, "hands_in_rack"},
+		{"noor", "order", `{"order":"` + id + `/W1","state":"done"}`, 409, ""}, // with hands in the rack
+		{"noor", "order", `{"order":"` + id + `/W1","state":"hands_out"}`, 200, "hands_in_rack"},
+		{"noor", "order", `{"order":"` + id + `/W1","state":"done"}`, 200, "order_progress"},
 		{"noor", "close", `{"cause":"c","solution":"s"}`, 409, ""},
 	}
 	for _, c := range steps {

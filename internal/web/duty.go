@@ -133,6 +133,8 @@ type dutyView struct {
 	May    bool
 	Zone   string // of the times on the page and in its form
 	Soon   string // what the form begins with
+
+	Follow []subscription
 }
 
 func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
@@ -149,6 +151,7 @@ func (a *app) dutyPage(w http.ResponseWriter, r *http.Request) {
 	a.render(w, http.StatusOK, "duty.html", dutyView{
 		frame: a.frame(r, "On duty", person), Report: report, May: warden.admits(person),
 		Zone: now.In(a.Config().zone()).Format("MST"), Soon: now.In(a.Config().zone()).Truncate(time.Minute).Format(clock.Form),
+		Follow: a.subscriptions(person),
 	})
 }
 

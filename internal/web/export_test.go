@@ -15,7 +15,7 @@ type Listed struct {
 func AllRoutes() []Listed {
 	list := make([]Listed, 0, len(routes))
 	for _, rt := range routes {
-		list = append(list, Listed{rt.pattern, rt.who == anyone, rt.who == sender, rt.who.admits})
+		list = append(list, Listed{rt.pattern, rt.who == anyone || rt.who == visitors, rt.who == sender, rt.who.admits})
 	}
 	return list
 }

@@ -44,6 +44,9 @@ type site struct {
 	client *http.Client // follows no redirect and keeps no cookie
 }
 
+// doorCode opens the door of the tests' site.
+const doorCode = "4711-door"
+
 // newSite starts one. change may alter the server before it starts.
 func newSite(t *testing.T, change ...func(*web.Server)) *site {
 	t.Helper()
@@ -114,7 +117,10 @@ func newInventory(t *testing.T, dir string) *inventory.Inventory {
 		}
 	}
 	inv, err := inventory.New(inventory.Inventory{
-		Sites: []inventory.Site{{Name: "ams1", Title: "Amsterdam 1", Racks: []inventory.Rack{{Name: "a12"}}}},
+		Sites: []inventory.Site{{Name: "ams1", Title: "Amsterdam 1", Racks: []inventory.Rack{{Name: "a12", Room: "Hall 2"}}, RemoteHands: &inventory.RemoteHands{
+			Name: "remote hands", Email: []string{"hands@example.net"}, CallBack: "+31 20 000 0100", AccessCode: secretFile(t, dir, "door", doorCode),
+		}}},
+		Vendors: []inventory.Vendor{{Name: "maker", Email: []string{"parts@maker.example.net"}, Contract: "C-1"}},
 		Servers: []inventory.Server{{
 			Name: "web-07", Rack: "a12", Unit: 17, Address: "192.0.2.17", Serial: "CZ29340X7K", Customers: []string{"bakery"},
 			Services: []inventory.Service{{Name: "shop", Unit: "shop.service", Probe: inventory.Endpoint{Check: "tcp", Address: "192.0.2.17:80"}}},

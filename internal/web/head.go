@@ -28,6 +28,9 @@ type headView struct {
 	Relapses     int
 	MergedInto   string
 	MayTake      bool
+	Drill        bool
+	Until        time.Time // when a drill ends by itself
+	MayStop      bool      // that drill
 
 	MayJudge        bool
 	Impact, Urgency incident.Level
@@ -48,6 +51,9 @@ func headOf(h history, s setting) headView {
 		MayTake:  inc.Ongoing() && engineer.admits(s.me) && inc.Owner != s.me.Name,
 		MayJudge: inc.Ongoing() && judge.admits(s.me), Impact: inc.Impact, Urgency: inc.Urgency,
 		Levels: incident.Levels, Priorities: incident.Priorities, JudgedBy: personName(inc.JudgedBy, s.inv),
+	}
+	if inc.IsDrill() {
+		v.Drill, v.Until, v.MayStop = true, inc.Drill.Until, inc.Ongoing() && warden.admits(s.me)
 	}
 	if _, ours := s.inv.Server(inc.Subject.Name); ours && inc.Subject.Kind == "server" {
 		v.Server = serverPath(inc.Subject.Name)

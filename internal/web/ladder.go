@@ -60,8 +60,13 @@ func lookRung(h history) rung {
 
 func remedyRung(inc *incident.Incident, remedy runbooks.Remedy) rung {
 	r := rung{Name: remedy.ID, What: "power " + remedy.Power}
-	if len(remedy.SSH) > 0 {
+	switch {
+	case len(remedy.SSH) > 0:
 		r.What = "run " + strings.Join(remedy.SSH, " ")
+	case remedy.Boot != nil:
+		r.What = "start once from " + incident.DeviceWords(remedy.Boot.Device) + ", which wipes its disks"
+	case remedy.Media != nil:
+		r.What = "put " + remedy.Media.ISO + " into its virtual drive"
 	}
 	if remedy.Approve != nil {
 		r.What += ", after a yes"
@@ -96,6 +101,8 @@ var stepWords = map[string]struct{ words, tone string }{
 	"denied":  {"denied", toneBad},
 	"expired": {"no answer", toneHold},
 	"skipped": {"does not apply", toneQuiet},
+
+	"prepared": {"is ready", toneAct},
 }
 
 func orderRung(inc *incident.Incident, number int) rung {
@@ -108,7 +115,7 @@ func orderRung(inc *incident.Incident, number int) rung {
 	switch o.State {
 	case "done":
 		r.Tone = toneGood
-	case "refused":
+	case "refused", "cancelled", "unanswered":
 		r.Tone = toneBad
 	}
 	return r
@@ -116,5 +123,6 @@ func orderRung(inc *incident.Incident, number int) rung {
 
 // orderWords says how far a work order is.
 var orderWords = map[string]string{
+	"draft": "waits for a yes to its cost", "approved": "about to be asked", "unanswered": "does not answer", "cancelled": "called off",
 	"sent": "asked", "acknowledged": "on the way", "on_site": "at the machine", "done": "done", "refused": "refused",
 }

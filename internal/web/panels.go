@@ -32,7 +32,7 @@ var panels = []panel{
 	{"head", func(h history, s setting) any { return headOf(h, s) }},
 	{"question", shown(questionOf)},
 	{"update", shown(updateOf)},
-	{"order", shown(orderOf)},
+	{"order", shown(ordersOf)},
 	{"calls", shown(callsOf)},
 	{"attentions", shown(attentionsOf)},
 	{"close", shown(closeOf)},

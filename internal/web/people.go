@@ -7,6 +7,7 @@ import (
 
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
+	"github.com/spinware/piket/internal/inventory"
 )
 
 // orderView is the work order and what hands on site may report.
@@ -19,6 +20,30 @@ type orderView struct {
 	Words, By     string
 	Refused       bool
 	Next          []choice // what can be reported now; empty for who may not
+
+	State, Tone string
+	HandsIn     time.Time
+	HandsBy     string
+	MayHands    bool   // to say where the hands are
+	MayAgree    bool   // to its cost
+	Cost, Limit string // in words
+	Hash        string // of what is agreed to
+	AgreedBy    string
+	Unknown     string // why nobody knows whether it arrived, "" when that is known
+	Reference   string
+	Lines       []tickLine
+	Findings    []string
+	Parts       []incident.PartReplaced
+	Photos      []incident.PhotoTaken
+	Vendor      bool
+	MayCancel   bool
+}
+
+// ordersView is everybody who was sent or asked, and whom one may ask.
+type ordersView struct {
+	ID      string
+	Orders  []orderView
+	Vendors []inventory.Vendor // that may be asked; empty for who may not
 }
 
 // milestone is one stage of a work order.
@@ -37,20 +62,59 @@ type choice struct {
 
 // orderChoices lists what may be reported from each state.
 var orderChoices = map[string][]choice{
+	"approved":     {{"acknowledged", "They have it", true}, {"on_site", "On site", false}, {"refused", "Refused", false}},
+	"unanswered":   {{"acknowledged", "They have it", true}, {"on_site", "On site", false}, {"refused", "Refused", false}},
 	"sent":         {{"acknowledged", "They have it", true}, {"on_site", "On site", false}, {"refused", "Refused", false}},
 	"acknowledged": {{"on_site", "On site", true}, {"done", "Done", false}, {"refused", "Refused", false}},
 	"on_site":      {{"done", "Done", true}, {"refused", "Refused", false}},
 }
 
-func orderOf(h history, s setting) *orderView {
-	o := h.inc.Order
-	if o == nil {
+func ordersOf(h history, s setting) *ordersView {
+	v := &ordersView{ID: h.inc.ID}
+	for _, o := range h.inc.WorkOrders() {
+		v.Orders = append(v.Orders, *orderOf(h, s, o))
+	}
+	if h.inc.Ongoing() && warden.admits(s.me) && !h.inc.Subject.NoTrouble() {
+		v.Vendors = s.inv.Vendors
+	}
+	if len(v.Orders)+len(v.Vendors) == 0 {
 		return nil
 	}
+	return v
+}
+
+// staffOnly adds what is beside the milestones: cost, hands, whether it arrived, and
+// what was reported from the site.
+func (v *orderView) staffOnly(h history, s setting, o *incident.Order) {
+	ongoing := h.inc.Ongoing()
+	v.State, v.Vendor = orderWords[o.State], o.For == incident.ToVendor
+	v.HandsIn, v.HandsBy = o.HandsIn, personName(o.HandsBy, s.inv)
+	v.MayHands = s.me.Has(inventory.Engineer, inventory.Support) && (!o.HandsIn.IsZero() || ongoing && o.InRack())
+	v.AgreedBy, v.Reference, v.Findings, v.Parts, v.Photos = personName(o.AgreedBy, s.inv), o.Reference, o.Findings, o.Parts, o.Photos
+	if o.Cost > 0 {
+		v.Cost = o.Money(o.Cost)
+	}
+	if o.Limit > 0 {
+		v.Limit = o.Money(o.Limit)
+	}
+	if o.State == incident.OrderDraft && ongoing {
+		v.Hash, v.MayAgree = o.Hash(), s.me.Has(inventory.Manager)
+	}
+	v.MayCancel = ongoing && warden.admits(s.me) && o.HandsIn.IsZero() && incident.OrderMay(o.State, incident.OrderCancelled)
+	if o.Unknown() && ongoing && judge.admits(s.me) {
+		v.Unknown = o.Send.Detail
+	}
+	for n, what := range o.Checklist {
+		v.Lines = append(v.Lines, tickLine{n, what, slices.Contains(o.Ticks, n)})
+	}
+}
+
+func orderOf(h history, s setting, o *incident.Order) *orderView {
 	v := &orderView{
 		ID: h.inc.ID, Order: o.Order, To: o.To, Telephone: o.Telephone, Email: o.Email, Subject: o.Subject, Body: o.Body,
 		Words: o.Words, By: personName(o.By, s.inv), Refused: o.State == "refused",
 	}
+	v.staffOnly(h, s, o)
 	reached := map[string]time.Time{}
 	for _, e := range h.events {
 		if p, ok := e.Payload.(incident.OrderProgress); ok && p.Order == o.Order {
@@ -68,7 +132,7 @@ func orderOf(h history, s setting) *orderView {
 		passed := slices.ContainsFunc(v.Milestones[n:], func(later milestone) bool { return !later.At.IsZero() })
 		m.Late = !passed && !m.By.IsZero() && s.now.After(m.By) && !v.Refused && h.inc.Ongoing()
 	}
-	if h.inc.Ongoing() && hands.admits(s.me) {
+	if h.inc.Ongoing() && s.me.Has(inventory.Engineer, inventory.Support) && o.HandsIn.IsZero() {
 		v.Next = orderChoices[o.State]
 	}
 	return v

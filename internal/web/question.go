@@ -18,6 +18,7 @@ type questionView struct {
 	Approval, PlanHash string
 	Action             string // in words
 	Consequence        string // what that means for the machine
+	Wipes              string // what would be lost for ever, "" when nothing is
 	Machine            *machine
 	Why                string
 	Found              []finding
@@ -54,7 +55,7 @@ func questionOf(h history, s setting) *questionView {
 	}
 	v := &questionView{
 		ID: h.inc.ID, Approval: a.Approval, PlanHash: a.PlanHash, Action: a.Action,
-		Consequence: consequence(h, a.Step), Why: strings.TrimSuffix(a.Why, "."),
+		Consequence: consequence(h, a.Step), Wipes: strings.TrimSuffix(a.Wipes, "."), Why: strings.TrimSuffix(a.Why, "."),
 		Found: foundThen(h.inc), Step: a.Step, Attempt: a.Attempt,
 		Who: whoAnswers(h.inc, s.inv), May: remediation.MayAnswer(h.inc, s.inv, s.me.Name),
 		Agreed: slices.Contains(a.Yes, s.me.Name), Yes: agreedBy(h, s.inv), Needed: a.Needed(), Because: a.Because,
@@ -135,6 +136,12 @@ func consequence(h history, step string) string {
 		return ""
 	}
 	r, _ := h.book.Remedy(step)
+	switch {
+	case r.Boot != nil:
+		return "Its BMC is told from what to start it the next time. Nothing is restarted by this; the next step asks for that. What is set is taken back if that does not come."
+	case r.Media != nil:
+		return "The image is read through and its SHA-256 compared, then its BMC puts it into the virtual drive. Nothing is restarted by this; the next steps ask for that."
+	}
 	if len(r.SSH) > 0 {
 		return "This one command is run over SSH, once, exactly as it stands."
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/photo"
 	"github.com/spinware/piket/internal/vantage"
 )
 
@@ -21,8 +22,10 @@ const (
 	engineer who = "engineer"          // may answer what is asked
 	warden   who = "engineer, manager" // may freeze, thaw and reload, close, settle what customers report, and say who takes over a duty
 
-	hands     who = "engineer, support, communications" // may report on calls and work orders
-	judge     who = "engineer, manager, support"        // may classify
+	visitors who = "whoever has a link, with photographs" // no sign-in
+
+	hands     who = "engineer, support, communications" // may report on calls
+	judge     who = "engineer, manager, support"        // may classify, and say what becomes of work orders
 	spokesman who = "communications, manager"           // may let updates go
 )
 
@@ -79,7 +82,8 @@ var routes = []route{
 	{"POST /api/incidents/{id}/acknowledge", engineer, apiDeed("acknowledge")},
 	{"POST /api/incidents/{id}/note", reporter, apiDeed("note")},
 	{"POST /api/incidents/{id}/close", warden, apiDeed("close")},
-	{"POST /api/incidents/{id}/order", hands, apiDeed("order")},
+	{"POST /api/incidents/{id}/order", judge, apiDeed("order")},
+	{"POST /api/incidents/{id}/vendor", warden, apiDeed("vendor")},
 	{"POST /api/incidents/{id}/call", hands, apiDeed("call")},
 	{"POST /api/incidents/{id}/over", hands, apiDeed("over")},
 	{"POST /api/incidents/{id}/take", hands, apiDeed("take")},
@@ -97,10 +101,19 @@ var routes = []route{
 	{"POST /api/incidents/{id}/duty", warden, apiDeed("duty")},
 	{"POST /api/incidents/{id}/evaluate", warden, apiDeed("evaluate")},
 	{"GET /api/v1/reports/{kind}/{of}", reader, (*app).reportOf},
+	{"GET /api/v1/drills", reader, (*app).apiDrills},
+	{"POST /api/v1/drills", warden, (*app).apiStartDrill},
+	{"POST /api/incidents/{id}/stop", warden, apiDeed("stop")},
 	{"GET /api/v1/blocked", reader, (*app).apiBlocked},
 	{"GET /api/v1/duty", reader, (*app).apiDuty},
+	{"GET /api/v1/duty/calendar", reader, (*app).apiCalendar},
 	{"POST /api/v1/duty/{team}/cover", warden, dutyAPI((*app).cover)},
 	{"POST /api/v1/duty/{team}/uncover", warden, dutyAPI((*app).uncover)},
+	{"POST /api/v1/me/devices", reporter, (*app).subscribe},
+	{"GET /api/servers/{name}/identity", reader, (*app).apiIdentity},
+	{"POST /api/servers/{name}/identity/propose", engineer, identityAPI("propose")},
+	{"POST /api/servers/{name}/identity/confirm", engineer, identityAPI("confirm")},
+	{"POST /api/servers/{name}/identity/drop", warden, identityAPI("drop")},
 	{"GET /api/freeze", reader, (*app).apiFrozen},
 	{"POST /api/freeze", warden, (*app).apiFreeze},
 	{"DELETE /api/freeze", warden, (*app).apiThaw},
@@ -115,6 +128,8 @@ var routes = []route{
 	{"GET /duty", reader, (*app).dutyPage},
 	{"POST /duty/{team}/cover", warden, dutyForm((*app).cover)},
 	{"POST /duty/{team}/uncover", warden, dutyForm((*app).uncover)},
+	{"GET /me", reader, (*app).mePage},
+	{"POST /me/devices/remove", reporter, (*app).unsubscribe},
 	{"GET /stream", reader, (*app).boardStream},
 	{"GET /report", reporter, (*app).reportPage},
 	{"GET /report/{id}", reporter, (*app).reportedPage},
@@ -123,6 +138,9 @@ var routes = []route{
 	{"POST /freeze", warden, (*app).freeze},
 	{"POST /thaw", warden, (*app).thaw},
 	{"GET /servers/{name}", reader, (*app).serverPage},
+	{"POST /servers/{name}/identity/propose", engineer, identityForm("propose")},
+	{"POST /servers/{name}/identity/confirm", engineer, identityForm("confirm")},
+	{"POST /servers/{name}/identity/drop", warden, identityForm("drop")},
 	{"GET /incidents/{id}", reader, (*app).incidentPage},
 	{"GET /incidents/{id}/stream", reader, (*app).incidentStream},
 	{"POST /incidents/{id}/approve", engineer, pageDeed("approve")},
@@ -130,13 +148,15 @@ var routes = []route{
 	{"POST /incidents/{id}/acknowledge", engineer, pageDeed("acknowledge")},
 	{"POST /incidents/{id}/note", reporter, pageDeed("note")},
 	{"POST /incidents/{id}/close", warden, pageDeed("close")},
-	{"POST /incidents/{id}/order", hands, pageDeed("order")},
+	{"POST /incidents/{id}/order", judge, pageDeed("order")},
+	{"POST /incidents/{id}/vendor", warden, pageDeed("vendor")},
 	{"POST /incidents/{id}/call", hands, pageDeed("call")},
 	{"POST /incidents/{id}/over", hands, pageDeed("over")},
 	{"POST /incidents/{id}/take", hands, pageDeed("take")},
 	{"POST /incidents/{id}/classify", judge, pageDeed("classify")},
 	{"POST /incidents/{id}/confirm", reporter, pageDeed("confirm")},
 	{"POST /incidents/{id}/settle", warden, pageDeed("settle")},
+	{"POST /incidents/{id}/stop", warden, pageDeed("stop")},
 	{"POST /incidents/{id}/nod", spokesman, pageDeed("nod")},
 	{"POST /incidents/{id}/assign", reporter, pageDeed("assign")},
 	{"POST /incidents/{id}/release", warden, pageDeed("release")},
@@ -146,6 +166,13 @@ var routes = []route{
 	{"POST /confirm/{incident}/{party}/{expires}/{token}", anyone, (*app).confirm},
 	{"GET /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedbackPage},
 	{"POST /feedback/{incident}/{party}/{expires}/{token}", anyone, (*app).feedback},
+
+	{"GET /calendar/{incident}/{party}/{expires}/{token}/{kind}/{file}", anyone, (*app).calendarFeed},
+	{"GET /technician/{incident}/{party}/{expires}/{token}", anyone, (*app).technicianPage},
+	{"POST /technician/{incident}/{party}/{expires}/{token}", visitors, (*app).technicianSays},
+	{"GET /technician/{incident}/{party}/{expires}/{token}/photos/{hash}", anyone, (*app).technicianPhoto},
+	{"GET /incidents/{id}/photos/{hash}", reader, (*app).incidentPhoto},
+	{"POST /telephone/{purpose}/{incident}/{party}/{expires}/{token}", anyone, (*app).telephone},
 
 	{"GET /reports", reader, (*app).reportsPage},
 	{"GET /reports/{kind}/{of}", reader, (*app).reportOf},
@@ -161,6 +188,14 @@ var routes = []route{
 // maxFormBytes bounds what a person or their program may send in one request.
 const maxFormBytes = 64 << 10
 
+// maxBytes bounds what one request of a circle may bring.
+func (c who) maxBytes() int64 {
+	if c == visitors {
+		return photo.MaxUpload + maxFormBytes
+	}
+	return maxFormBytes
+}
+
 // guard lets through whom the route is for.
 func (a *app) guard(rt route) http.Handler {
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.serve(a, w, r) })
@@ -174,8 +209,8 @@ func (a *app) guard(rt route) http.Handler {
 		a.complain(w, r, complaint{http.StatusForbidden, "this came from a page of another site", "open piket itself and do it there"})
 	}))
 	return ownPages.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-		if rt.who == anyone {
+		r.Body = http.MaxBytesReader(w, r.Body, rt.who.maxBytes())
+		if rt.who == anyone || rt.who == visitors {
 			serve(w, r)
 			return
 		}

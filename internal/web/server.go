@@ -20,8 +20,10 @@ import (
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/duty"
+	"github.com/spinware/piket/internal/identity"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/push"
 	"github.com/spinware/piket/internal/secret"
 	"github.com/spinware/piket/internal/signed"
 	"github.com/spinware/piket/internal/store"
@@ -45,6 +47,9 @@ type Server struct {
 
 	Duty *duty.Roster // who has the duty; Inventory is as it says
 
+	// Push knows whose browsers hear of pages; without it none do.
+	Push *push.Book
+
 	// Beat notes a heartbeat of a service in the inventory; without it there are
 	// none.
 	Beat func(server, service string)
@@ -53,8 +58,17 @@ type Server struct {
 	// is told.
 	Idle func() error
 
+	// Telephone answers the provider of telephone calls, which signs its requests;
+	// without it nobody is.
+	Telephone http.Handler
+
 	// Links reads the links of people without a sign-in; the zero Key reads none.
 	Links signed.Key
+
+	// Identity knows which machines were replaced, and Identify has a server's BMC say
+	// which machine it belongs to; without them nobody can say that one was.
+	Identity *identity.Book
+	Identify func(ctx context.Context, server inventory.Server) (inventory.Machine, error)
 
 	// Vantages takes the reports of those who look along from elsewhere; without
 	// it nobody does.

@@ -33,6 +33,8 @@ type serverView struct {
 	Open    []card
 	Past    []card
 	More    bool // incidents that are over, and not shown
+
+	Identity *identityView
 }
 
 // labelled is a fact with its name.
@@ -67,6 +69,9 @@ func (a *app) serverPage(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = a.incidentsOf(r.Context(), server, s, &v)
 	}
+	if err == nil {
+		v.Identity, err = a.identityOf(r.Context(), server.Name, me)
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -87,7 +92,7 @@ func aboutServer(server inventory.Server, inv *inventory.Inventory) []labelled {
 	var facts []labelled
 	for _, fact := range []labelled{
 		{"What it is", server.Title}, {"Site", siteName(server.Site, inv)}, {"Rack", place}, {"Power feeds", strings.Join(server.Feeds, ", ")},
-		{"Address", server.Address}, {"Model", server.Model}, {"Serial number", server.Serial},
+		{"Address", server.Address}, {"Model", server.Model}, {"Serial number", server.Serial}, {"Asset tag", server.AssetTag},
 		{"Customers", strings.Join(customers, ", ")},
 	} {
 		if fact.Value != "" {

@@ -38,7 +38,7 @@ func standingOf(h history) standing {
 		return standing{toneAct, inc.Approval.GrantedBy + " approved; about to " + inc.Approval.Action}
 	case inc.Approval != nil:
 		return standing{toneAsk, yesOrNo(inc.Approval) + inc.Approval.Action}
-	case inc.Order != nil && inc.Order.State != "refused":
+	case inc.Order != nil && !inc.Order.Declined():
 		return ordered(inc.Order)
 	case len(inc.Complaints()) > 0 && inc.Goal.Holds:
 		return standing{toneAsk, "Everything answers, and " + inc.Complaints()[0].Customer + " says that not everything works"}
@@ -85,6 +85,10 @@ func acting(a *incident.Action) standing {
 
 func ordered(o *incident.Order) standing {
 	switch o.State {
+	case "draft":
+		return standing{toneAsk, "Waits for a manager's yes to " + o.Money(o.Cost) + " for " + o.To}
+	case "unanswered":
+		return standing{toneAsk, o.To + " does not answer; somebody telephones them"}
 	case "acknowledged":
 		return standing{toneAct, o.To + " is on the way"}
 	case "on_site":

@@ -238,7 +238,7 @@ func TestMilestonesOfAnOrderAreLateOnlyWhenNothingLaterWasReached(t *testing.T) 
 	}
 	after := setting{inv: inv, now: morning.Add(3 * time.Hour)}
 	late := func(payloads ...incident.Payload) (names []string) {
-		for _, m := range orderOf(lived(t, payloads...), after).Milestones {
+		for _, m := range ordersOf(lived(t, payloads...), after).Orders[0].Milestones {
 			if m.Late {
 				names = append(names, m.Title)
 			}

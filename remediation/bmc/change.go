@@ -11,8 +11,9 @@ import (
 
 // change is one order on its way, and the gate that it goes through.
 type change struct {
-	verb Verb
+	what string // in words, for what is told of it: "power cycle"
 	want identity
+	may  func(machine) error // why it makes no sense for a machine; nil when it does
 	last func() error
 
 	mu      sync.Mutex
@@ -33,7 +34,7 @@ func (c *change) fits(m machine) error {
 	if err := m.is(c.want); err != nil {
 		return err
 	}
-	return c.verb.allowed(m.state)
+	return c.may(m)
 }
 
 // pass opens the gate once, for the machine that was read a moment ago, after
@@ -69,11 +70,11 @@ func (c *change) result(err error) remediation.Result {
 	case c.stopped != nil:
 		return refused(c.stopped)
 	case !c.passed && err == nil:
-		return refused(fmt.Errorf("the driver sent no command for power %s", c.verb))
+		return refused(fmt.Errorf("the driver sent no command for %s", c.what))
 	case !c.passed:
 		return refused(err)
 	case err == nil:
-		return remediation.Result{Outcome: incident.OutcomeDone, Detail: fmt.Sprintf("the BMC took the command power %s", c.verb)}
+		return remediation.Result{Outcome: incident.OutcomeDone, Detail: fmt.Sprintf("the BMC took the command %s", c.what)}
 	case errors.As(err, &no):
 		return refused(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// completionCode finds what ipmitool prints when a BMC answers a chassis
-// control command with anything but success.
-var completionCode = regexp.MustCompile(`Set Chassis Power Control to \S+ failed: ([^\n:]+)`)
+// completionCode finds what ipmitool prints when a BMC answers a command with
+// anything but success.
+var completionCode = regexp.MustCompile(`(?:Set Chassis Power Control to \S+ failed|Unable to send RAW command \([^)]*rsp=0x[0-9a-f]+\)): ([^\n:]+)`)
 
 // refusals are the completion codes (IPMI 2.0, table 5-2) which say that the
 // command was not begun, in ipmitool's words. The others, such as "Timeout",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/probes"
 )
 
 // identity is what tells one machine from every other. Both parts must match.
@@ -19,6 +20,7 @@ type machine struct {
 	serials []string // preferred first
 	uuids   []string // preferred first
 	state   State
+	starts  told // from what it starts next: "none", "pxe once"
 }
 
 // plain reduces an identifier to what counts: UUIDs are written with and
@@ -80,4 +82,17 @@ func Identity(ctx context.Context, server inventory.Server) (serial, uuid string
 	}
 	matches = m.is(identity{serial: server.Serial, uuid: server.UUID}) == nil
 	return m.serials[0], m.uuids[0], matches, nil
+}
+
+// Identify is the look that reads serial number and UUID, as facts of these names.
+// It changes nothing, and whoever asks judges what they are.
+func Identify(ctx context.Context, t probes.Target) probes.Result {
+	if t.BMC == nil {
+		return probes.Result{State: probes.Unknown, Reason: "it has no BMC"}
+	}
+	serial, uuid, _, err := Identity(ctx, inventory.Server{BMC: t.BMC})
+	if err != nil {
+		return judge(err)
+	}
+	return probes.Result{State: probes.Up, Reason: "the BMC belongs to serial " + clause(serial), Facts: map[string]any{"serial": serial, "uuid": uuid}}
 }

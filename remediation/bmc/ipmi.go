@@ -167,9 +167,20 @@ func uuidSpellings(b [16]byte) []string {
 // set lets bmclib send the command through the launcher, which asks before it
 // starts a write. The GUID is read once more when it asks: the last look at who
 // answers there comes after everything else.
-func (s *ipmi) set(ctx context.Context, c *change) error {
+func (s *ipmi) set(ctx context.Context, c *change, verb Verb) error {
+	return s.change(ctx, c, func() error {
+		_, err := s.client.SetPowerState(ctx, string(verb))
+		return err
+	})
+}
+
+// change lets send start ipmitool through the launcher, and judges what came of it.
+func (s *ipmi) change(ctx context.Context, c *change, send func() error) error {
 	m, err := s.look(ctx)
 	if err != nil {
+		return err
+	}
+	if m.starts, err = s.starts(ctx); err != nil {
 		return err
 	}
 	stop := s.launcher.answer(func() error {
@@ -180,7 +191,7 @@ func (s *ipmi) set(ctx context.Context, c *change) error {
 		failpoint.Done(failpoint.IPMIBeforeSend, err)
 		return err
 	})
-	_, sendErr := s.client.SetPowerState(ctx, string(c.verb))
+	sendErr := send()
 	asked := stop()
 	if !c.passed {
 		return s.unsentTrouble(ctx, errors.Join(asked, sendErr))

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bougou/go-ipmi/pkg/types"
+
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/probes"
 )
@@ -27,7 +29,7 @@ set_working_mc 0x20
     priv_limit admin
     allowed_auths_admin md5
     guid 33221100554477668899aabbccddeeff
-  endlan
+  endlan%s
   user 1 true "" "unused" admin 10 none
   user 2 true "%s" "%s" admin 10 md5
 `
@@ -42,6 +44,7 @@ sensor_add 0x20 0 2 8 0x6f
 sensor_set_bit 0x20 0 2 0 1 0
 sensor_set_bit 0x20 0 2 3 1 0
 sensor_set_event_support 0x20 0 2 enable scanning per-state 000000000001111 000000000001111 000000000001111 000000000001111
+mc_add_fru_data 0x20 0 %d data %s
 mc_enable 0x20
 `
 	simSensors = `sdr type 1
@@ -95,15 +98,19 @@ type simulator struct {
 	bmc *inventory.BMC
 }
 
-// startSimulator runs ipmi_sim. It is not ok where
-// the simulator is not installed.
-func startSimulator(t *testing.T) (sim simulator, ok bool) {
+// startSimulator runs ipmi_sim, with more lines for its configuration. It is not ok
+// where the simulator is not installed.
+func startSimulator(t *testing.T, lines ...string) (sim simulator, ok bool) {
 	t.Helper()
 	if _, err := exec.LookPath("ipmi_sim"); err != nil || !haveIPMITool(t) {
 		if os.Getenv("PIKET_REQUIRE_PEERS") != "" {
 			t.Fatal("ipmi_sim is not installed, and PIKET_REQUIRE_PEERS asks for it")
 		}
 		return simulator{}, false
+	}
+	fru, err := types.PackFRU(types.FRUPackConfig{Product: &types.FRUPackProduct{Manufacturer: "Example", Name: "Server", Serial: serial}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	socket, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -115,11 +122,20 @@ func startSimulator(t *testing.T) (sim simulator, ok bool) {
 		Protocol: "ipmi", Address: "127.0.0.1", Port: port, CipherSuite: 3, Username: username, Password: secretFile(t, password),
 	}}
 	sim.write("state/ipmi_sim/bmc/none", "")
-	lan := sim.write("lan.conf", fmt.Sprintf(simLAN, port, username, password))
-	commands := sim.write("commands", simCommands)
+	lan := sim.write("lan.conf", fmt.Sprintf(simLAN, port, strings.Join(append([]string{""}, lines...), "\n  "), username, password))
+	commands := sim.write("commands", fmt.Sprintf(simCommands, len(fru), hexBytes(fru)))
 	sim.run("sdrcomp", "-o", filepath.Join(sim.dir, "state/ipmi_sim/bmc/sdr.20.main"), sim.write("sensors", simSensors))
 	sim.spawn("-c", lan, "-f", commands, "-s", filepath.Join(sim.dir, "state"), "-n")
 	return sim, true
+}
+
+// hexBytes writes bytes as the simulator's commands want them.
+func hexBytes(data []byte) string {
+	words := make([]string, len(data))
+	for n, b := range data {
+		words[n] = fmt.Sprintf("0x%02x", b)
+	}
+	return strings.Join(words, " ")
 }
 
 func (sim simulator) write(name, text string) string {

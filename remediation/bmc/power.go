@@ -70,8 +70,13 @@ type session interface {
 	// standing asks what stands in the way of cutting the power. It ends soon
 	// after ctx does.
 	standing(ctx context.Context) standing
-	// set asks for the change, with c.pass called right before the one write.
-	set(ctx context.Context, c *change) error
+	// starts returns from what the machine starts next, as it was when look or
+	// power was asked last, or is now.
+	starts(ctx context.Context) (told, error)
+	// set asks for a power verb, and setBoot for a boot device or none, with c.pass
+	// called right before the one write.
+	set(ctx context.Context, c *change, verb Verb) error
+	setBoot(ctx context.Context, c *change, device string) error
 	close()
 }
 
@@ -82,7 +87,7 @@ type session interface {
 func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	ctx, cancel := context.WithTimeout(ctx, operationLimit)
 	defer cancel()
-	c, err := newChange(o)
+	c, err := newPowerChange(o)
 	if err != nil {
 		return refused(err)
 	}
@@ -96,18 +101,34 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	if err != nil {
 		return refused(err)
 	}
-	if err := c.fits(m); err != nil {
+	if err := m.is(c.want); err != nil {
+		return refused(err)
+	}
+	verb := Verb(o.Intent.Verb)
+	if err := verb.allowed(m.state); err != nil {
 		return refused(err)
 	}
 	failpoint.Reach(failpoint.SendIdentified)
-	return c.result(s.set(ctx, c))
+	return c.result(s.set(ctx, c, verb))
 }
 
-func newChange(o remediation.Order) (*change, error) {
+// newPowerChange is the change of a power order. From what the machine starts is
+// asked in the session of the command: who restarts one that is set to start from
+// an installer wipes it.
+func newPowerChange(o remediation.Order) (*change, error) {
 	verb := Verb(o.Intent.Verb)
 	if !slices.Contains(Verbs, verb) {
 		return nil, fmt.Errorf("%q is not a power command that piket sends (on, off, soft, cycle)", o.Intent.Verb)
 	}
+	return newChange(o, "power "+string(verb), func(m machine) error {
+		if err := verb.allowed(m.state); err != nil {
+			return err
+		}
+		return startsAsPlanned(m.starts, o.Intent.Boot)
+	})
+}
+
+func newChange(o remediation.Order, what string, may func(machine) error) (*change, error) {
 	if o.Server.BMC == nil {
 		return nil, fmt.Errorf("%s has no BMC in the inventory", o.Server.Name)
 	}
@@ -118,7 +139,7 @@ func newChange(o remediation.Order) (*change, error) {
 	if err := want.usable(); err != nil {
 		return nil, err
 	}
-	return &change{verb: verb, want: want, last: o.Last}, nil
+	return &change{what: what, want: want, may: may, last: o.Last}, nil
 }
 
 func open(ctx context.Context, b *inventory.BMC) (session, error) {

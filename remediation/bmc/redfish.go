@@ -107,18 +107,26 @@ func (s *redfish) chosen() (system, error) {
 
 // set lets the driver send the reset that belongs to the verb. The driver reads
 // the system once more before it writes, so the gate judges fresh facts.
-func (s *redfish) set(ctx context.Context, c *change) error {
-	s.wire.write = func(path string) error {
+func (s *redfish) set(ctx context.Context, c *change, verb Verb) error {
+	return s.change(c, func(method, path string) ([]byte, error) {
 		sys, err := s.chosen()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if path != sys.Actions.Reset.Target {
-			return fmt.Errorf("a write to %s was stopped: it is not the reset of the system that was identified", clause(path))
+		if method != http.MethodPost || path != sys.Actions.Reset.Target {
+			return nil, fmt.Errorf("a write to %s was stopped: it is not the reset of the system that was identified", clause(path))
 		}
-		return c.pass(sys.machine())
-	}
-	_, err := s.client.SetPowerState(ctx, string(c.verb))
+		return nil, c.pass(sys.machine())
+	}, func() error {
+		_, err := s.client.SetPowerState(ctx, string(verb))
+		return err
+	})
+}
+
+// change lets the driver work with permit as its gate, and judges what came of it.
+func (s *redfish) change(c *change, permit func(method, path string) ([]byte, error), drive func() error) error {
+	s.wire.write = permit
+	err := drive()
 	s.wire.write = nil
 	if !c.passed {
 		return s.unsentTrouble(c, err)
@@ -136,7 +144,7 @@ func (s *redfish) answer() error {
 	case status/100 == 2:
 		return nil
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return declined{fmt.Sprintf("the BMC does not allow user %s to change the power (HTTP %d)", s.user, status)}
+		return declined{fmt.Sprintf("the BMC does not allow user %s to do that (HTTP %d)", s.user, status)}
 	case status/100 == 4 && status != http.StatusRequestTimeout:
 		return declined{fmt.Sprintf("the BMC refused the command (HTTP %d)", status)}
 	}
@@ -153,7 +161,7 @@ func (s *redfish) unsentTrouble(c *change, err error) error {
 	case s.wire.last.fault != nil || s.wire.last.status/100 != 2:
 		return s.readTrouble(err)
 	case strings.Contains(err.Error(), "is not supported by this service"):
-		return trouble{down, fmt.Sprintf("the BMC does not offer what power %s needs", c.verb)}
+		return trouble{down, fmt.Sprintf("the BMC does not offer what %s needs", c.what)}
 	}
 	return trouble{down, "the BMC changed its mind before the command was sent: " + clause(err.Error())}
 }
@@ -208,6 +216,7 @@ func (s *redfish) ask(ctx context.Context, most int) *reader {
 func (sys system) machine() machine {
 	var m machine
 	m.state, _ = redfishState(sys.PowerState)
+	m.starts = redfishOverride(sys.Boot.BootSourceOverrideEnabled, sys.Boot.BootSourceOverrideTarget)
 	if sys.SerialNumber != "" {
 		m.serials = []string{sys.SerialNumber}
 	}

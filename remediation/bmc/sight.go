@@ -15,11 +15,12 @@ type sight struct {
 	findings
 	boot
 	standing
-	now   time.Time // when it was read
-	told  []entry
-	fresh int
-	ahead time.Duration // how much the BMC's clock is wrong, when that is more than maxAhead
-	stale bool          // read a moment ago, for another look
+	starts told      // from what the machine starts next
+	now    time.Time // when it was read
+	told   []entry
+	fresh  int
+	ahead  time.Duration // how much the BMC's clock is wrong, when that is more than maxAhead
+	stale  bool          // read a moment ago, for another look
 }
 
 // again is s for a look that comes too soon after it. What was new then was
@@ -43,6 +44,9 @@ func (s sight) facts(state State) map[string]any {
 	}
 	s.bootFacts(facts, state)
 	s.standing.facts(facts)
+	if s.starts.known {
+		facts["boot_override"] = clause(s.starts.text)
+	}
 	return facts
 }
 
@@ -50,6 +54,9 @@ func (s sight) facts(state State) map[string]any {
 func (s sight) reason(state State) string {
 	text := fmt.Sprintf("the BMC says that the power is %s", state)
 	more := s.standing.words()
+	if s.starts.known && s.starts.text != fromDisk {
+		more = append(more, "it is set to start from "+clause(s.starts.text))
+	}
 	if severities[s.health] > severities[healthOK] {
 		more = append(more, "health is "+s.health)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spinware/piket/internal/failpoint"
@@ -21,18 +22,19 @@ import (
 // use another connection; under a wire none of that happens. Every request has
 // a connection of its own to the address that answered first, to the holder of
 // the certificate that was seen first, and a write goes through write or not at
-// all. It is used by one goroutine at a time.
+// all.
 type wire struct {
+	mu      sync.Mutex      // the driver reads lists with several goroutines
 	ctx     context.Context // of the operation: bmclib does not hand its own on
 	address string          // host:port; the resolved one once it has answered
 	tls     *tls.Config
-	leaf    [sha256.Size]byte // fingerprint of the first certificate
-	systems map[string]system // what was read, by path
-	root    []byte            // the service root, as it was read
-	met     bool              // somebody has taken a connection
-	last    answer            // to the last request
-	write   func(path string) error
-	written answer // to the write that was let through
+	leaf    [sha256.Size]byte                                  // fingerprint of the first certificate
+	systems map[string]system                                  // what was read, by path
+	root    []byte                                             // the service root, as it was read
+	met     bool                                               // somebody has taken a connection
+	last    answer                                             // to the last request
+	write   func(method, path string) (body []byte, err error) // lets one write through, with another body unless that is nil
+	written answer                                             // to the write that was let through
 }
 
 // answer is what came back on one request: an HTTP status, or the reason why
@@ -58,6 +60,8 @@ var (
 
 // RoundTrip sends one request, once.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if req.Body != nil {
 		defer func() { _ = req.Body.Close() }()
 	}
@@ -86,10 +90,15 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (w *wire) permit(req *http.Request) error {
-	if w.write == nil || req.Method != http.MethodPost {
+	if w.write == nil || req.Method != http.MethodPost && req.Method != http.MethodPatch {
 		return errReadsOnly
 	}
-	return w.write(req.URL.Path)
+	body, err := w.write(req.Method, req.URL.Path)
+	if body != nil {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		req.GetBody = nil
+	}
+	return err
 }
 
 // connect opens a connection and proves who is at the other end.
@@ -164,6 +173,7 @@ type system struct {
 	SerialNumber string
 	UUID         string
 	PowerState   string
+	Boot         struct{ BootSourceOverrideEnabled, BootSourceOverrideTarget string }
 	Actions      struct {
 		Reset struct {
 			Target string `json:"target"`

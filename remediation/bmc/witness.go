@@ -94,12 +94,13 @@ func (w *Witness) ask(ctx context.Context, b *inventory.BMC, m *memory, urgent b
 	defer s.close()
 	m.answered()
 	took := time.Since(began)
-	stands := standing{}
+	stands, starts := standing{}, told{}
 	if urgent {
 		stands = m.standing(ctx, s, at)
+		starts, _ = s.starts(ctx) // that it is not told is said by its absence
 	}
 	seen := m.read(ctx, s, at)
-	seen.boot, seen.standing, seen.now = s.boot(), stands, at
+	seen.boot, seen.standing, seen.starts, seen.now = s.boot(), stands, starts, at
 	return probes.Result{
 		State: probes.Up, Reason: seen.reason(state), Facts: seen.facts(state), Evidence: seen.evidence(), Latency: took,
 	}

@@ -17,12 +17,13 @@ type Caps struct {
 	PowerPerServerDay int `yaml:"power_per_server_and_day"`
 	SSHPerDay         int `yaml:"ssh_per_day"`
 	InFlight          int `yaml:"in_flight"`
-	DutyPerServerDay  int `yaml:"duty_per_server_and_day"` // bringing back power that piket cut itself
+	DutyPerServerDay  int `yaml:"duty_per_server_and_day"` // bringing back power that piket cut itself, and taking back what it set on a BMC
+	ReinstallsPerDay  int `yaml:"reinstalls_per_day"`      // servers that are given a boot device, and those that are given an image
 }
 
 // DefaultCaps are low on purpose. A company that needs more says so in the
 // executor's file, which the daemon cannot write.
-var DefaultCaps = Caps{PowerPerDay: 20, PowerPerSiteHour: 5, PowerPerServerDay: 3, SSHPerDay: 100, InFlight: 5, DutyPerServerDay: 20}
+var DefaultCaps = Caps{PowerPerDay: 20, PowerPerSiteHour: 5, PowerPerServerDay: 3, SSHPerDay: 100, InFlight: 5, DutyPerServerDay: 20, ReinstallsPerDay: 1}
 
 // flightTime is how long an intent that never ended counts as under way: longer
 // than a send can take. After that it is one whose executor was killed.
@@ -35,13 +36,22 @@ const (
 	wordPower = "power"
 	wordDuty  = "duty"
 	wordSSH   = "ssh"
+	wordBoot  = "boot"
+	wordMedia = "media"
+	wordBack  = "take back"
 )
 
 func word(i incident.Intended) string {
 	switch {
-	case i.Action == "power" && i.Duty > 0:
+	case i.TakesBack():
+		return wordBack
+	case i.Action == incident.ActionBoot:
+		return wordBoot
+	case i.Action == incident.ActionMedia:
+		return wordMedia
+	case i.Action == incident.ActionPower && i.Duty > 0:
 		return wordDuty
-	case i.Action == "power":
+	case i.Action == incident.ActionPower:
 		return wordPower
 	}
 	return wordSSH
@@ -85,6 +95,10 @@ func (c Caps) allow(i incident.Intended, server inventory.Server, records []jour
 			limit{"power commands for " + server.Name + " in a day", count(day, onServer), c.PowerPerServerDay})
 	case wordDuty:
 		limits = []limit{{"tries in a day to bring back the power of " + server.Name, count(day, onServer), c.DutyPerServerDay}}
+	case wordBack:
+		limits = []limit{{"tries in a day to take back what was set on the BMC of " + server.Name, count(day, onServer), c.DutyPerServerDay}}
+	case wordBoot, wordMedia:
+		limits = append(limits, limit{"reinstallations in a day", count(day, same), c.ReinstallsPerDay})
 	case wordSSH:
 		limits = append(limits, limit{"SSH commands in a day", count(day, same), c.SSHPerDay})
 	}

@@ -21,6 +21,9 @@ func (x *Executor) check(i incident.Intended, now time.Time) (inventory.Server, 
 	if i.Intent == "" || len(i.Intent) > maxIntentBytes {
 		return none, errors.New("the order names no intent")
 	}
+	if i.Drill {
+		return none, errors.New("it is of a drill, and a drill touches no machine")
+	}
 	if _, ok := x.Actions[i.Action]; !ok {
 		return none, fmt.Errorf("%q is not an action of the executor", i.Action)
 	}
@@ -45,17 +48,22 @@ func (x *Executor) check(i incident.Intended, now time.Time) (inventory.Server, 
 // filled in with values of its own inventory. A list of allowed commands would be
 // a second place that says what may run, and would hold for every server.
 func (x *Executor) known(i incident.Intended, server inventory.Server) error {
-	if i.Action == "power" {
-		if len(i.Command) > 0 || !slices.Contains(verbs, i.Verb) || i.Duty > 0 && i.Verb != "on" {
-			return fmt.Errorf("%q is not a power command of the executor", i.Verb)
-		}
+	switch {
+	case i.Action == incident.ActionPower && (len(i.Command) > 0 || !slices.Contains(verbs, i.Verb) || i.Duty > 0 && (i.Verb != "on" || i.Boot != "")):
+		return fmt.Errorf("%q is not a power command of the executor", i.Verb)
+	case i.Action == incident.ActionPower && i.Boot == "":
 		return nil
+	case i.TakesBack():
+		return takesBack(i)
 	}
 	book, ok := x.Runbooks().Book(i.Runbook)
 	if !ok {
 		return fmt.Errorf("the executor has no runbook %q", i.Runbook)
 	}
 	remedy, ok := book.Remedy(i.Step)
+	if i.Action != incident.ActionSSH {
+		return x.wipes(i, server, book, remedy)
+	}
 	if !ok || len(remedy.SSH) == 0 || i.Verb != "" || i.Duty > 0 {
 		return fmt.Errorf("the executor's runbook %s has no command in step %q", book.Name, i.Step)
 	}

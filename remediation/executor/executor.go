@@ -35,6 +35,7 @@ type Executor struct {
 	Actions   map[string]remediation.Action // the drivers, by the intent's action
 	Look      map[string]probes.Prober      // what needs a key to look, by [Probe], [Watch] and [Boot]
 	Frozen    func() string
+	Images    func() []string  // hosts from which disk images may come; none when empty
 	Journal   *journal.Journal // of the executor alone
 	Caps      func() Caps
 	Clock     *clock.Clock
@@ -49,6 +50,8 @@ const (
 	Probe = "probe"
 	Watch = "watch"
 	Boot  = "boot"
+
+	Identity = "identity" // which machine a BMC belongs to
 )
 
 // The kinds of records in the executor's journal.
@@ -67,7 +70,7 @@ const maxAhead = 2 * time.Minute
 
 // Actions lists what an executor can do, each carried out by do.
 func Actions(do remediation.Action) map[string]remediation.Action {
-	return map[string]remediation.Action{"power": do, "ssh": do}
+	return map[string]remediation.Action{incident.ActionPower: do, incident.ActionSSH: do, incident.ActionBoot: do, incident.ActionMedia: do}
 }
 
 // Err says why no order is carried out, nil when they are: once the journal could

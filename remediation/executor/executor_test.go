@@ -61,7 +61,8 @@ func newWorld(t *testing.T) *world {
 	witness := bmc.NewWitness(clk.Now)
 	w := &world{lab: d, dir: dir, freeze: freeze.In(dir), Executor: &executor.Executor{
 		Inventory: func() *inventory.Inventory { return inv }, Runbooks: func() *runbooks.Library { return library },
-		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run},
+		Actions: map[string]remediation.Action{"power": bmc.Power, "ssh": ssh.Run, "boot": bmc.Boot, "media": bmc.Images{CAFile: d.CAFile}.Action},
+		Images:  func() []string { return []string{d.ImagesHost()} },
 		Look:    map[string]probes.Prober{executor.Probe: witness.Probe, executor.Watch: witness.Watch},
 		Frozen:  freeze.In(dir).Why, Caps: func() executor.Caps { return executor.DefaultCaps },
 		Clock: clk, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -230,6 +231,7 @@ func TestAnOrderThatDoesNotFitWhatTheExecutorKnowsIsRefused(t *testing.T) {
 		"no such action":        func(i *incident.Intended) { i.Action = "format" },
 		"no such verb":          func(i *incident.Intended) { i.Verb = "reset" },
 		"a duty to switch off":  func(i *incident.Intended) { i.Verb, i.Duty = "off", 1 },
+		"of a drill":            func(i *incident.Intended) { i.Drill = true },
 		"too late":              func(i *incident.Intended) { i.NotAfter = time.Now().Add(-time.Second) },
 		"good for too long":     func(i *incident.Intended) { i.NotAfter = time.Now().Add(time.Hour) },
 		"a command of nobody's": func(i *incident.Intended) { i.Action, i.Verb, i.Command = "ssh", "", []string{"rm", "-rf", "/"} },

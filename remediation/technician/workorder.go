@@ -2,10 +2,11 @@
 // somebody who stands in a cold aisle with a telephone and has never seen the
 // machine.
 //
-//	subject, body := technician.WorkOrder(server, site, inc, "restart-and-diagnose", now)
+//	order := technician.Writer{ExternalURL: "https://piket.example.net"}.Order(assignment)
 package technician
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
+	"github.com/spinware/piket/internal/signed"
+	"github.com/spinware/piket/remediation"
 )
 
 // tasks lists what each order of a runbook asks for, step by step. An order that
@@ -38,29 +41,101 @@ var tasks = map[string][]string{
 	},
 }
 
-// WorkOrder returns a work order's subject and body. It holds nothing secret:
-// it goes to another company by mail.
-func WorkOrder(server inventory.Server, site inventory.Site, inc *incident.Incident, order string, now time.Time) (subject, body string) {
+// Writer writes work orders. The zero Writer makes no links.
+type Writer struct {
+	ExternalURL string // of piket's own page; "" leaves links out
+}
+
+// linkHolds is how long the link to an order holds after somebody should have
+// arrived. What is not over by then is settled by telephone.
+const linkHolds = 72 * time.Hour
+
+// Order composes what hands on site are asked to do. It holds nothing secret: it goes
+// to another company, and stands on the timeline. Where the site's access code belongs
+// there is a mark, unless the technician has a page that shows it.
+func (w Writer) Order(a remediation.Assignment) incident.WorkOrdered {
+	o, hands := a.Order, *a.Site.RemoteHands
+	o.To, o.Email, o.Telephone = hands.Name, hands.Email, hands.Telephone
+	o.Language = cmp.Or(hands.Language, inventory.DefaultLanguage)
+	o.Checklist = asked(a.Asks)
+	if hands.Kind != "" && hands.Kind != "mail" {
+		o.Way = incident.Way(hands.Kind)
+	}
+	o.Cost, o.Limit, o.Currency = hands.Cost(), hands.CostLimit, cmp.Or(hands.Currency, inventory.DefaultCurrency)
+	if o.Cost > o.Limit { // an unknown cost is 0: it goes, and names the limit
+		o.State = incident.OrderDraft
+	}
+	if w.ExternalURL != "" {
+		o.Link = link(o, a.Incident.ID).Path()
+	}
+	o.Subject, o.Body = w.text(a, o)
+	return o
+}
+
+// link is the path of the page for who has the order.
+func link(o incident.WorkOrdered, inc string) signed.Link {
+	return signed.Link{
+		Purpose: Page, Incident: inc, Party: strings.TrimPrefix(o.Order, inc+"/"),
+		Expires: o.ArriveBy.Add(linkHolds).Truncate(time.Second),
+	}
+}
+
+// Page is the purpose of the technician's links.
+const Page = "technician"
+
+func (w Writer) text(a remediation.Assignment, o incident.WorkOrdered) (subject, body string) {
+	server, site, inc := a.Server, a.Site, a.Incident
 	subject = line(fmt.Sprintf("Work order for %s, rack %s, %s (%s)", server.Name, or(server.Rack, "unknown"), or(site.Title, site.Name), inc.ID))
 	if server.Name == "" { // it is about the whole site
 		subject = line(fmt.Sprintf("Work order for site %s (%s)", or(site.Title, site.Name), inc.ID))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Work order, written %s\n", stamp(now))
-	section(&b, "WHERE", place(server, site))
+	fmt.Fprintf(&b, "Work order %s, written %s\n", o.Order, stamp(a.Now))
+	if o.Link != "" {
+		fmt.Fprintf(&b, "\nYOUR PAGE (accept, checklist, photographs, access code)\n  %s%s\n", w.ExternalURL, o.Link)
+	}
+	section(&b, "WHERE", access(place(server, site), site, o.Link == ""))
 	section(&b, "WHAT IS WRONG", wrong(inc))
 	section(&b, "WHAT HAS BEEN TRIED FROM A DISTANCE", tried(inc))
-	section(&b, "WHAT WE ASK", numbered(asked(order)))
-	section(&b, "WHAT NOT TO TOUCH", []string{
+	section(&b, "WHAT WE ASK", numbered(o.Checklist))
+	section(&b, "WHAT NOT TO TOUCH", append(armed(a.Incident), []string{
 		"No other server, cable, switch or power strip in this rack.",
 		"No disk of this server: none is pulled, swapped or reseated without our word.",
 		"If the serial number differs from the one above: stop, and call us.",
-	})
-	section(&b, "TELL US", []string{
-		"Answer this mail, or call the engineer who sent you, when you accept, when you stand at the rack, and when you are done.",
-		"Always name " + inc.ID + ".",
-	})
+	}...))
+	section(&b, "WHAT IT MAY COST", cost(o))
+	section(&b, "TELL US", tellUs(a, o))
 	return subject, b.String()
+}
+
+func cost(o incident.WorkOrdered) []string {
+	switch {
+	case o.Limit > 0:
+		return []string{"Up to " + o.Money(max(o.Limit, o.Cost)) + ". Call us before it becomes more."}
+	case o.Cost > 0:
+		return []string{"About " + o.Money(o.Cost) + ". Call us before it becomes more."}
+	}
+	return []string{"As agreed in the contract. Call us before you do more than is asked."}
+}
+
+func tellUs(a remediation.Assignment, o incident.WorkOrdered) []string {
+	how := "Answer this mail, or call the engineer who sent you, when you accept, when you stand at the rack, and when you are done."
+	if o.Link != "" {
+		how = "On your page: when you accept, when you stand at the rack, when your hands are in it and out of it, and when you are done."
+	}
+	lines := []string{how}
+	if number := a.Site.RemoteHands.CallBack; number != "" {
+		lines = append(lines, "Call us at "+number+".")
+	}
+	return append(lines, "Always name "+a.Incident.ID+".")
+}
+
+// armed warns of a machine that a restart would wipe.
+func armed(inc *incident.Incident) []string {
+	if inc.Armed == nil {
+		return nil
+	}
+	return []string{"DO NOT RESTART THIS SERVER AND DO NOT PRESS ITS BUTTON before you have called us: " + inc.Armed.What() + ", and starting it could wipe its disks."}
 }
 
 func place(server inventory.Server, site inventory.Site) []string {
@@ -74,7 +149,7 @@ func place(server inventory.Server, site inventory.Site) []string {
 		for _, rack := range site.Racks {
 			lines = append(lines, strings.TrimSpace("Rack:    "+rack.Name+" "+rack.Room))
 		}
-		return access(lines, site)
+		return lines
 	}
 	unit := "not known: go by the serial number"
 	if server.Unit > 0 {
@@ -86,13 +161,20 @@ func place(server inventory.Server, site inventory.Site) []string {
 	if server.Model != "" {
 		lines = append(lines, "Model:   "+server.Model)
 	}
-	return access(lines, site)
+	if server.AssetTag != "" {
+		lines = append(lines, "Asset:   "+server.AssetTag)
+	}
+	return lines
 }
 
-// access adds what the site asks a caller for.
-func access(lines []string, site inventory.Site) []string {
-	if site.RemoteHands != nil && site.RemoteHands.Reference != "" {
-		lines = append(lines, "Access:  "+site.RemoteHands.Reference)
+// access adds what the site asks a caller for, and where the code of its door goes.
+func access(lines []string, site inventory.Site, code bool) []string {
+	hands := site.RemoteHands
+	if hands.Reference != "" {
+		lines = append(lines, "Access:  "+hands.Reference)
+	}
+	if code && !hands.AccessCode.IsZero() {
+		lines = append(lines, "Code:    "+incident.AccessCodeMark)
 	}
 	return lines
 }
@@ -129,7 +211,7 @@ func tried(inc *incident.Incident) []string {
 		}
 		lines = append(lines, text+".")
 	}
-	if a := inc.Action; a != nil && a.Outcome != "" {
+	if a := inc.LastTried(); a != nil && a.Outcome != "" {
 		lines = append(lines, fmt.Sprintf("Last: %s, at %s, outcome %s (%s).", a.What(), stamp(a.SettledAt), a.Outcome, sentence(a.Detail)))
 	}
 	if len(lines) == 0 {

@@ -1,0 +1,4 @@
+package telephone
+
+// SignedByTwilio is for the test of a signature that Twilio published.
+var SignedByTwilio = signedByTwilio
