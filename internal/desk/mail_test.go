@@ -50,6 +50,22 @@ func TestWhoseYesByMailCounts(t *testing.T) { // [6.6]
 	}
 }
 
+// A call about one customer's mail says nothing about another's, whatever they are
+// called.
+func TestAMailThatWaitsKeepsNoOtherCustomersWaiting(t *testing.T) { // [6.1]
+	for topic, want := range map[string]int{"mail-acme-1": 1, "mail-acme-tools-1": 2, "mail-unknown-1": 2, "": 2} {
+		h := over(t, "acme")
+		if topic != "" {
+			h.happens(incident.Attention{Topic: topic, Why: "x"})
+		}
+		list, err := desk.ReceiveMail(desk.Facts{Incident: h.incident(), Inventory: h.inv, Policy: h.policy, Now: h.now},
+			desk.Letter{MailReceived: incident.MailReceived{Mail: "1", From: "it@acme.example.net", Customer: "acme", Words: "Hello?", Sort: incident.MailReply}})
+		if err != nil || len(list) != want {
+			t.Errorf("while %q waits: %v, %v", topic, kinds(list), err)
+		}
+	}
+}
+
 // The last yes that was missing makes closing possible, and a person does it.
 func TestTheLastYesByMailClosesNothing(t *testing.T) { // [6.6], design rule: mail never closes
 	h := over(t, "acme")

@@ -366,6 +366,29 @@ func TestAMailAboutAClosedIncidentIsOneNewRecord(t *testing.T) { // [2.5]
 	}
 }
 
+// A stranger needs nothing but a number to write about an incident, and any name
+// will do.
+func TestStrangersWithANumberFloodNobody(t *testing.T) {
+	o := newOffice(t)
+	id := o.down()
+	for n := range 50 {
+		o.gets(note{from: fmt.Sprintf("x%d@elsewhere.example.net", n), subject: "Re: " + id, body: "?"})
+	}
+	if got := mailTopics(o.load(id)); len(got) != 1 {
+		t.Errorf("called for a person by %d names", len(got))
+	}
+	o.record(id, incident.Closed{By: "noor"})
+	waiting := 0
+	for n := range 2 * strangersAll {
+		if err := o.Take(t.Context(), note{from: fmt.Sprintf("x%d@elsewhere.example.net", n), subject: "Re: " + id, body: "!"}.letter()); errors.Is(err, ErrBusy) {
+			waiting++
+		}
+	}
+	if waiting != strangersAll || len(o.all()) != 1+strangersAll {
+		t.Errorf("%d wait, %d records", waiting, len(o.all()))
+	}
+}
+
 func TestOneIncidentTakesSoManyMailsAndNoMore(t *testing.T) {
 	o := newOffice(t)
 	id := o.down()
