@@ -45,17 +45,22 @@ func (w *world) show(t *testing.T, id string) (s seen) {
 // ongoing lists the incidents that are open for a server.
 func (w *world) ongoing(t *testing.T, server string) (ids []string) {
 	t.Helper()
-	out, errs, ok := w.cli("sem", "incident", "list", "--output", "json")
-	var list []store.Summary
-	if !ok || json.Unmarshal([]byte(out), &list) != nil {
-		t.Fatalf("list incidents: %s%s", out, errs)
-	}
-	for _, m := range list {
+	for _, m := range w.list(t) {
 		if m.Subject == "server:"+server {
 			ids = append(ids, m.ID)
 		}
 	}
 	return ids
+}
+
+// list lists the incidents that are open.
+func (w *world) list(t *testing.T) (list []store.Summary) {
+	t.Helper()
+	out, errs, ok := w.cli("sem", "incident", "list", "--output", "json")
+	if !ok || json.Unmarshal([]byte(out), &list) != nil {
+		t.Fatalf("list incidents: %s%s", out, errs)
+	}
+	return list
 }
 
 // opened waits for the incident of a server.

@@ -145,5 +145,8 @@ var bugs = []bug{
 	{"the executor wipes what its inventory does not allow", "remediation/executor/wipe.go", []edit{{`case !server.Wipeable():`, `case server.Name == "":`}}, "./remediation/executor", "TestADiskIsWipedOnlyAsTheExecutorItselfKnows"},
 	{"the executor takes an image from anywhere", "remediation/executor/wipe.go", []edit{{`case !slices.Contains(x.Images(), r.Media.Host()):`, `case !slices.Contains([]string{r.Media.Host()}, r.Media.Host()) && x.Images() == nil:`}}, "./remediation/executor", "TestADiskIsWipedOnlyAsTheExecutorItselfKnows"},
 	{"the executor reinstalls any number in a day", "remediation/executor/caps.go", []edit{{`case wordBoot, wordMedia:`, `case "never":`}}, "./remediation/executor", "TestTheExecutorReinstallsOneServerADay"},
+	{"a yes by mail is believed whoever guesses", "internal/mailbox/mailbox.go", []edit{{`if about.proved {`, `if about.message != "" {`}}, "./internal/mailbox", "TestACustomersYesOrNoByMail"},
+	{"a mail is marked before it is written down", "internal/mailbox/fetch.go", []edit{{`if err := s.parts.Take(ctx, letter); err != nil {`, `if err := errors.Join(s.mark(uid), s.parts.Take(ctx, letter)); err != nil {`}}, "./internal/mailbox", "TestAMailThatCouldNotBeWrittenDownStaysUnmarked"},
+	{"a mail that is read again is answered again", "internal/desk/mail.go", []edit{{`case inc.HasMail(l.Mail):`, `case l.Mail == "":`}}, "./internal/mailbox", "TestADeathAtAnyPointLosesAndDoublesNothing"},
 	{"a drill sends a technician", "internal/dispatch/dispatch.go", []edit{{`if inc.IsDrill() {`, `if inc.IsDrill() && inc.Version == 0 {`}}, "./internal/dispatch", "TestAnOrderOfADrillGoesNowhere"},
 }

@@ -78,15 +78,16 @@ func (b *batch) wasAsked(l Letter) bool {
 		slices.ContainsFunc(m.To, func(to string) bool { return strings.EqualFold(to, l.From) })
 }
 
-// unread calls for somebody to read a mail. While one of the same sender's waits,
-// those that follow it wait beside it.
+// unread calls for somebody to read a mail. While one of the same customer's waits,
+// or any of those whom nobody knows, those that follow it wait beside it: whoever
+// writes under ever new names calls once.
 func (b *batch) unread(l Letter) {
-	who := incident.MailTopic + l.From
+	who := incident.MailTopic + "unknown"
 	if l.Customer != "" {
 		who = incident.MailTopic + l.Customer
 	}
 	for topic := range b.facts.Incident.Attentions {
-		if topic == who || strings.HasPrefix(topic, who+"-") {
+		if n := strings.LastIndexByte(topic, '-'); n > 0 && topic[:n] == who {
 			return
 		}
 	}

@@ -56,6 +56,9 @@ func TestADrillIsKnownByItsSubject(t *testing.T) {
 func TestEveryKindOfMessageOfADrillIsMarked(t *testing.T) {
 	found := 0
 	for kind, read := range incident.Kinds {
+		if kind == "mail_received" {
+			continue // what came in stays as it was written
+		}
 		p, err := read([]byte(`{}`))
 		if err != nil {
 			t.Fatal(err)

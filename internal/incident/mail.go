@@ -40,12 +40,24 @@ func (p MailReceived) Text() string {
 	}
 	text := fmt.Sprintf("%s that says it is from %s: %s", what, p.Sender(), p.Subject)
 	if p.Words != "" {
-		text += ": " + p.Words
+		text += ": " + first(p.Words, maxTold)
 	}
 	if len(p.Remarks) > 0 {
 		text = strings.TrimRight(text, ".") + ". (" + strings.Join(p.Remarks, "; ") + ")"
 	}
 	return sentence("%s.", text)
+}
+
+// maxTold is how much of a mail its sentence repeats; the whole of it stands in the
+// event.
+const maxTold = 400
+
+// first is the beginning of a text.
+func first(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // Sender names who a mail says it is from.
@@ -74,6 +86,16 @@ func (i *Incident) mailed(e Event) {
 	case Note:
 		maps.DeleteFunc(i.Attentions, func(topic string, _ time.Time) bool { return strings.HasPrefix(topic, MailTopic) })
 	}
+}
+
+// MailWaits reports whether somebody has to read a mail and say so by a note.
+func (i *Incident) MailWaits() bool {
+	for topic := range i.Attentions {
+		if strings.HasPrefix(topic, MailTopic) {
+			return true
+		}
+	}
+	return false
 }
 
 // HasMail reports whether a mail is on the timeline already.

@@ -223,7 +223,7 @@ func TestACustomersYesOrNoByMail(t *testing.T) { // [2.5, 6.6]
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
 			id, question := o.asked()
-			guess := strings.Split(question, ".M")[0] + ".M9." + strings.Repeat("0", 24) + "@piket.example.net"
+			guess := guessed(question)
 			answers := map[string]string{"question": question, "guess": guess, "other": o.messageID(o.load(id).Messages[0].Message)}[c.answers]
 			o.gets(note{from: c.from, subject: "Re: [" + id + "] Werkt alles weer?", answers: answers, body: c.body})
 			inc := o.load(id)
@@ -306,6 +306,12 @@ func TestAFloodOfStrangersWaitsAndKeepsNoCustomerWaiting(t *testing.T) { // [2.1
 	}
 }
 
+// guessed is a Message-ID of somebody who knows everything of it that can be known.
+func guessed(messageID string) string {
+	name, domain, _ := strings.Cut(messageID, "@")
+	return name[:len(name)-24] + strings.Repeat("0", 24) + "@" + domain
+}
+
 func TestABounceIsNoticedAndTheCustomerIsTelephoned(t *testing.T) { // [6.5]
 	o := newOffice(t)
 	id := o.down()
@@ -318,7 +324,7 @@ func TestABounceIsNoticedAndTheCustomerIsTelephoned(t *testing.T) { // [6.5]
 	bounce := func(messageID string) note {
 		return note{from: "MAILER-DAEMON@mx.example.net", subject: "Undelivered", body: "office@bakery.example.net: 550 5.1.1 no such user\n\nMessage-ID: <" + messageID + ">\n"}
 	}
-	o.gets(bounce(strings.Replace(o.messageID(first.Message), "@", "0@", 1))) // guessed
+	o.gets(bounce(guessed(o.messageID(first.Message))))
 	if m := o.load(id).Message(first.Message); m.Bounced != "" {
 		t.Error("anybody can say that a customer does not hear")
 	}
@@ -357,6 +363,29 @@ func TestAMailAboutAClosedIncidentIsOneNewRecord(t *testing.T) { // [2.5]
 	o.gets(note{from: "office@bakery.example.net", subject: "Re: [" + id + "]", answers: question, body: "Hallo?"})
 	if all := o.all(); len(all) != 2 || len(all[1].Mails) != 2 || all[0].Status != incident.Finished {
 		t.Errorf("%d incidents, the first is %s", len(all), all[0].Status)
+	}
+}
+
+// A stranger needs nothing but a number to write about an incident, and any name
+// will do.
+func TestStrangersWithANumberFloodNobody(t *testing.T) {
+	o := newOffice(t)
+	id := o.down()
+	for n := range 50 {
+		o.gets(note{from: fmt.Sprintf("x%d@elsewhere.example.net", n), subject: "Re: " + id, body: "?"})
+	}
+	if got := mailTopics(o.load(id)); len(got) != 1 {
+		t.Errorf("called for a person by %d names", len(got))
+	}
+	o.record(id, incident.Closed{By: "noor"})
+	waiting := 0
+	for n := range 2 * strangersAll {
+		if err := o.Take(t.Context(), note{from: fmt.Sprintf("x%d@elsewhere.example.net", n), subject: "Re: " + id, body: "!"}.letter()); errors.Is(err, ErrBusy) {
+			waiting++
+		}
+	}
+	if waiting != strangersAll || len(o.all()) != 1+strangersAll {
+		t.Errorf("%d wait, %d records", waiting, len(o.all()))
 	}
 }
 

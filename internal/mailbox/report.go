@@ -17,7 +17,7 @@ import (
 // join the one that is open for the server that it is about. When one sender has
 // reported too much, what they write goes to the last of their records.
 func (t *Taker) report(ctx context.Context, l Letter) (result, id string, err error) {
-	now, s := t.Clock.Now(), senderOf(t.Inventory(), l.From)
+	s := senderOf(t.Inventory(), l.From)
 	since, err := t.firstSeen(ctx, l)
 	if err != nil {
 		return "", "", err
@@ -35,6 +35,13 @@ func (t *Taker) report(ctx context.Context, l Letter) (result, id string, err er
 	if known.Incident != "" { // it was read before, and its end was not written down
 		return joined, known.Incident, t.reported(ctx, known.Incident, l, a)
 	}
+	return t.open(ctx, l, s, a)
+}
+
+// open brings a report in through the one door, unless its sender has reported too
+// much.
+func (t *Taker) open(ctx context.Context, l Letter, s sender, a alerts.Alert) (result, id string, err error) {
+	now := t.Clock.Now()
 	if last, full := t.limits.full(l.From, s.stranger(), now); full {
 		inc, err := t.incident(ctx, last, last != "")
 		switch {
@@ -49,7 +56,8 @@ func (t *Taker) report(ctx context.Context, l Letter) (result, id string, err er
 	if err := t.Receive(ctx, []alerts.Alert{a}, 0); err != nil {
 		return "", "", err
 	}
-	if known, err = t.Store.Episode(ctx, a.Episode()); err != nil {
+	known, err := t.Store.Episode(ctx, a.Episode())
+	if err != nil {
 		return "", "", err
 	}
 	t.limits.reported(l.From, known.Incident, s.stranger(), now)
@@ -69,20 +77,13 @@ func (t *Taker) afterwards(ctx context.Context, inc *incident.Incident, l Letter
 	l.Subject = oneline.Of(fmt.Sprintf("After %s was closed: %s", inc.ID, l.Subject), maxLineRunes)
 	a := t.alert(l, s, labels)
 	a.StartsAt = inc.ClosedAt
-	known, err := t.Store.Episode(ctx, a.Episode())
-	if err == nil && known.Incident != "" {
+	switch known, err := t.Store.Episode(ctx, a.Episode()); {
+	case err != nil:
+		return "", "", err
+	case known.Incident != "":
 		return joined, known.Incident, t.reply(ctx, known.Incident, l, named{})
 	}
-	if err == nil {
-		err = t.Receive(ctx, []alerts.Alert{a}, 0)
-	}
-	if err == nil {
-		known, err = t.Store.Episode(ctx, a.Episode())
-	}
-	if err != nil {
-		return "", "", err
-	}
-	return opened, known.Incident, t.reported(ctx, known.Incident, l, a)
+	return t.open(ctx, l, s, a)
 }
 
 // alert turns a mail into the one form in which trouble enters.

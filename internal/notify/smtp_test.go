@@ -46,7 +46,7 @@ func TestMailArrivesAsItWasWritten(t *testing.T) {
 	for name, want := range map[string]string{
 		"From": "<piket@example.net>", "Subject": example.Subject, "Date": "Mon, 05 Jan 2026 03:00:00 +0000",
 		"Message-ID": "<INC-2026-0001.M7@example.net>", "References": "<INC-2026-0001@example.net>",
-		"In-Reply-To": "<INC-2026-0001@example.net>", "Auto-Submitted": "auto-generated",
+		"In-Reply-To": "<INC-2026-0001@example.net>", "Auto-Submitted": "auto-generated", "X-Loop": "piket@example.net",
 		"To": "<it@acme.example.net>, <noc@acme.example.net>",
 	} {
 		if text := header(t, got[0].Header.Get, name); text != want {
@@ -56,6 +56,24 @@ func TestMailArrivesAsItWasWritten(t *testing.T) {
 	body, err := io.ReadAll(quotedprintable.NewReader(got[0].Body))
 	if err != nil || strings.ReplaceAll(string(body), "\r\n", "\n") != example.Body {
 		t.Errorf("the body is %q (%v)", body, err)
+	}
+}
+
+func TestAnAutomaticAnswerSaysThatItIsOneAndToWhat(t *testing.T) { // [2.1]
+	server := newMailServer(t, options{})
+	answer := example
+	answer.Answers = "<1@bakery.example.net>"
+	smtp := notify.SMTP{From: "piket@example.net", Server: server.address, TLS: "none", Mark: func(message string) string { return "mark-of-" + strings.ReplaceAll(message, "/", "-") }}
+	if _, err := smtp.Send(t.Context(), answer); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"Auto-Submitted": "auto-replied", "In-Reply-To": "<1@bakery.example.net>", "References": "<INC-2026-0001@example.net> <1@bakery.example.net>",
+		"X-Loop": "piket@example.net", "Message-ID": "<INC-2026-0001.M7.mark-of-INC-2026-0001-M7@example.net>",
+	} {
+		if text := header(t, server.mails(t)[0].Header.Get, name); text != want {
+			t.Errorf("%s is %q, want %q", name, text, want)
+		}
 	}
 }
 

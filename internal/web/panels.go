@@ -38,6 +38,7 @@ var panels = []panel{
 	{"close", shown(closeOf)},
 	{"ladder", shown(ladderOf)},
 	{"diagnosis", shown(diagnosisOf)},
+	{"mails", shown(mailsOf)},
 	{"customers", shown(customersOf)},
 	{"roles", shown(rolesOf)},
 }

@@ -41,7 +41,6 @@ var kindLooks = map[incident.Kind]look{
 	"acknowledged":       {"people", "hand", toneGood},
 	"covered":            {"people", "people", toneQuiet},
 	"uncovered":          {"people", "people", toneQuiet},
-	"mail_received":      {"people", "mail", toneQuiet},
 	"role_assigned":      {"people", "people", toneQuiet},
 	"role_released":      {"people", "people", toneQuiet},
 	"subscribed":         {"people", "bell", toneQuiet},
@@ -90,6 +89,7 @@ var kindLooks = map[incident.Kind]look{
 	"bounced":            {"messages", "mail", toneBad},
 	"update_drafted":     {"messages", "ask", toneAsk},
 	"update_agreed":      {"people", "yes", toneGood},
+	"mail_received":      {"people", "mail", toneAsk},
 	"review_due":         {"record", "clock", toneQuiet},
 	"review_written":     {"people", "note", toneQuiet},
 	"review_shared":      {"people", "book", toneGood},
@@ -142,6 +142,8 @@ func lineOf(e incident.Event, inv *inventory.Inventory) line {
 		l.More = p.Body
 	case incident.CallTask:
 		l.More = p.Script
+	case incident.MailReceived:
+		l.More = p.Words
 	case incident.WorkOrdered:
 		l.More = p.Body
 	}
