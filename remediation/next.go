@@ -213,9 +213,9 @@ func (f Facts) forbids(intent incident.Intended) string {
 		switch {
 		case f.Frozen != "":
 			return "guard freeze: " + f.Frozen
-		case f.Alone:
+		case intent.GivesPower() && f.Alone: // what is taken back from a BMC moves no machine
 			return "guard surroundings: what other incidents do was not looked up"
-		case f.inRack() != "":
+		case intent.GivesPower() && f.inRack() != "":
 			return "guard interlock: hands are in its rack, for " + f.inRack()
 		case f.otherMachine() != "":
 			return "guard identity: " + f.otherMachine()

@@ -432,6 +432,12 @@ func TestPowerThatIsOwedWaitsUntilTheBootDeviceIsTakenBack(t *testing.T) {
 // The whole story, by the same Next that decides in earnest.
 func TestAReinstallationByTheBook(t *testing.T) {
 	f := wipeable(t)
+	inv := *f.Inventory
+	for _, name := range []string{"noor", "ravi"} {
+		inv.People = append(inv.People, inventory.Person{Name: name, Email: name + "@example.net", Roles: []inventory.Role{inventory.Engineer}})
+	}
+	inv.Teams = []inventory.Team{{Name: f.Runbook.Assign, Members: []string{"noor", "ravi"}, OnDuty: []string{"noor", "ravi"}}}
+	f.Inventory = &inv
 	f.entry(t, func(s *inventory.Server) { s.SSH = nil })
 	for answer, want := range map[string][]string{
 		"yes": {"media insert", "boot cdrom", "power cycle", "boot none", "media eject"},
