@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -54,7 +55,12 @@ func newPeer(t *testing.T, transport string, do answers) *peer {
 		stop()
 		ua.Close()
 	})
-	p.server = fmt.Sprintf("127.0.0.1:%d", ua.TransportLayer().GetListenPort(transport))
+	var ports []int
+	for len(ports) == 0 && t.Context().Err() == nil { // it says that it serves a moment before it says where
+		runtime.Gosched()
+		ports = ua.TransportLayer().ListenPorts(transport)
+	}
+	p.server = fmt.Sprintf("127.0.0.1:%d", ports[0])
 	return p
 }
 
