@@ -14,6 +14,35 @@ import (
 // memorySpan is how far back what was touched matters to any guard.
 const memorySpan = 24 * time.Hour
 
+// memory is since when what was touched matters, by a clock that may have been
+// set ahead since.
+func (f Facts) memory() time.Time {
+	since := f.Now.Add(-memorySpan)
+	for _, step := range f.Ahead {
+		since = since.Add(-step.By)
+	}
+	return since
+}
+
+// asOfNow is what was touched, each at the moment that the clock would give it
+// now: setting a clock ahead makes nothing longer ago.
+func (f Facts) asOfNow(touched []*incident.Touch) []*incident.Touch {
+	if len(f.Ahead) == 0 {
+		return touched
+	}
+	list := make([]*incident.Touch, len(touched))
+	for n, t := range touched {
+		moved := *t
+		for _, step := range f.Ahead {
+			if moved.PlannedAt.Before(step.At) {
+				moved.PlannedAt = moved.PlannedAt.Add(step.By)
+			}
+		}
+		list[n] = &moved
+	}
+	return list
+}
+
 // others are the touches that count beside the intent that is being decided:
 // what was voided or refused never reached a machine, and giving power back
 // undoes what has been counted already.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/runbooks"
@@ -215,5 +216,51 @@ func TestPowerIsNotGivenBackByWhoHasNotLooked(t *testing.T) {
 		if why := f.forbids(owed); (why != "") != held {
 			t.Errorf("it looked %v ago: %q", ago, why)
 		}
+	}
+}
+
+// Setting the clock ahead makes nothing longer ago: what a day, an hour and a
+// cooldown allow is counted on.
+func TestAClockThatIsSetAheadFreesNoRoom(t *testing.T) {
+	const by = 25 * time.Hour
+	touches := func() (list []*incident.Touch) {
+		for n := range DefaultLimits.ServerDay {
+			list = append(list, &incident.Touch{Incident: "INC-9", Action: incident.Action{
+				Intended:  incident.Intended{Intent: fmt.Sprint("I", n), Server: "s0r0u0", Action: "power", Verb: "cycle"},
+				PlannedAt: noon.Add(-time.Duration(n) * time.Minute), Ended: true, Outcome: incident.OutcomeDone,
+			}})
+		}
+		return list
+	}
+	f := about(t, "s0r0u0")
+	f.Limits = DefaultLimits
+	f.Now = noon.Add(2*time.Hour + by)
+	f.Touched = f.asOfNow(touches())
+	if no := rarely(f, runbooks.Remedy{}); no != nil {
+		t.Errorf("a day and more later: %+v", no)
+	}
+	f.Ahead = []clock.Step{{At: noon.Add(time.Hour + by), By: by}}
+	if since := f.memory(); since.After(noon.Add(2*time.Hour - memorySpan)) {
+		t.Errorf("what is looked up begins at %v", since)
+	}
+	recorded := touches()
+	f.Touched = f.asOfNow(recorded)
+	if no := rarely(f, runbooks.Remedy{}); no == nil {
+		t.Error("two hours later, on a clock that was set ahead, the server may be acted on again")
+	}
+	if !recorded[0].PlannedAt.Equal(noon) {
+		t.Error("what others share was changed")
+	}
+	f.Now = noon.Add(memorySpan + by)
+	f.Touched = f.asOfNow(touches())
+	if no := rarely(f, runbooks.Remedy{}); no != nil {
+		t.Errorf("a real day later: %+v", no)
+	}
+	after := touches()
+	for _, a := range after {
+		a.PlannedAt = a.PlannedAt.Add(by + 90*time.Minute) // after the step, by the clock of then
+	}
+	if got := f.asOfNow(after); !got[0].PlannedAt.Equal(after[0].PlannedAt) {
+		t.Errorf("what was done after the step moved from %v to %v", after[0].PlannedAt, got[0].PlannedAt)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/spinware/piket/runbooks"
 )
 
-// Engine does what Next decides. Every field but About must be set.
+// Engine does what Next decides. Every field but Ahead and About must be set.
 type Engine struct {
 	Store     Timelines
 	Clock     *clock.Clock
@@ -30,6 +30,7 @@ type Engine struct {
 	Frozen    func() string                               // why everything is stopped, "" when it is not
 	Mine      func(context.Context, string) error         // nil when an incident is still this process's to work on
 	Untimely  func() string                               // why this machine's clock cannot be trusted, "" when it can
+	Ahead     func() []clock.Step                         // how it was set ahead in the last days; nil for a clock that nobody sets
 	Others    func(inventory.Server, time.Time) Others    // who else is at work on a server
 	Report    func(context.Context, []alerts.Alert) error // the one door for alerts
 	WorkOrder WorkOrder
@@ -143,6 +144,9 @@ func (e *Engine) facts(inc *incident.Incident) (Facts, error) {
 		Incident: inc.Practised(), Runbook: book, Inventory: e.Inventory(), Limits: e.Limits(),
 		Frozen: e.Frozen(), Clock: e.Untimely(), Goal: seen.goal, Diagnosis: seen.diagnosis, Now: e.Clock.Now(),
 		ClaimAge: seen.ageOfClaim(inc.Action, e.Clock),
+	}
+	if e.Ahead != nil {
+		f.Ahead = e.Ahead()
 	}
 	e.rankAs(seen, rank(f))
 	return f, nil

@@ -11,6 +11,7 @@ package remediation
 import (
 	"time"
 
+	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/runbooks"
@@ -43,6 +44,7 @@ type Facts struct {
 	Others   Others                       // who else is at work on the machine
 	Identity *incident.Identity           // what people have said of which machine the server is, nil when nothing
 	Clock    string                       // why this machine's clock cannot be trusted, "" when it can
+	Ahead    []clock.Step                 // how that clock was set ahead lately
 	Real     string                       // of a drill: the incident that is open for its server in earnest, "" when none is
 	ClaimAge time.Duration                // how long this process has known, by its own watch, that the intent is claimed
 }

@@ -18,7 +18,7 @@ const sendTimeout = 25 * time.Second
 // takes up: in the same transaction the guards are asked once more, on what every
 // other incident holds by then.
 func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) error {
-	_, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.Now.Add(-memorySpan),
+	_, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.memory(),
 		incident.Event{Actor: incident.Piket, Payload: intent})
 	return err
 }
@@ -27,7 +27,7 @@ func (e *Engine) intend(ctx context.Context, f Facts, intent incident.Intended) 
 // by now, and with what it was good for.
 func (f Facts) stillAllows(intent incident.Intended) func([]*incident.Touch) error {
 	return func(touched []*incident.Touch) error {
-		if f.Touched = touched; f.Incident.IsDrill() {
+		if f.Touched = f.asOfNow(touched); f.Incident.IsDrill() {
 			f.Touched = nil // what is pretended needs no room
 		}
 		f.Results = map[string][]*incident.Touch{intent.Step: learnt(intent, f.Results[intent.Step], touched)}
@@ -47,7 +47,7 @@ func (e *Engine) send(ctx context.Context, f Facts, intent incident.Intended) er
 	}
 	failpoint.Reach(failpoint.SendPlanned)
 	watch, left := e.Clock.Stopwatch(), intent.NotAfter.Sub(f.Now)
-	inc, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.Now.Add(-memorySpan),
+	inc, err := e.Store.AppendIf(ctx, f.Incident.ID, f.Incident.Version, f.stillAllows(intent), f.memory(),
 		incident.Event{Actor: incident.Piket, Payload: incident.Claimed{Intent: intent.Intent, Owner: e.Owner}})
 	if err != nil {
 		return err

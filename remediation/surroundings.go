@@ -46,9 +46,10 @@ func isLook(m Move) bool {
 // surroundings adds what other incidents mean for this one.
 func (e *Engine) surroundings(ctx context.Context, f *Facts) error {
 	var err error
-	if f.Touched, err = e.Store.Touches(ctx, f.Now.Add(-memorySpan)); err != nil {
+	if f.Touched, err = e.Store.Touches(ctx, f.memory()); err != nil {
 		return err
 	}
+	f.Touched = f.asOfNow(f.Touched)
 	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
 	f.Others = e.Others(server, f.Now)
 	if err := e.fallen(ctx, f); err != nil {

@@ -185,11 +185,12 @@ func (d *Daemon) assemble(config *Config) {
 	d.roster = &duty.Roster{Store: d.store, Clock: d.clk, Source: d.inventory, Log: d.log, Followed: &duty.Followed{
 		Clock: d.clk, Source: d.inventory, Dir: filepath.Join(config.Storage.Path, "calendars"), Receive: d.door.Receive, Log: d.log,
 	}}
+	steady := d.clk.Steady()
 	engine := &remediation.Engine{
 		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory,
 		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
 		Actions: d.metrics.around(executor.Actions(d.hands.do)),
-		Limits:  d.limits, Frozen: d.button.Why, Untimely: d.untimely(), Mine: d.ward.Mine, Others: d.others, Report: report,
+		Limits:  d.limits, Frozen: d.button.Why, Untimely: func() string { return cmp.Or(steady.Why(), d.ward.Skewed()) }, Ahead: steady.Ahead, Mine: d.ward.Mine, Others: d.others, Report: report,
 		WorkOrder: d.workOrder, Owner: owner(), About: d.about,
 	}
 	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
@@ -264,12 +265,6 @@ func allProbes(beats *probes.Heartbeats, askBMC, askBoot probes.Prober) probes.R
 }
 
 func (d *Daemon) limits() remediation.Limits { return d.settings.Load().config.Guards.limits() }
-
-// untimely returns what says why this machine's clock cannot be trusted.
-func (d *Daemon) untimely() func() string {
-	steady := d.clk.Steady()
-	return func() string { return cmp.Or(steady.Why(), d.ward.Skewed()) }
-}
 
 // others says who else is at work on a server, as far as piket is told.
 func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.Others) {

@@ -149,4 +149,5 @@ var bugs = []bug{
 	{"a mail is marked before it is written down", "internal/mailbox/fetch.go", []edit{{`if err := s.parts.Take(ctx, letter); err != nil {`, `if err := errors.Join(s.mark(uid), s.parts.Take(ctx, letter)); err != nil {`}}, "./internal/mailbox", "TestAMailThatCouldNotBeWrittenDownStaysUnmarked"},
 	{"a mail that is read again is answered again", "internal/desk/mail.go", []edit{{`case inc.HasMail(l.Mail):`, `case l.Mail == "":`}}, "./internal/mailbox", "TestADeathAtAnyPointLosesAndDoublesNothing"},
 	{"a drill sends a technician", "internal/dispatch/dispatch.go", []edit{{`if inc.IsDrill() {`, `if inc.IsDrill() && inc.Version == 0 {`}}, "./internal/dispatch", "TestAnOrderOfADrillGoesNowhere"},
+	{"a clock that is set ahead makes what was done longer ago", "remediation/budget.go", []edit{{`moved.PlannedAt = moved.PlannedAt.Add(step.By)`, `_ = step`}}, "./remediation", "TestAClockThatIsSetAheadFreesNoRoom"},
 }

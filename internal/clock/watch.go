@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,17 @@ const (
 	settleFor = 30 * time.Minute
 )
 
+// rememberSteps is for how long it is known how the time of day was set.
+const rememberSteps = 48 * time.Hour
+
+// Step is one setting of the time of day.
+type Step struct {
+	At time.Time     // what the clock said after it
+	By time.Duration // how far it was set ahead
+
+	boot time.Duration // when, by the watch
+}
+
 // Steady notices when somebody sets the time of day. Make one with
 // [Clock.Steady]; it is safe for concurrent use.
 type Steady struct {
@@ -57,6 +69,7 @@ type Steady struct {
 	set    time.Duration // by the watch, when the last step was seen
 	step   time.Duration // of that moment; 0 when none was ever seen
 	looked bool
+	ahead  []Step // the steps ahead of the last days
 }
 
 // Steady returns what notices from now on that the clock is set.
@@ -76,9 +89,22 @@ func (s *Steady) Why() string {
 	if s.looked && step.Abs() > maxStep {
 		s.set, s.step = boot, step
 	}
+	if s.looked && step > maxStep {
+		s.ahead = append(s.ahead, Step{At: wall, By: step, boot: boot})
+	}
+	s.ahead = slices.DeleteFunc(s.ahead, func(a Step) bool { return boot-a.boot > rememberSteps })
 	s.wall, s.boot, s.looked = wall, boot, true
 	if s.step == 0 || boot-s.set >= settleFor {
 		return ""
 	}
 	return fmt.Sprintf("this machine's clock was set by %v a short while ago; it is trusted again after %v", s.step.Round(time.Second), settleFor)
+}
+
+// Ahead returns how the time of day was set ahead in the last two days, oldest
+// first: what happened before a step looks longer ago than it is by as much. It is
+// no look.
+func (s *Steady) Ahead() []Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ahead)
 }

@@ -63,6 +63,28 @@ func TestClockThatWasSetIsNotTrustedForAWhile(t *testing.T) {
 	}
 }
 
+func TestItIsRememberedHowTheClockWasSetAhead(t *testing.T) {
+	m := newMachine()
+	steady := m.clock().Steady()
+	for _, by := range []time.Duration{25 * time.Hour, -time.Hour, time.Second, time.Minute} {
+		m.pass(time.Hour)
+		steady.Why()
+		m.set(by)
+		steady.Why()
+	}
+	got := steady.Ahead()
+	if len(got) != 2 || got[0].By.Round(time.Second) != 25*time.Hour || got[1].By.Round(time.Second) != time.Minute {
+		t.Fatalf("%+v", got)
+	}
+	if now := m.clock().Now(); !got[1].At.Equal(now) || !got[0].At.Before(got[1].At) {
+		t.Errorf("the last step was at %v, now it is %v", got[1].At, now)
+	}
+	m.pass(rememberSteps - 2*time.Hour)
+	if steady.Why(); len(steady.Ahead()) != 1 {
+		t.Errorf("two days after the first: %+v", steady.Ahead())
+	}
+}
+
 func TestSuspendedMachineIsNoClockThatWasSet(t *testing.T) {
 	m := newMachine()
 	steady := m.clock().Steady()

@@ -90,7 +90,7 @@ func (w *world) boots(r *replica) {
 		Store: r.session, Clock: r.clock, Log: slog.New(slog.DiscardHandler), Inventory: inv,
 		Looker:  remediation.Looker{Probes: w.registry(r), Timeout: time.Hour, Clock: r.clock, Vantages: w.elsewhere},
 		Actions: map[string]remediation.Action{"power": w.power(r), "ssh": w.shell(r), "boot": w.bootOrder(r)},
-		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: func() string { return cmp.Or(r.steady.Why(), w.skewed(r)) },
+		Limits:  func() remediation.Limits { return w.limits }, Frozen: frozen, Untimely: func() string { return cmp.Or(r.steady.Why(), w.skewed(r)) }, Ahead: r.steady.Ahead,
 		Mine:   func(ctx context.Context, id string) error { return r.session.mine(ctx, id) },
 		About:  func(id string, i incident.Intended) error { return w.note(r, id, i) },
 		Others: w.others, Report: func(ctx context.Context, batch []alerts.Alert) error { return w.receive(ctx, r, batch) },

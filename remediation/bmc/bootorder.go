@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/remediation"
 )
@@ -25,12 +24,11 @@ func Boot(ctx context.Context, o remediation.Order) remediation.Result {
 	if err != nil {
 		return refused(err)
 	}
-	s, err := open(ctx, o.Server.BMC)
+	s, err := openToChange(ctx, o.Server.BMC)
 	if err != nil {
 		return refused(err)
 	}
 	defer s.close()
-	failpoint.Reach(failpoint.SendSessionOpen)
 	m, err := s.look(ctx)
 	if err != nil {
 		return refused(err)
@@ -45,7 +43,7 @@ func Boot(ctx context.Context, o remediation.Order) remediation.Result {
 	if err := c.fits(m); err != nil {
 		return refused(err)
 	}
-	failpoint.Reach(failpoint.SendIdentified)
+	identified()
 	result := c.result(s.setBoot(ctx, c, o.Intent.Verb))
 	if result.Outcome != incident.OutcomeDone {
 		return result

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/spinware/piket/internal/failpoint"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/trusted"
@@ -41,7 +40,7 @@ func (im Images) Action(ctx context.Context, o remediation.Order) remediation.Re
 	if err != nil {
 		return refused(err)
 	}
-	s, err := open(ctx, o.Server.BMC)
+	s, err := openToChange(ctx, o.Server.BMC)
 	if err != nil {
 		return refused(err)
 	}
@@ -50,7 +49,6 @@ func (im Images) Action(ctx context.Context, o remediation.Order) remediation.Re
 	if !ok {
 		return refused(errors.New("this BMC has no virtual drive that piket can use"))
 	}
-	failpoint.Reach(failpoint.SendSessionOpen)
 	m, err := r.look(ctx)
 	if err == nil {
 		err = c.fits(m)
@@ -58,7 +56,7 @@ func (im Images) Action(ctx context.Context, o remediation.Order) remediation.Re
 	if err != nil {
 		return refused(err)
 	}
-	failpoint.Reach(failpoint.SendIdentified)
+	identified()
 	return r.changeMedia(ctx, c, o.Intent)
 }
 

@@ -91,12 +91,11 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	if err != nil {
 		return refused(err)
 	}
-	s, err := open(ctx, o.Server.BMC)
+	s, err := openToChange(ctx, o.Server.BMC)
 	if err != nil {
 		return refused(err)
 	}
 	defer s.close()
-	failpoint.Reach(failpoint.SendSessionOpen)
 	m, err := s.look(ctx)
 	if err != nil {
 		return refused(err)
@@ -108,7 +107,7 @@ func Power(ctx context.Context, o remediation.Order) remediation.Result {
 	if err := verb.allowed(m.state); err != nil {
 		return refused(err)
 	}
-	failpoint.Reach(failpoint.SendIdentified)
+	identified()
 	return c.result(s.set(ctx, c, verb))
 }
 
@@ -141,6 +140,19 @@ func newChange(o remediation.Order, what string, may func(machine) error) (*chan
 	}
 	return &change{what: what, want: want, may: may, last: o.Last}, nil
 }
+
+// openToChange opens a session in which something is to be changed, and identified
+// is reached when the machine behind it has been found to be the right one: the
+// battery kills at both.
+func openToChange(ctx context.Context, b *inventory.BMC) (session, error) {
+	s, err := open(ctx, b)
+	if err == nil {
+		failpoint.Reach(failpoint.SendSessionOpen)
+	}
+	return s, err
+}
+
+func identified() { failpoint.Reach(failpoint.SendIdentified) }
 
 func open(ctx context.Context, b *inventory.BMC) (session, error) {
 	password, err := b.Password.Read()
