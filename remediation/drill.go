@@ -101,8 +101,15 @@ func standIns(f Facts) *inventory.RemoteHands {
 }
 
 // real looks whether the server of a drill is in trouble in earnest.
-func (e *Engine) real(ctx context.Context, f *Facts) (err error) {
-	f.Real, err = e.Store.OpenFor(ctx, f.Incident.Subject)
+func (e *Engine) real(ctx context.Context, f *Facts) error {
+	server, _ := f.Inventory.Server(f.Incident.Subject.Name)
+	subjects := append([]incident.Subject{f.Incident.Subject}, wider(server, server.Site)...)
+	open, err := e.Store.Ongoing(ctx, subjects)
+	for _, subject := range subjects {
+		if inc := open[subject]; inc != nil && f.Real == "" && (subject == f.Incident.Subject || inc.Stands()) {
+			f.Real = inc.ID
+		}
+	}
 	return err
 }
 
@@ -113,6 +120,6 @@ func drillEnds(f Facts) Move {
 		return nil
 	}
 	return decide(
-		incident.Note{By: incident.Piket, Words: "The drill ends: " + f.Real + " is real trouble of the same server."},
+		incident.Note{By: incident.Piket, Words: "The drill ends: " + f.Real + " is real trouble of the same server, or of all around it."},
 		incident.Closed{By: incident.Piket})
 }

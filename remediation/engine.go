@@ -82,6 +82,11 @@ func (m *memory) ageOfClaim(a *incident.Action, clk *clock.Clock) time.Duration 
 	return m.claimAge()
 }
 
+// heldBackPause is how long a decision that was refused in its transaction waits
+// before it is made anew: if the facts of that transaction stay hidden from the
+// decision, it must not be made a thousand times a second.
+const heldBackPause = time.Second
+
 // Visit takes one incident one step further. A look is followed at once by the
 // decision that it was taken for: with many incidents waiting, it would
 // otherwise be old again before its turn comes. It is a rounds.Visit; an error
@@ -121,7 +126,7 @@ func (e *Engine) Visit(ctx context.Context, id string) (time.Time, error) {
 			diagnosed, looked = true, e.Clock.Stopwatch()
 		default:
 			if errors.Is(err, errHeldBack) { // others were quicker; what they hold is a fact by now
-				return f.Now, nil
+				return f.Now.Add(heldBackPause), nil
 			}
 			return next, err
 		}

@@ -53,6 +53,8 @@ func nobodyElseAtWork(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: "it is under maintenance: " + o.Maintenance, Until: soon}
 	case o.Silence != "":
 		return &refusal{Why: "Alertmanager is told to be silent about it: " + o.Silence, Until: soon}
+	case f.inRack() != "":
+		return &refusal{Why: "hands are in its rack, for " + f.inRack(), Until: soon}
 	case !touches(r):
 		return nil
 	case f.Incident.AtWork():

@@ -298,9 +298,10 @@ func hold(f Facts) Move {
 		}
 		return nil
 	}
-	// Who owes power stays as long as it is owed: what is part of another incident
-	// does nothing any more.
-	if f.PartOf != "" && !inc.Action.Live() && inc.Owes == nil && inc.Armed == nil {
+	// Who owes something stays as long as it is owed, and where hands are at work
+	// somebody keeps asking after them: what is part of another incident does nothing
+	// any more.
+	if f.PartOf != "" && !inc.Action.Live() && inc.Owes == nil && inc.Armed == nil && !inc.AtWork() {
 		return Merge{Reason: "it is one of the servers that fell together"}
 	}
 	switch v := inc.Verdict; v.Verdict {
@@ -310,7 +311,7 @@ func hold(f Facts) Move {
 		// Where no service is at stake, one lost look at the gateway must not
 		// become an outage of the site that customers are told of; the scheduler,
 		// which looks several times, opens that.
-		if f.Runbook.Goal.Service() && inc.Owes == nil && inc.Armed == nil && f.Diagnosis.At.After(inc.VerdictAt) {
+		if f.Runbook.Goal.Service() && inc.Owes == nil && inc.Armed == nil && !inc.AtWork() && f.Diagnosis.At.After(inc.VerdictAt) {
 			return Merge{Reason: v.Reason} // a second look has found the same
 		}
 		return f.block("", refusal{Guard: "verdict", Why: v.Reason, Until: f.Now.Add(f.Limits.Fresh)})

@@ -36,6 +36,29 @@ func TestIncidentThatOwesPowerIsNotMerged(t *testing.T) {
 	}
 }
 
+// Hands in the rack are asked after by the incident that sent them: merged, they
+// would be forgotten, and power cut under them.
+func TestIncidentWithHandsAtWorkIsNotMerged(t *testing.T) {
+	book, err := runbooks.Parse("trusting.yml", []byte(trusting))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verdict := range []incident.Verdict{incident.VerdictRack, incident.VerdictServer} {
+		for _, hands := range []bool{false, true} {
+			f := about(t, "s0r0u0")
+			f.Runbook, f.PartOf = book, "INC-parent"
+			if hands {
+				f.Incident.Vendors = []*incident.Order{{State: incident.OrderSent, HandsIn: noon}}
+			}
+			f.Incident.Verdict, f.Incident.VerdictAt = incident.Concluded{Verdict: verdict, Reason: "r"}, noon.Add(-time.Minute)
+			f.Goal, f.Diagnosis = Look{At: noon, Ended: noon}, Look{At: noon, Ended: noon}
+			if _, merged := hold(f).(Merge); merged == hands {
+				t.Errorf("%s, hands in the rack %v: %#v", verdict, hands, hold(f))
+			}
+		}
+	}
+}
+
 // The step that left the machine off ends before the duty takes its place: else
 // it would count as under way for ever, and nobody would learn from it.
 func TestStepThatLeftTheMachineOffEndsBeforeTheDuty(t *testing.T) {

@@ -104,12 +104,13 @@ func (f Facts) override() (said string, known bool) {
 // wipes it, also months after somebody set that and forgot. The driver asks again
 // in the session of the command.
 func knownStart(f Facts, r runbooks.Remedy) *refusal {
-	if !touches(r) {
-		return nil
-	}
 	said, known := f.override()
 	soon, planned := f.Now.Add(f.Limits.Fresh), f.startsFrom(r)
 	switch {
+	case f.Incident.Armed != nil && !r.Prepares() && planned == "": // over SSH a machine restarts as well
+		return &refusal{Why: f.Incident.Armed.What() + ", which is to be taken back first", Until: soon}
+	case !touches(r):
+		return nil
 	case !known && (r.Prepares() || planned != ""):
 		return &refusal{Why: "the BMC does not say from what the machine starts next, so nobody could see that it was taken back"}
 	case !known:
@@ -118,8 +119,6 @@ func knownStart(f Facts, r runbooks.Remedy) *refusal {
 		return &refusal{Why: fmt.Sprintf("it was set to start from %s, and the BMC says %q", incident.DeviceWords(planned), said)}
 	case planned != "" || FromDisk(said):
 		return nil
-	case f.Incident.Armed != nil && !r.Prepares():
-		return &refusal{Why: f.Incident.Armed.What() + ", which is to be taken back first", Until: soon}
 	}
 	return &refusal{Why: fmt.Sprintf("its BMC is set to start it from something else (%s), which piket did not set for this: a restart could wipe it", said), Until: soon}
 }
@@ -174,7 +173,7 @@ func (f Facts) over() bool {
 	after, ok := f.Runbook.After(a.By.Step)
 	step := inc.StepOf(after.ID)
 	switch {
-	case inc.Status != incident.Open, !ok, a.Unsure, inc.Order != nil:
+	case inc.Status != incident.Open, !ok, a.Unsure, inc.Order != nil, inc.AtWork(), f.Others.Hands != "":
 		return true
 	case inc.Verdict.Verdict != incident.VerdictServer:
 		return true
@@ -207,6 +206,9 @@ func takeBack(f Facts) Move {
 	case !f.JustWatched && f.Goal.old(f.Now, f.Limits.Fresh):
 		return f.look()
 	}
+	if why := f.otherMachine(); why != "" { // what is asked of another machine would be refused, and asked again
+		return attention(inc, "boot-left-identity", a.What()+", and "+why)
+	}
 	return Intend{f.takingBack(*a)}
 }
 
@@ -227,6 +229,7 @@ func (f Facts) takingBack(a incident.Armed) incident.Intended {
 	i := a.By
 	i.Intent = fmt.Sprintf("%s/I%d", f.Incident.ID, f.Incident.Version+1)
 	i.Duty, i.Boot, i.SHA256 = a.Tries+1, "", ""
+	i = f.ofToday(i)
 	i.NotAfter, i.VerifyBy = f.Now.Add(f.Limits.NotAfter), f.Now.Add(f.Limits.NotAfter)
 	if a.Device != "" {
 		i.Action, i.Verb, i.Boot, i.ISO = incident.ActionBoot, incident.BootNone, a.Device, "" // only what piket has set is its to take back

@@ -429,6 +429,57 @@ func TestPowerThatIsOwedWaitsUntilTheBootDeviceIsTakenBack(t *testing.T) {
 	}
 }
 
+// A machine that is set to start from an installer is not restarted over SSH
+// either, and nothing is sent to one under somebody's hands.
+func TestNothingRestartsAMachineThatIsArmedOrUnderHands(t *testing.T) {
+	over := runbooks.Remedy{ID: "reboot", SSH: []string{"systemctl", "reboot"}, Verify: 5 * time.Minute}
+	f := wipeable(t)
+	f.Incident.Armed = nil
+	if no := knownStart(f, over); no != nil {
+		t.Errorf("with nothing set: %+v", no)
+	}
+	if no := nobodyElseAtWork(f, over); no != nil {
+		t.Errorf("with nobody there: %+v", no)
+	}
+	f.armed()
+	if knownStart(f, over) == nil {
+		t.Error("a reboot over SSH starts the installer")
+	}
+	f.Others.InRack = "INC-2"
+	if nobodyElseAtWork(f, over) == nil {
+		t.Error("a reboot over SSH while hands are in the rack")
+	}
+	if f.Others.Hands = "INC-2"; !f.over() {
+		t.Error("it stays set while somebody comes to the rack")
+	}
+}
+
+// Which machine the server is is not settled: what is on its BMC is a person's, and
+// nothing is planned that would be refused.
+func TestWhatIsSetOnAnotherMachineIsAPersons(t *testing.T) {
+	f := wipeable(t)
+	f.armed()
+	f.carriedOut(restart, incident.OutcomeDone)
+	f.happens(incident.StepFailed{Step: "restart", Final: true})
+	f.Goal.At, f.Goal.Ended = f.Now, f.Now
+	i, ok := takeBack(f).(Intend)
+	if server, _ := f.Inventory.Server("s0r0u0"); !ok || i.Intent.Serial != server.Serial {
+		t.Fatalf("%#v", takeBack(f))
+	}
+	f.Identity = &incident.Identity{Claims: []incident.IdentityClaimed{{}}}
+	m, ok := takeBack(f).(Decide)
+	if !ok {
+		t.Fatalf("%#v", takeBack(f))
+	}
+	f.happens(m.Payloads...)
+	if m := takeBack(f); m != nil {
+		t.Errorf("again: %#v", m)
+	}
+	if !f.mayOwe() {
+		t.Error("asleep, it would not be known which machine it is")
+	}
+}
+
 // The whole story, by the same Next that decides in earnest.
 func TestAReinstallationByTheBook(t *testing.T) {
 	f := wipeable(t)

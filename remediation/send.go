@@ -94,7 +94,7 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		if stopped = e.last(ctx, f.Incident.ID, intent, late); stopped == nil && intent.Action == "power" {
+		if stopped = e.last(ctx, f.Incident.ID, intent, late); stopped == nil && !intent.TakesBack() {
 			stopped = e.undisturbed(ctx, f)
 		}
 		return stopped

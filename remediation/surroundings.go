@@ -19,15 +19,18 @@ func (e *Engine) around(ctx context.Context, f *Facts) error {
 	if f.Incident.Subject.Kind != "server" || !f.Incident.Ongoing() {
 		return nil
 	}
-	if f.Alone = f.asleep() && !f.mayOwePower() || f.looksNext(); f.Alone {
+	if f.Alone = f.asleep() && !f.mayOwe() || f.looksNext(); f.Alone {
 		return nil
 	}
 	return e.surroundings(ctx, f)
 }
 
-// mayOwePower reports whether power that was cut may have to be given back, which
-// nothing else that goes on puts to sleep: who is in the rack must be known then.
-func (f Facts) mayOwePower() bool { return f.Incident.Owes != nil && f.Incident.Power == "off" }
+// mayOwe reports whether something may have to be given or taken back, which nothing
+// else that goes on puts to sleep: who is in the rack, and which machine it is, must
+// be known then.
+func (f Facts) mayOwe() bool {
+	return f.Incident.Owes != nil && f.Incident.Power == "off" || f.Incident.Armed != nil
+}
 
 // looksNext reports whether a look comes before any decision.
 func (f Facts) looksNext() bool {

@@ -104,7 +104,15 @@ func (f Facts) duty(on incident.Intended) incident.Intended {
 	if boot := f.Now.Add(10 * time.Minute); boot.After(on.VerifyBy) {
 		on.VerifyBy = boot
 	}
-	return on
+	return f.ofToday(on)
+}
+
+// ofToday has a duty name the machine that the inventory names by now: hardware may
+// have been replaced since. The session holds that against what the BMC says.
+func (f Facts) ofToday(i incident.Intended) incident.Intended {
+	server, _ := f.Inventory.Server(i.Server)
+	i.Serial, i.UUID = server.Serial, server.UUID
+	return i
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

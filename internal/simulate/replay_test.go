@@ -19,7 +19,7 @@ func TestABrokenPromiseBreaksAgainByteForByte(t *testing.T) {
 	worlds := make([]*world, 3)
 	traces := make([]bytes.Buffer, len(worlds))
 	for n := range worlds {
-		w := newWorld(7, 24*time.Hour, books)
+		w := newWorld(8, 24*time.Hour, books)
 		w.trace = &traces[n]
 		for _, r := range w.replicas {
 			once := r.engine.Actions["power"]

@@ -112,7 +112,9 @@ func (a *app) technicianView(r *http.Request, v visitor, wrong string) technicia
 	}
 	if h := v.site.RemoteHands; h != nil && o.For != incident.ToVendor {
 		view.CallBack, view.Reference, view.HasCode = h.CallBack, h.Reference, !h.AccessCode.IsZero()
-		view.Code = a.accessCode(h, o)
+		if !v.incident.IsDrill() { // nobody goes there
+			view.Code = a.accessCode(h, o)
+		}
 	}
 	view.Wait = view.HandsIn && a.powerUnderWay(r.Context(), v)
 	return view
