@@ -176,13 +176,32 @@ func (d *Dispatcher) follow(ctx context.Context, inc *incident.Incident, j job, 
 		return again, d.blind(ctx, inc, err)
 	}
 	ends := state == incident.OrderDone || state == incident.OrderCancelled
-	if !incident.OrderMay(o.State, state) || ends && !o.HandsIn.IsZero() {
+	switch {
+	case !incident.OrderMay(o.State, state):
 		return again, nil
+	case ends && o.InRack():
+		return again, d.closedByThem(ctx, inc, words)
 	}
 	_, err = d.Store.Append(ctx, inc.ID, inc.Version, incident.Event{Actor: incident.Piket, Payload: incident.OrderProgress{
 		Order: o.Order, State: state, By: o.To, Words: clause(words),
 	}})
 	return again, err
+}
+
+// closedTopic, behind an order's number, is that the receiver calls it over while
+// hands may still be in the rack.
+const closedTopic = "-closed"
+
+// closedByThem calls a person, once.
+func (d *Dispatcher) closedByThem(ctx context.Context, inc *incident.Incident, words string) error {
+	topic := inc.Order.Order + closedTopic
+	if _, called := inc.Attentions[topic]; called {
+		return nil
+	}
+	_, err := d.Store.Append(ctx, inc.ID, inc.Version, incident.Event{Actor: incident.Piket, Payload: incident.Attention{
+		Topic: topic, Why: clause(words + " about work order " + inc.Order.Order + ", and nobody has said that the hands are out of the rack: ask them, and record how it ended"),
+	}})
+	return err
 }
 
 // blindTopic, behind an order's number, is that the receiver lets piket ask no more.

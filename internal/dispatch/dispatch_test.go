@@ -373,12 +373,15 @@ func TestEquinixIsOrderedOnceAndAskedHowFarItIs(t *testing.T) {
 	if orders != 1 || sent.Reference != o.id+"/W2" || len(sent.Contacts) != 3 || sent.Schedule["requestedCompletionDate"] != "2026-11-23T05:00:00Z" || sent.Location.IBX != "AM1" || !strings.Contains(sent.Service["scopeOfWork"], "4711-door") {
 		t.Errorf("%d orders: %+v", orders, sent)
 	}
-	for _, step := range []struct{ says, want string }{{"ON_HOLD", "acknowledged"}, {"IN_PROGRESS", "on_site"}, {"SOMETHING_NEW", "on_site"}, {"CLOSED", "done"}} {
+	for _, step := range []struct{ says, want string }{{"ON_HOLD", "acknowledged"}, {"IN_PROGRESS", "on_site"}, {"SOMETHING_NEW", "on_site"}, {"CLOSED", "on_site"}} {
 		status = step.says
 		o.run(5 * time.Minute)
 		if got := o.order().State; got != step.want {
 			t.Errorf("%s: %s", step.says, got)
 		}
+	}
+	if inc, err := o.store.Load(t.Context(), o.id); err != nil || inc.Attentions[o.id+"/W2-closed"].IsZero() {
+		t.Errorf("nobody is asked whether the hands are out of the rack: %+v, %v", inc.Attentions, err)
 	}
 	o.secrets()
 }

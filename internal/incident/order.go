@@ -238,7 +238,7 @@ func (i *Incident) order(e Event) {
 		if o := i.OrderOf(p.Order); o != nil && OrderMay(o.State, p.State) {
 			o.move(p.State, p.By, p.Words, e.At)
 			i.answered(p.Order)
-			if p.State == OrderDone && o == i.Order {
+			if p.State == OrderDone && o == i.Order && e.Actor != Piket { // no ticket system's word
 				i.Owes = nil // hands have been there; the machine is as they left it
 			}
 		}
