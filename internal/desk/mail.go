@@ -36,7 +36,7 @@ func ReceiveMail(f Facts, l Letter) ([]incident.Payload, error) {
 	switch {
 	case inc.HasMail(l.Mail):
 		return nil, nil
-	case len(inc.Mails) >= incident.MaxMails:
+	case len(inc.Mails) >= incident.MaxMails && l.Answers == "": // a proved answer is heard in any flood
 		b.attention(incident.MailTopic+"flood", fmt.Sprintf("more than %d mails came about it; those that follow are not written down: read them in the mailbox", incident.MaxMails))
 		return b.duties, nil
 	}

@@ -143,6 +143,9 @@ func (b *Book) confirmed(ctx context.Context, record *incident.Incident) (*inven
 	}
 	filed, _ := b.Source().Server(record.Subject.Name)
 	if filed.Machine().Same(inventory.Machine(d.Proposal.Now)) {
+		if d.Open() { // somebody has said since that it is yet another one
+			return nil, nil
+		}
 		_, err := b.Store.Append(ctx, record.ID, record.Version, incident.Event{
 			Actor: incident.Piket, Payload: incident.IdentityDropped{By: incident.Piket, Why: "they say what was confirmed"},
 		})
