@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spinware/piket/internal/clock"
+	"github.com/spinware/piket/internal/notify"
 )
 
 // alarm is the second way out: when piket cannot do its work, people are told
@@ -114,4 +117,44 @@ func post(ctx context.Context, url, text string) error {
 		return fmt.Errorf("it answers %s", answer.Status)
 	}
 	return nil
+}
+
+// alarm is the second way out, by what the configuration says at each time.
+func (d *Daemon) alarm() *alarm {
+	now := func() Alarm { return d.settings.Load().config.Alarm }
+	return &alarm{
+		clk: d.clk, log: d.log, trouble: d.trouble,
+		ways: func() []way {
+			ways := []way{{"mail", d.mailOnDuty}}
+			if to := now().Webhook; to != "" {
+				ways = append(ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, to, text) }})
+			}
+			return ways
+		},
+		alive: func(ctx context.Context) error {
+			if to := now().Watchdog; to != "" {
+				return post(ctx, to, "piket is alive")
+			}
+			return nil
+		},
+	}
+}
+
+// mailOnDuty mails everybody on duty, past the store and its outbox.
+func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
+	inv := d.roster.Inventory()
+	var to []string
+	for _, team := range inv.Teams {
+		for _, p := range inv.OnDuty(team.Name) {
+			if p.Email != "" && !slices.Contains(to, p.Email) {
+				to = append(to, p.Email)
+			}
+		}
+	}
+	if len(to) == 0 {
+		return errors.New("nobody who can be mailed is on duty")
+	}
+	now := d.clk.Now()
+	_, err := d.send(ctx, notify.Mail{ID: fmt.Sprintf("alarm-%d", now.UnixNano()), To: to, Subject: "piket itself needs you", Body: text + "\n", At: now})
+	return err
 }

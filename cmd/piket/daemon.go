@@ -6,23 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
-	_ "time/tzdata" // the time zones: a container or a bare machine may have none of its own
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
-	"github.com/spinware/piket/internal/dispatch"
 	"github.com/spinware/piket/internal/duty"
 	"github.com/spinware/piket/internal/freeze"
 	"github.com/spinware/piket/internal/identity"
-	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/intake"
 	"github.com/spinware/piket/internal/inventory"
 	"github.com/spinware/piket/internal/notify"
@@ -37,44 +30,7 @@ import (
 	"github.com/spinware/piket/probes"
 	"github.com/spinware/piket/probes/kdump"
 	"github.com/spinware/piket/probes/sweep"
-	"github.com/spinware/piket/remediation"
-	"github.com/spinware/piket/remediation/executor"
-	"github.com/spinware/piket/remediation/technician"
-	"github.com/spinware/piket/runbooks"
 )
-
-// settings is what a configuration file and all it names amount to. It is
-// replaced whole on a reload, and only by a good one.
-type settings struct {
-	config    *Config
-	inventory *inventory.Inventory
-	runbooks  *runbooks.Library
-	zone      *time.Location
-}
-
-// loadSettings reads everything that path names. The error holds the mistakes
-// of all files.
-func loadSettings(path string) (*settings, error) {
-	config, inv, configErr := LoadConfig(path)
-	if configErr != nil {
-		return nil, configErr
-	}
-	library, err := runbooks.Load(config.Runbooks...)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkTeams(library, inv); err != nil {
-		return nil, err
-	}
-	if err := checkImages(library, config.Media); err != nil {
-		return nil, err
-	}
-	zone, err := time.LoadLocation(config.Timezone)
-	if err != nil {
-		return nil, fmt.Errorf("load the time zone: %w", err)
-	}
-	return &settings{config, inv, library, zone}, nil
-}
 
 // Daemon is the whole program as a value: make it, run it, stop it by its
 // context.
@@ -158,170 +114,6 @@ func newDaemonOn(url, path string, clk *clock.Clock, log *slog.Logger) (*Daemon,
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
-}
-
-// assemble puts the parts together: what arrives goes through one door; the
-// engine, the desk and the outbox follow the timeline, each for itself.
-func (d *Daemon) assemble(config *Config) {
-	beats := probes.NewHeartbeats(d.clk.Now)
-	d.hands = d.newHands(config)
-	d.metrics.watchHands(d.idle)
-	look := d.hands.look
-	kinds := d.metrics.probes.Around(allProbes(beats, look[executor.Probe], look[executor.Boot]))
-	scheduled := d.metrics.probes.Around(allProbes(beats, look[executor.Watch], look[executor.Boot]))
-	d.door = &intake.Door{
-		Store: d.store, Inventory: d.inventory, Runbooks: func() *runbooks.Library { return d.settings.Load().runbooks },
-		Clock: d.clk, Labels: func() []string { return d.settings.Load().config.Intake.Labels }, Count: d.metrics.alert,
-	}
-	report := func(ctx context.Context, batch []alerts.Alert) error { return d.door.Receive(ctx, batch, 0) }
-	d.mail = d.newMailIn()
-	d.hub = d.newHub(report)
-	d.metrics.registry.MustRegister(vantageCollector{d.hub})
-	d.prober = probes.NewScheduler(probes.Config(config.Probes), probes.Parts{
-		Clock: d.clk, Kinds: scheduled, Sweep: d.sweep(), Inventory: d.inventory, Report: report, Metrics: d.metrics.probes, Log: d.log,
-		Votes: d.hub.Votes,
-	})
-	d.metrics.watch(d.prober, d.sweeper)
-	d.roster = &duty.Roster{Store: d.store, Clock: d.clk, Source: d.inventory, Log: d.log, Followed: &duty.Followed{
-		Clock: d.clk, Source: d.inventory, Dir: filepath.Join(config.Storage.Path, "calendars"), Receive: d.door.Receive, Log: d.log,
-	}}
-	steady := d.clk.Steady()
-	engine := &remediation.Engine{
-		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory,
-		Looker:  remediation.Looker{Probes: kinds, Timeout: config.Probes.Timeout, Clock: d.clk, Vantages: d.seenElsewhere},
-		Actions: d.metrics.around(executor.Actions(d.hands.do)),
-		Limits:  d.limits, Frozen: d.button.Why, Untimely: func() string { return cmp.Or(steady.Why(), d.ward.Skewed()) }, Ahead: steady.Ahead, Mine: d.ward.Mine, Others: d.others, Report: report,
-		WorkOrder: d.workOrder, Owner: owner(), About: d.about,
-	}
-	office := &desk.Desk{Store: d.store, Clock: d.clk, Inventory: d.roster.Inventory, Policy: d.policy}
-	outbox := &notify.Outbox{Store: d.store, Clock: d.clk, Log: d.log, Ways: map[incident.Way]notify.Sender{incident.ByMail: d.send}, Count: d.metrics.message, Sign: d.links.Sign, Code: d.accessCode}
-	chats := d.chats(outbox)
-	d.phone = d.newTelephone()
-	d.rounds = []*rounds.Rounds{
-		rounds.New("engine", d.ward, engine.Visit).Ranked(engine.Rank),
-		rounds.New("desk", d.ward, office.Visit),
-		rounds.New("outbox", d.ward, outbox.Visit),
-		rounds.New("chats", d.ward, chats.Visit),
-		rounds.New("dispatch", d.ward, d.dispatcher().Visit),
-		rounds.New("telephone", d.ward, d.phone.Visit),
-	}
-	d.web = &web.Server{
-		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.roster.Inventory, Duty: d.roster, Receive: d.door.Receive,
-		Freeze: d.button, Config: d.webConfig, Metrics: d.metrics.handler(), Reload: d.Reload, Ready: d.ready, Probes: d.prober, Vantages: d.hub, Links: d.links,
-		Identity: d.identity, Identify: d.identify,
-		Idle: d.idle, Push: d.book, Telephone: http.HandlerFunc(d.phone.ServeTwilio),
-		Beat: func(server, service string) { beats.Beat(probes.HeartbeatKey(server, service), d.clk.Now()) },
-	}
-}
-
-// workOrder composes by what the configuration says now.
-func (d *Daemon) workOrder(a remediation.Assignment) incident.WorkOrdered { return d.writer().Order(a) }
-
-func (d *Daemon) writer() technician.Writer {
-	return technician.Writer{ExternalURL: d.settings.Load().config.Web.ExternalURL}
-}
-
-// dispatcher hands work orders to other companies' machines.
-func (d *Daemon) dispatcher() *dispatch.Dispatcher {
-	return &dispatch.Dispatcher{
-		Store: d.store, Clock: d.clk, Log: d.log, Inventory: d.inventory, Sign: d.links.Sign,
-		External: func() string { return d.settings.Load().config.Web.ExternalURL },
-	}
-}
-
-// accessCode reads the code of a site's door, for the one mail that it belongs in.
-func (d *Daemon) accessCode(site string) (string, error) {
-	s, _ := d.inventory().Site(site)
-	if s.RemoteHands == nil || s.RemoteHands.AccessCode.IsZero() {
-		return "", fmt.Errorf("the inventory has no access code for site %s", site)
-	}
-	code, err := s.RemoteHands.AccessCode.Read()
-	if err != nil {
-		return "", fmt.Errorf("access code of site %s: %w", site, err)
-	}
-	return code.Reveal(), nil
-}
-
-// sweep returns how echoes are sent to the whole fleet; nil when this machine
-// lets nobody ping, which is said and not the end: what is not asked by echo is
-// still looked at.
-func (d *Daemon) sweep() probes.Sweep {
-	sweeper, err := sweep.Open(sweep.Options{})
-	if err != nil {
-		d.log.Warn("echoes cannot be sent to many at once", "err", err)
-		return nil
-	}
-	d.sweeper = sweeper
-	return sweeper.Ask
-}
-
-// allProbes lists every kind of check there is; beats knows who called, and
-// askBMC how often a BMC may be asked; askBoot logs in.
-func allProbes(beats *probes.Heartbeats, askBMC, askBoot probes.Prober) probes.Registry {
-	kinds := maps.Clone(probes.Kinds)
-	kinds["bmc"], kinds["boot"], kinds["heartbeat"] = askBMC, askBoot, beats.Probe
-	kinds["statuspage"] = probes.NewStatusPages().Probe // with a memory of what it read
-	return kinds
-}
-
-func (d *Daemon) limits() remediation.Limits { return d.settings.Load().config.Guards.limits() }
-
-// others says who else is at work on a server, as far as piket is told.
-func (d *Daemon) others(server inventory.Server, now time.Time) (o remediation.Others) {
-	if w, under := d.inventory().Maintenance(server, now); under {
-		o.Maintenance = fmt.Sprintf("%s, until %s", w.Name, w.Until.UTC().Format(time.RFC3339))
-	}
-	silence, known := d.silences.Of(server)
-	switch {
-	case !known:
-		o.SilencesOff = fmt.Sprintf("no Alertmanager has answered for %v", silences.Stale)
-	case silence != silences.Silence{}:
-		o.Silence = remediation.Clause(fmt.Sprintf("%s, says %s, until %s", silence.Comment, silence.By, silence.Ends.UTC().Format(time.RFC3339)), 200)
-	}
-	if d.kdump != nil {
-		o.Dumping, _ = d.kdump.LastHeard(server)
-	}
-	return o
-}
-
-// alarm is the second way out, by what the configuration says at each time.
-func (d *Daemon) alarm() *alarm {
-	now := func() Alarm { return d.settings.Load().config.Alarm }
-	return &alarm{
-		clk: d.clk, log: d.log, trouble: d.trouble,
-		ways: func() []way {
-			ways := []way{{"mail", d.mailOnDuty}}
-			if to := now().Webhook; to != "" {
-				ways = append(ways, way{"webhook", func(ctx context.Context, text string) error { return post(ctx, to, text) }})
-			}
-			return ways
-		},
-		alive: func(ctx context.Context) error {
-			if to := now().Watchdog; to != "" {
-				return post(ctx, to, "piket is alive")
-			}
-			return nil
-		},
-	}
-}
-
-// mailOnDuty mails everybody on duty, past the store and its outbox.
-func (d *Daemon) mailOnDuty(ctx context.Context, text string) error {
-	inv := d.roster.Inventory()
-	var to []string
-	for _, team := range inv.Teams {
-		for _, p := range inv.OnDuty(team.Name) {
-			if p.Email != "" && !slices.Contains(to, p.Email) {
-				to = append(to, p.Email)
-			}
-		}
-	}
-	if len(to) == 0 {
-		return errors.New("nobody who can be mailed is on duty")
-	}
-	now := d.clk.Now()
-	_, err := d.send(ctx, notify.Mail{ID: fmt.Sprintf("alarm-%d", now.UnixNano()), To: to, Subject: "piket itself needs you", Body: text + "\n", At: now})
-	return err
 }
 
 // owner names this process in claims.
