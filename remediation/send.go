@@ -94,8 +94,12 @@ func (e *Engine) carryOut(ctx context.Context, f Facts, intent incident.Intended
 	}
 	var stopped error
 	result := action(ctx, Order{Intent: intent, Server: server, Last: func() error {
-		if stopped = e.last(ctx, f.Incident.ID, intent, late); stopped == nil && !intent.TakesBack() {
+		stopped = nil
+		if !intent.TakesBack() {
 			stopped = e.undisturbed(ctx, f)
+		}
+		if stopped == nil { // asked last, because whatever is asked takes time
+			stopped = e.last(ctx, f.Incident.ID, intent, late)
 		}
 		return stopped
 	}})

@@ -127,7 +127,7 @@ var bugs = []bug{
 	{"a server can become its neighbour", "internal/inventory/identity.go", []edit{{`return "it is the machine of " + s.Name`, `continue`}}, "./internal/web", "TestWhatOnePersonOrNoBMCSaysIsNotBelieved"},
 	{"power is cut while nobody has settled which machine it is", "remediation/guard.go", []edit{{`if f.Identity.Open() {`, `if f.Identity.Open() && false {`}}, "./remediation", "TestPowerIsRefusedWhileNobodyKnowsWhichMachineItIs"},
 	{"what was taken back still makes a server another machine", "remediation/guard.go", []edit{{`if is && !f.Identity.Confirms(`, `if is && false && !f.Identity.Confirms(`}}, "./remediation", "TestPowerIsRefusedWhileNobodyKnowsWhichMachineItIs"},
-	{"hands that go into the rack at the last moment do not matter", "remediation/send.go", []edit{{`stopped == nil && !intent.TakesBack() {`, `stopped == nil && intent.Action == "never" {`}}, "./remediation", "TestTheLastMomentStillStopsASend"},
+	{"hands that go into the rack at the last moment do not matter", "remediation/send.go", []edit{{`if !intent.TakesBack() {`, `if intent.Action == "never" {`}}, "./remediation", "TestTheLastMomentStillStopsASend"},
 	{"owed power is given to a rack with hands in it", "remediation/interlock.go", []edit{{`return f.Others.InRack`, `return ""`}}, "./remediation", "TestOwedPowerWaitsForHandsAndForWhoTheMachineIs"},
 	{"an order is done with hands in the rack", "internal/desk/order.go", []edit{{`case ends && !o.HandsIn.IsZero():`, `case ends && o.HandsIn.IsZero() && p.State == "never":`}}, "./internal/web", "TestATechnicianWorksFromTheirPage"},
 	{"a yes to one cost is a yes to another", "internal/incident/order.go", []edit{{` && p.Hash == o.Hash() {`, ` {`}}, "./internal/incident", "TestAYesToACostIsForThatVeryOrder"},
