@@ -271,6 +271,19 @@ func TestAKillInTheMiddleOfASendIsNotRepeated(t *testing.T) {
 	}
 }
 
+// slowly is a store that answers a question about an incident after something has
+// happened.
+type slowly struct {
+	remediation.Timelines
+	meanwhile func()
+}
+
+func (s slowly) Load(ctx context.Context, id string) (*incident.Incident, error) {
+	inc, err := s.Timelines.Load(ctx, id)
+	s.meanwhile()
+	return inc, err
+}
+
 // The last question before the write is asked with the session open: a freeze
 // at that moment still stops it, and so does the intent's own end.
 func TestTheLastMomentStillStopsASend(t *testing.T) {
@@ -288,6 +301,12 @@ func TestTheLastMomentStillStopsASend(t *testing.T) {
 		},
 		"too late": func(h *house, o remediation.Order) {
 			<-h.clk.Go(func() { h.clk.Wait(context.Background(), o.Intent.NotAfter.Add(time.Second), nil) })
+		},
+		"too late once the store has answered": func(h *house, o remediation.Order) {
+			h.engine.Store = slowly{h.store, func() { h.pass(o.Intent.NotAfter.Sub(h.clk.Now()) + time.Second) }}
+		},
+		"frozen once the store has answered": func(h *house, _ remediation.Order) {
+			h.engine.Store = slowly{h.store, func() { h.frozen = "by hand" }}
 		},
 	}
 	for name, happens := range tests {
