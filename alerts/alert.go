@@ -60,6 +60,17 @@ const (
 	DrillDue    = "DrillDue"            // labels server, story: people practise
 )
 
+// RecordOf returns the alert by which a record that people keep of something is
+// opened: who has a team's duty, which machine a server is. It is the same each
+// time, so that there is one record however often it is said.
+func RecordOf(name, label, of, summary string) Alert {
+	labels := Labels{"alertname": name, label: of}
+	return Alert{
+		Source: Calendar, Status: Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
+		Annotations: Labels{"summary": summary},
+	}
+}
+
 // Mail is the source of what came by mail. Nobody knows who wrote it: it opens a
 // record, and proves nothing.
 const (

@@ -31,7 +31,7 @@ func (d *Daemon) newMailIn() mailIn {
 	}
 	in := mailIn{taker: taker, reader: mailbox.NewReader(mailbox.Parts{
 		Config: func() mailbox.Config { return d.settings.Load().config.Mailbox }, Take: taker.Take, Keep: d.store.Keep, Clock: d.clk, Log: d.log,
-		Alarm: mailbox.Alarm{Receive: d.door.Receive, OpenFor: d.store.OpenFor, Load: d.store.Load},
+		Alarm: mailbox.Alarm{Receive: d.door.Receive, LoadFor: d.store.LoadFor},
 	})}
 	d.metrics.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "piket_mailbox_last_read_timestamp_seconds", Help: "When the mailbox was last read to its end, 0 when it never was.",

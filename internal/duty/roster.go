@@ -25,8 +25,7 @@ import (
 
 // Store is what a roster needs of one; [store.Store] is one.
 type Store interface {
-	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
-	Load(ctx context.Context, id string) (*incident.Incident, error)
+	LoadFor(ctx context.Context, subject incident.Subject) (*incident.Incident, error)
 }
 
 // Roster keeps who covers for whom. Every field must be set.
@@ -122,11 +121,7 @@ func (r *Roster) Refresh(ctx context.Context) error {
 // Load returns a team's own record as the store has it now, nil while nobody ever
 // took anything over.
 func (r *Roster) Load(ctx context.Context, team string) (*incident.Incident, error) {
-	id, err := r.Store.OpenFor(ctx, Record(team))
-	if err != nil || id == "" {
-		return nil, err
-	}
-	return r.Store.Load(ctx, id)
+	return r.Store.LoadFor(ctx, Record(team))
 }
 
 // of reads what one team has taken over. Who has left the team since covers for
@@ -147,12 +142,7 @@ func (r *Roster) of(ctx context.Context, team inventory.Team) ([]inventory.Cover
 	return covers, nil
 }
 
-// Opening is the alert by which a team's own record is opened. It is the same
-// each time, so that there is one record however often it is said.
+// Opening is the alert by which a team's own record is opened.
 func Opening(team string) alerts.Alert {
-	labels := alerts.Labels{"alertname": alerts.DutyRoster, "team": team}
-	return alerts.Alert{
-		Source: alerts.Calendar, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
-		Annotations: alerts.Labels{"summary": "Duty roster of the team " + team},
-	}
+	return alerts.RecordOf(alerts.DutyRoster, "team", team, "Duty roster of the team "+team)
 }

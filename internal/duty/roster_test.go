@@ -38,11 +38,11 @@ type failing struct {
 	away string // the team whose record cannot be read
 }
 
-func (f *failing) OpenFor(ctx context.Context, s incident.Subject) (string, error) {
+func (f *failing) LoadFor(ctx context.Context, s incident.Subject) (*incident.Incident, error) {
 	if f.away == s.Name {
-		return "", errors.New("the database is away")
+		return nil, errors.New("the database is away")
 	}
-	return f.Store.OpenFor(ctx, s)
+	return f.Store.LoadFor(ctx, s)
 }
 
 // [4] Who takes over is asked from the moment on at which they said so, on every

@@ -31,7 +31,7 @@ import (
 
 // Store is what a book needs of one; [store.Store] is one.
 type Store interface {
-	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
+	LoadFor(ctx context.Context, subject incident.Subject) (*incident.Incident, error)
 	Load(ctx context.Context, id string) (*incident.Incident, error)
 	List(ctx context.Context, f store.Filter) ([]store.Summary, error)
 	Append(ctx context.Context, id string, version int, events ...incident.Event) (*incident.Incident, error)
@@ -69,14 +69,9 @@ func Record(server string) incident.Subject {
 	return incident.Subject{Kind: "identity", Name: server}
 }
 
-// Opening is the alert by which a server's own record is opened. It is the same each
-// time, so that there is one record however often it is said.
+// Opening is the alert by which a server's own record is opened.
 func Opening(server string) alerts.Alert {
-	labels := alerts.Labels{"alertname": alerts.ServerIdentity, "server": server}
-	return alerts.Alert{
-		Source: alerts.Calendar, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
-		Annotations: alerts.Labels{"summary": "Which machine " + server + " is"},
-	}
+	return alerts.RecordOf(alerts.ServerIdentity, "server", server, "Which machine "+server+" is")
 }
 
 // Inventory returns the files with what was confirmed. It is cheap while nothing
@@ -160,9 +155,5 @@ func (b *Book) confirmed(ctx context.Context, record *incident.Incident) (*inven
 // Load returns a server's own record as the store has it now, nil while nobody ever
 // said anything.
 func (b *Book) Load(ctx context.Context, server string) (*incident.Incident, error) {
-	id, err := b.Store.OpenFor(ctx, Record(server))
-	if err != nil || id == "" {
-		return nil, err
-	}
-	return b.Store.Load(ctx, id)
+	return b.Store.LoadFor(ctx, Record(server))
 }

@@ -159,7 +159,7 @@ func (o *office) follow(b *box, take func(context.Context, Letter) error) *follo
 	ctx, cancel := context.WithCancel(o.t.Context())
 	r := NewReader(Parts{
 		Config: func() Config { return b.config }, Take: take, Keep: o.db.Keep, Clock: clk, Log: slog.New(slog.NewTextHandler(locked{mu, out}, nil)),
-		Alarm: Alarm{Receive: o.Receive, OpenFor: o.db.OpenFor, Load: o.db.Load},
+		Alarm: Alarm{Receive: o.Receive, LoadFor: o.db.LoadFor},
 	})
 	done := clk.Go(func() { r.Run(ctx) })
 	f := &follower{Reader: r, stop: func() { cancel(); <-done }, log: out, mu: mu}

@@ -15,8 +15,7 @@ import (
 // other: an incident calls who is on duty.
 type Alarm struct {
 	Receive func(ctx context.Context, batch []alerts.Alert, cut uint64) error
-	OpenFor func(ctx context.Context, subject incident.Subject) (id string, err error)
-	Load    func(ctx context.Context, id string) (*incident.Incident, error)
+	LoadFor func(ctx context.Context, subject incident.Subject) (*incident.Incident, error) // nil when none is open
 }
 
 // alarmAfter is how long a mailbox cannot be read before people hear of it: a
@@ -62,12 +61,12 @@ func (t *trouble) over(ctx context.Context, config Config) error {
 		return nil
 	}
 	a := alertOf(config)
-	id, err := t.alarm.OpenFor(ctx, incident.Subject{Kind: "alert", Name: a.Fingerprint})
+	inc, err := t.alarm.LoadFor(ctx, incident.Subject{Kind: "alert", Name: a.Fingerprint})
 	if err != nil {
 		return err
 	}
-	if id != "" {
-		if err := t.resolve(ctx, id, a.Fingerprint); err != nil {
+	if inc != nil {
+		if err := t.resolve(ctx, inc, a.Fingerprint); err != nil {
 			return err
 		}
 	}
@@ -75,11 +74,7 @@ func (t *trouble) over(ctx context.Context, config Config) error {
 	return nil
 }
 
-func (t *trouble) resolve(ctx context.Context, id, fingerprint string) error {
-	inc, err := t.alarm.Load(ctx, id)
-	if err != nil {
-		return err
-	}
+func (t *trouble) resolve(ctx context.Context, inc *incident.Incident, fingerprint string) error {
 	var batch []alerts.Alert
 	for _, a := range inc.Firing() {
 		if a.Fingerprint == fingerprint {

@@ -16,8 +16,7 @@ import (
 
 // Store is what a book needs of one; [store.Store] is one.
 type Store interface {
-	OpenFor(ctx context.Context, subject incident.Subject) (string, error)
-	Load(ctx context.Context, id string) (*incident.Incident, error)
+	LoadFor(ctx context.Context, subject incident.Subject) (*incident.Incident, error)
 }
 
 // Book knows which browsers of whom hear of pages. They stand on a record of each
@@ -77,19 +76,10 @@ func (b *Book) Refresh(ctx context.Context) error {
 
 // Load returns a person's own record, nil while they never subscribed anything.
 func (b *Book) Load(ctx context.Context, person string) (*incident.Incident, error) {
-	id, err := b.Store.OpenFor(ctx, Record(person))
-	if err != nil || id == "" {
-		return nil, err
-	}
-	return b.Store.Load(ctx, id)
+	return b.Store.LoadFor(ctx, Record(person))
 }
 
-// Opening is the alert by which a person's own record is opened, the same each
-// time.
+// Opening is the alert by which a person's own record is opened.
 func Opening(person string) alerts.Alert {
-	labels := alerts.Labels{"alertname": alerts.PushDevices, "person": person}
-	return alerts.Alert{
-		Source: alerts.Calendar, Status: alerts.Firing, Labels: labels, StartsAt: time.Unix(0, 0).UTC(), Fingerprint: labels.Fingerprint(),
-		Annotations: alerts.Labels{"summary": "Browsers of " + person + " that hear of pages"},
-	}
+	return alerts.RecordOf(alerts.PushDevices, "person", person, "Browsers of "+person+" that hear of pages")
 }

@@ -156,6 +156,15 @@ func (s *Store) OpenFor(ctx context.Context, subject incident.Subject) (string, 
 	return id, nil
 }
 
+// LoadFor returns the incident that is open for subject, nil when there is none.
+func (s *Store) LoadFor(ctx context.Context, subject incident.Subject) (*incident.Incident, error) {
+	id, err := s.OpenFor(ctx, subject)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	return s.Load(ctx, id)
+}
+
 // Live counts the servers that are held by an intent that has been written down
 // and not yet been judged.
 func (s *Store) Live(ctx context.Context) (int, error) {

@@ -210,6 +210,24 @@ func (a *app) append(ctx context.Context, id, actor string, judge func(moment) (
 	return fmt.Errorf("gave up after %d tries: %w", maxTries, store.ErrConflict)
 }
 
+// onRecord writes down what judge makes of a record that people keep of something,
+// which the first of them opens.
+func (a *app) onRecord(ctx context.Context, subject incident.Subject, opening alerts.Alert, actor string, judge func(moment) ([]incident.Payload, error)) error {
+	id, err := a.Store.OpenFor(ctx, subject)
+	if err == nil && id == "" {
+		if err = a.Receive(ctx, []alerts.Alert{opening}, 0); err == nil {
+			id, err = a.Store.OpenFor(ctx, subject)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case id == "":
+		return fmt.Errorf("the record %s was not opened", subject)
+	}
+	return a.append(ctx, id, actor, judge)
+}
+
 // pageDeed serves a deed that comes from a form of an incident's page.
 func pageDeed(name string) func(*app, http.ResponseWriter, *http.Request) { return deedOn("", name) }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/clock"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/duty"
@@ -96,19 +95,7 @@ func (a *app) onDuty(ctx context.Context, name string, by inventory.Person, judg
 	if !ok {
 		return fmt.Errorf("duty: %w: the inventory has no team %q", desk.ErrIncomplete, name)
 	}
-	record, err := a.Duty.Load(ctx, name)
-	if err == nil && record == nil {
-		if err = a.Receive(ctx, []alerts.Alert{duty.Opening(name)}, 0); err == nil {
-			record, err = a.Duty.Load(ctx, name)
-		}
-	}
-	switch {
-	case err != nil:
-		return err
-	case record == nil:
-		return fmt.Errorf("duty: the record of the team %s was not opened", name)
-	}
-	if err := a.append(ctx, record.ID, incident.Person(by.Name), func(m moment) ([]incident.Payload, error) { return judge(m, team) }); err != nil {
+	if err := a.onRecord(ctx, duty.Record(name), duty.Opening(name), incident.Person(by.Name), func(m moment) ([]incident.Payload, error) { return judge(m, team) }); err != nil {
 		return err
 	}
 	return a.Duty.Refresh(ctx)

@@ -38,18 +38,14 @@ type identityView struct {
 
 // identityOf reads it off the record, nil when nothing stands there.
 func (a *app) identityOf(ctx context.Context, server string, me inventory.Person) (*identityView, error) {
-	id, err := a.Store.OpenFor(ctx, identity.Record(server))
+	record, err := a.Store.LoadFor(ctx, identity.Record(server))
 	if err != nil {
 		return nil, err
 	}
 	filed, _ := a.files().Server(server)
 	v := &identityView{Server: server, Files: incident.Machine(filed.Machine()), MayPropose: engineer.admits(me), MayDrop: warden.admits(me)}
-	if id == "" {
+	if record == nil || record.Identity == nil {
 		return v, nil
-	}
-	record, err := a.Store.Load(ctx, id)
-	if err != nil || record.Identity == nil {
-		return v, err
 	}
 	d := record.Identity
 	v.Claims, v.Proposal, v.Confirmed, v.Refused = d.Claims, d.Proposal, d.By, d.Open()

@@ -2,10 +2,8 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/incident"
 	"github.com/spinware/piket/internal/inventory"
@@ -53,20 +51,8 @@ func (a *app) onDevices(ctx context.Context, by inventory.Person, judge func(*in
 	if a.Push == nil {
 		return complaint{http.StatusNotFound, "this piket sends no pushes", "mail reaches you all the same"}
 	}
-	record, err := a.Push.Load(ctx, by.Name)
-	if err == nil && record == nil {
-		if err = a.Receive(ctx, []alerts.Alert{push.Opening(by.Name)}, 0); err == nil {
-			record, err = a.Push.Load(ctx, by.Name)
-		}
-	}
-	switch {
-	case err != nil:
-		return err
-	case record == nil:
-		return errors.New("the record of " + by.Name + " was not opened")
-	}
-	err = a.append(ctx, record.ID, incident.Person(by.Name), func(m moment) ([]incident.Payload, error) { return judge(m.incident) })
-	if err != nil {
+	judged := func(m moment) ([]incident.Payload, error) { return judge(m.incident) }
+	if err := a.onRecord(ctx, push.Record(by.Name), push.Opening(by.Name), incident.Person(by.Name), judged); err != nil {
 		return err
 	}
 	return a.Push.Refresh(ctx)

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spinware/piket/alerts"
 	"github.com/spinware/piket/internal/desk"
 	"github.com/spinware/piket/internal/identity"
 	"github.com/spinware/piket/internal/incident"
@@ -259,19 +258,7 @@ func (a *app) claim(ctx context.Context, v visitor, number string) error {
 // onIdentity judges on the record of which machine a server is, which it opens when
 // there is none yet.
 func (a *app) onIdentity(ctx context.Context, server, actor string, judge func(moment) ([]incident.Payload, error)) error {
-	id, err := a.Store.OpenFor(ctx, identity.Record(server))
-	if err == nil && id == "" {
-		if err = a.Receive(ctx, []alerts.Alert{identity.Opening(server)}, 0); err == nil {
-			id, err = a.Store.OpenFor(ctx, identity.Record(server))
-		}
-	}
-	switch {
-	case err != nil:
-		return err
-	case id == "":
-		return fmt.Errorf("identity: the record of %s was not opened", server)
-	}
-	return a.append(ctx, id, actor, judge)
+	return a.onRecord(ctx, identity.Record(server), identity.Opening(server), actor, judge)
 }
 
 // technicianPhoto shows a photograph to who has the link to its order.
